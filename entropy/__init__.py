@@ -1,0 +1,1 @@
+"""Entropy coding: integer tables, the range coder, exact integer networks, and the differentiable likelihood."""

@@ -1,0 +1,147 @@
+"""Networks in exact integer arithmetic: what decides which probability table a symbol is coded with.
+
+A decoder on another machine must arrive at the same table for every symbol. Float convolutions differ in their last
+bits from one machine, thread count or memory format to the next; integers don't. A layer here is
+
+```
+integer activations --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
+```
+
+and nothing else: no exp, no division, no float that isn't an integer. The integers travel in float tensors (float64
+in coding, float32 in training), which is exact while every partial sum stays below 2**24; `IntegerConv.bound` gives
+the largest possible accumulator from the weights' L1 norms, and export refuses a network that could exceed it.
+
+In training the same layer holds real weights, rounds them in the forward pass and passes gradients straight through,
+so that what is trained is what is shipped.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WEIGHT_BITS = 9
+"""Weights are integers in units of 2**-9."""
+ACTIVATION_BITS = 4
+"""Activations are integers in units of 2**-4."""
+ACTIVATION_MAX = 255
+ACCUMULATOR_LIMIT = 1 << 24
+LOG_MAGNITUDE_MAX = 255
+"""|r| above this counts as this in the contexts."""
+
+
+class _FloorShift(torch.autograd.Function):
+    """floor((acc + 2**(shift-1)) * 2**-shift), gradient of the plain scaling."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, acc: Tensor, shift: int) -> Tensor:
+        ctx.shift = shift  # type: ignore[attr-defined]
+        return torch.floor((acc + 2.0 ** (shift - 1)) * 2.0**-shift)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * 2.0**-ctx.shift, None  # type: ignore[attr-defined]
+
+
+class _ClampReturning(torch.autograd.Function):
+    """clamp(x, low, high) whose gradient also reaches values outside, when it would bring them back."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.limits = (low, high)  # type: ignore[attr-defined]
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        low, high = ctx.limits  # type: ignore[attr-defined]
+        grad = grads[0]
+        stuck = ((x < low) & (grad > 0)) | ((x > high) & (grad < 0))
+        return grad.masked_fill(stuck, 0.0), None, None
+
+
+def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
+    """Clamp; a value outside still gets the gradient that moves it back inside."""
+    result: Tensor = _ClampReturning.apply(x, low, high)
+    return result
+
+
+def requantise(acc: Tensor, shift: int, low: int, high: int, returning: bool = False) -> Tensor:
+    """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype."""
+    shifted: Tensor = _FloorShift.apply(acc, shift)
+    return clamp_returning(shifted, low, high) if returning else shifted.clamp(low, high)
+
+
+def _round_through(x: Tensor) -> Tensor:
+    return x + (torch.round(x) - x).detach()
+
+
+class IntegerConv(nn.Module):
+    """A convolution with integer weights and biases on integer activations; returns the integer accumulators.
+
+    Parameters are kept as reals in natural units; `freeze` replaces them by the integers of the forward pass.
+
+    Shapes: (B, cin, H, W) -> (B, cout, H, W); stride 1, odd kernel, zero padding.
+    """
+
+    def __init__(self, cin: int, cout: int, kernel: int, gain: float = 1.0) -> None:
+        super().__init__()
+        self.padding = kernel // 2
+        self.weight = nn.Parameter(torch.empty(cout, cin, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(cout))
+        nn.init.normal_(self.weight, std=gain * (2.0 / (cin * kernel * kernel)) ** 0.5)
+        self.frozen = False
+
+    def integers(self) -> tuple[Tensor, Tensor]:
+        """Return (weights, biases) as integers in float tensors, with straight-through gradients."""
+        if self.frozen:
+            return self.weight, self.bias
+        return (
+            _round_through(self.weight * 2.0**WEIGHT_BITS),
+            _round_through(self.bias * 2.0 ** (WEIGHT_BITS + ACTIVATION_BITS)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.integers()
+        return F.conv2d(x, weight, bias, padding=self.padding)
+
+    def freeze(self) -> None:
+        """Turn the parameters into their integers, in float64: from here on the layer is exact."""
+        weight, bias = self.integers()
+        self.weight.data, self.bias.data = weight.detach(), bias.detach()
+        self.mark_frozen()
+
+    def mark_frozen(self) -> None:
+        """Take the parameters as the integers that they are, in float64.
+
+        Raises:
+            ValueError: they aren't integers.
+        """
+        for parameter in (self.weight, self.bias):
+            if not torch.equal(parameter.data, parameter.data.round()):
+                raise ValueError("an integer layer with weights that aren't integers")
+            parameter.requires_grad_(False)
+            parameter.data = parameter.data.double()
+        self.frozen = True
+
+    def bound(self, largest_input: int | Tensor) -> int:
+        """Return the largest |accumulator| that inputs of at most `largest_input` (one value, or one a channel) can give."""
+        weight, bias = (p.detach().double() for p in self.integers())
+        limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
+        worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()
+        return int(worst.max().item())
+
+
+def log_magnitude_table() -> np.ndarray:
+    """Return round(16 * log2(1 + n)) for n = 0..255 as int64, found by integer comparisons alone."""
+    table = np.zeros(LOG_MAGNITUDE_MAX + 1, dtype=np.int64)
+    for n in range(1, LOG_MAGNITUDE_MAX + 1):
+        # k is the largest integer with 2**(2k - 1) <= (1 + n)**32, which is k <= 16 log2(1 + n) + 1/2
+        table[n] = (((1 + n) ** 32).bit_length() - 1 + 1) // 2
+    return table
+
+
+def log_magnitude(symbols: Tensor, table: Tensor) -> Tensor:
+    """Return the integer log-magnitudes of integer symbols (any shape), through `table` (256 entries)."""
+    return table[symbols.detach().abs().clamp(max=LOG_MAGNITUDE_MAX).long()]

@@ -1,0 +1,45 @@
+"""The differentiable twin of the integer tables, used in training.
+
+The tables (tables.py) hold zero-mean Gaussians on a grid of 64 scales, sigma_i = 0.11 * (256 / 0.11) ** (i / 63).
+Here the same grid gives a likelihood with gradients: towards the value, and towards the scale index, which is an
+integer in the forward pass and passes its gradient straight through.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+SCALES = 64
+SCALE_MIN = 0.11
+SCALE_MAX = 256.0
+LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
+LIKELIHOOD_FLOOR = 1e-9
+
+
+def scale_of_index(index: Tensor) -> Tensor:
+    """Return sigma for scale indexes (any shape, float so that gradients flow)."""
+    return SCALE_MIN * torch.exp(index * LOG_STEP)
+
+
+def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
+    """Return the bits, elementwise, of `value` under a zero-mean Gaussian of that scale index, integrated over a unit.
+
+    With value = x + uniform noise in (-1/2, 1/2) this is the usual differentiable bound on the rate of round(x)
+    (Balle et al. 2017); with an integer value it is the ideal code length of the table, escapes apart.
+    """
+    sigma = scale_of_index(index.float())
+    magnitude = value.float().abs()
+    upper = torch.special.ndtr((0.5 - magnitude) / sigma)
+    lower = torch.special.ndtr((-0.5 - magnitude) / sigma)
+    return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
+
+
+def uniform_noise(like: Tensor) -> Tensor:
+    """Return uniform noise in (-1/2, 1/2) of the shape, dtype and device of `like`."""
+    return torch.rand_like(like) - 0.5
+
+
+def round_straight_through(x: Tensor) -> Tensor:
+    """Round in the forward pass, pass the gradient unchanged in the backward pass."""
+    return x + (torch.round(x) - x).detach()
