@@ -1,0 +1,55 @@
+"""Large pictures in tiles: the same result as the whole picture at once, in bounded memory.
+
+A transform whose receptive field reaches `halo` units past an output gives, on a tile enlarged by `halo`, exactly what
+it gives on the whole grid (within float noise), once the enlargement is cut off. At the borders of the picture
+the tile ends where the picture ends, so the network's own padding acts there and nowhere else. No sample is produced
+twice, and the tiling leaves no trace in the file.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Progress = Callable[[str, float], None]
+"""Told (stage, part done 0..1) after each tile."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis: the part `start..stop` that it produces, out of `outer_start..outer_stop` that it reads."""
+
+    start: int
+    stop: int
+    outer_start: int
+    outer_stop: int
+
+    @property
+    def inner(self) -> slice:
+        """The produced part, counted from `outer_start`."""
+        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+
+    @property
+    def outer(self) -> slice:
+        return slice(self.outer_start, self.outer_stop)
+
+    @property
+    def core(self) -> slice:
+        return slice(self.start, self.stop)
+
+    def scaled(self, factor: int) -> "Span":
+        """The same span in units `factor` times finer."""
+        return Span(*(factor * v for v in (self.start, self.stop, self.outer_start, self.outer_stop)))
+
+
+def spans(length: int, core: int, halo: int) -> list[Span]:
+    """Cut `length` into cores of `core` (the last one shorter), each read with `halo` more on both sides where it exists."""
+    return [
+        Span(start, min(start + core, length), max(0, start - halo), min(length, start + core + halo))
+        for start in range(0, length, core)
+    ]
+
+
+def grid(height: int, width: int, core: int, halo: int) -> Iterator[tuple[Span, Span]]:
+    """Yield the (rows, columns) spans of all tiles of a `height` x `width` grid, row by row."""
+    for rows in spans(height, core, halo):
+        for columns in spans(width, core, halo):
+            yield rows, columns
