@@ -15,7 +15,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Span:
-    """One tile along one axis: the part `start..stop` that it produces, out of `outer_start..outer_stop` that it reads."""
+    """A tile along one axis: it produces `start..stop` and reads `outer_start..outer_stop`."""
 
     start: int
     stop: int
@@ -41,7 +41,7 @@ class Span:
 
 
 def spans(length: int, core: int, halo: int) -> list[Span]:
-    """Cut `length` into cores of `core` (the last one shorter), each read with `halo` more on both sides where it exists."""
+    """Cut `length` into cores of `core` (the last one shorter), each read with `halo` more where there is more."""
     return [
         Span(start, min(start + core, length), max(0, start - halo), min(length, start + core + halo))
         for start in range(0, length, core)

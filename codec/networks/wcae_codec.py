@@ -28,8 +28,8 @@ from torch import Tensor
 from lpcodec.codec.container import Header
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.wcae import (
-    SCALE_MAX,
     RADIUS_MAX,
+    SCALE_MAX,
     SYMBOL_MAX,
     UNITS,
     Structure,

@@ -1,0 +1,1 @@
+"""The codec: pictures to bytes and back, the networks, their training and their evaluation."""

@@ -1,0 +1,367 @@
+"""What `import lpcodec` gives: encode, decode, info, verify.
+
+```
+encode:  source --picture--> Picture --codec.analyse--> latents --rate: codec.code--> payload --container--> bytes
+decode:  bytes --container--> payload --codec.parse--> symbols, hash checked --codec.synthesise--> pixels --> image
+```
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lpcodec.codec import container, models, picture, rate
+from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.errors import DamagedFileError, LimitError, TargetError, UsageError
+from lpcodec.codec.picture import Picture
+from lpcodec.codec.tiles import Progress
+
+__all__ = ["DEFAULT_MAX_PIXELS", "EncodeResult", "decode", "encode", "encode_report", "info", "verify"]
+
+Source = str | Path | bytes | Image.Image
+
+DEFAULT_MAX_PIXELS = 1 << 28
+DEFAULT_QUALITY = 50.0
+"""About half a bit a pixel on photographs."""
+_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 24
+"""An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
+_SAMPLE_ROWS, _SAMPLE_BANDS = 24, 6
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """An encoded picture and what is worth saying about it. `bpp` is 8 * len(data) / (width * height)."""
+
+    data: bytes
+    notes: tuple[str, ...]
+    bpp: float
+    quality: float | None
+    model: str
+    width: int
+    height: int
+
+
+def encode(
+    image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
+    size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
+    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+) -> bytes:  # fmt: skip
+    """Encode a picture (path, bytes of a picture file, or PIL image) to the bytes of an .lpc file.
+
+    Args:
+        image: anything Pillow opens; see docs/pictures.md for what is kept.
+        model: a name that `lpcodec models` lists.
+        quality: 0..100; at most one of quality, bpp, size and psnr may be given.
+        bpp: the file has at most so many bits for each pixel, and at least 97 % of them.
+        size: the same in bytes.
+        psnr: the decoded picture has at least so many dB.
+        strip: leave out ICC, EXIF and XMP.
+        best_effort: where a target is out of reach, give the nearest that isn't.
+        max_pixels: refuse larger pictures; by default 268 million.
+        device: where the transforms run; the bytes may differ in noise between devices, files decode on all.
+        progress: called with (stage, part done 0..1).
+
+    Raises:
+        LpcodecError: see `lpcodec.codec.errors`; each kind has one class.
+
+    >>> data = encode("photo.png", bpp=0.15)  # doctest: +SKIP
+    """
+    return encode_report(
+        image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, strip=strip, best_effort=best_effort,
+        max_pixels=max_pixels, device=device, progress=progress,
+    ).data  # fmt: skip
+
+
+def encode_report(
+    image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
+    size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
+    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+) -> EncodeResult:  # fmt: skip
+    """`encode`, with what there is to say about the result."""
+    _check_targets(quality, bpp, size, psnr)
+    source = picture.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    height, width = source.pixels.shape[:2]
+    limit = size if size is not None else math.floor(bpp * width * height / 8) if bpp is not None else None
+    job = _Encoding(source, () if strip else _metadata(source), model, device, progress)
+    stored = job.stored_if_small()
+    if stored is not None and (limit is None or len(stored) <= limit) and (quality is None or quality >= 50):
+        note = "stored losslessly: smaller than coding it" + (" and within the target" if limit else "")
+        return job.result(stored, None, (note,), "stored")
+    if limit is not None:
+        found = job.for_size(limit)
+        if not found.reached and not best_effort:
+            raise TargetError(_size_message(limit, found, width * height, job, strip))
+    elif psnr is not None:
+        found = job.for_psnr(psnr)
+        if not found.reached and not best_effort:
+            raise TargetError(f"{psnr:g} dB can't be reached: the finest quality gives {found.measure:.2f} dB")
+    else:
+        found = job.at_quality(DEFAULT_QUALITY if quality is None else quality)
+    data, chosen = found.value
+    notes = () if found.reached else ("the target is out of reach; this is the nearest",)
+    if stored is not None and len(stored) <= len(data):
+        return job.result(stored, None, ("stored losslessly: smaller than coding it",), "stored")
+    return job.result(data, found.quality if chosen.has_quality else None, notes, chosen.name)
+
+
+def _check_targets(quality: float | None, bpp: float | None, size: int | None, psnr: float | None) -> None:
+    if sum(target is not None for target in (quality, bpp, size, psnr)) > 1:
+        raise UsageError("give one target at most: quality, bpp, size or psnr")
+    if quality is not None and not 0 <= quality <= 100:
+        raise UsageError(f"quality {quality:g}: it goes from 0 to 100")
+    for name, value in (("bpp", bpp), ("size", size), ("psnr", psnr)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} {value:g}: give a positive number")
+
+
+def _size_message(
+    limit: int, found: rate.Found[tuple[bytes, models.Codec]], pixels: int, job: "_Encoding", strip: bool
+) -> str:
+    nearest = f"the nearest is {found.measure:.0f} bytes ({8 * found.measure / pixels:.4f} bpp)"
+    if job.side_bytes > limit // 2 and not strip:
+        nearest += f", of which {job.side_bytes} are metadata and alpha: --strip leaves the metadata out"
+    return f"{limit} bytes ({8 * limit / pixels:.4f} bpp) can't be reached with {found.value[1].name}: {nearest}"
+
+
+def _metadata(source: Picture) -> tuple[Section, ...]:
+    kinds = ((SectionType.ICC, source.icc), (SectionType.EXIF, source.exif), (SectionType.XMP, source.xmp))
+    return tuple(Section(kind, container.metadata_to_bytes(raw)) for kind, raw in kinds if raw)
+
+
+class _Encoding:
+    """One picture on its way into a file: analysed once a model, coded as often as a search asks."""
+
+    def __init__(
+        self, source: Picture, metadata: tuple[Section, ...], model: str, device: str, progress: Progress | None
+    ) -> None:
+        self.source, self.progress = source, progress
+        self.height, self.width = source.pixels.shape[:2]
+        alpha = (Section(SectionType.ALPHA, picture.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
+        self.sections = (*alpha, *metadata)
+        self.codecs = [models.load(name, device) for name in models.variants(model)]
+        self.latents: dict[str, Any] = {}
+
+    @property
+    def side_bytes(self) -> int:
+        return sum(len(s.payload) for s in self.sections)
+
+    def _file(self, header: Header, payload: bytes) -> bytes:
+        kind = SectionType.LATENTS if header.kind is Kind.MODEL else SectionType.STORED
+        sections = sorted((Section(kind, payload), *self.sections), key=lambda s: s.type)
+        return container.write(LpcFile(header, tuple(sections)))
+
+    def code(self, codec: models.Codec, quality: float) -> bytes:
+        """The whole file with `codec` at a quality 0..100."""
+        if codec.name not in self.latents:
+            self.latents[codec.name] = codec.analyse(self.source.pixels, self.progress)
+        coded = codec.code(self.latents[codec.name], quality)
+        header = Header(
+            self.width, self.height, Kind.MODEL, self.source.pixels.shape[2] == 1, codec.number, codec.digest,
+            round(quality / 100 * 65535) if codec.has_quality else 0, coded.symbols_hash,
+        )  # fmt: skip
+        return self._file(header, coded.payload())
+
+    def at_quality(self, quality: float) -> rate.Found[tuple[bytes, models.Codec]]:
+        codec = self.codecs[0]
+        data = self.code(codec, quality)
+        return rate.Found(quality, (data, codec), len(data), True)
+
+    def for_size(self, limit: int) -> rate.Found[tuple[bytes, models.Codec]]:
+        """The largest file within `limit` bytes, over the quality or, in a model without one, its sets of weights."""
+        codec = self.codecs[0]
+        if codec.has_quality:
+
+            def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
+                data = self.code(codec, quality)
+                return (data, codec), len(data)
+
+            bpp = 8 * max(limit - self.side_bytes, 1) / (self.width * self.height)
+            return rate.quality_for_size(at, limit, 50 + math.log(bpp / 0.5) / 3.7 * 100)
+        files = [(self.code(c, 0), c) for c in self.codecs]
+        within = [f for f in files if len(f[0]) <= limit]
+        if within:
+            best = max(within, key=lambda f: len(f[0]))
+            return rate.Found(0, best, len(best[0]), True)
+        nearest = min(files, key=lambda f: len(f[0]))
+        return rate.Found(0, nearest, len(nearest[0]), False)
+
+    def for_psnr(self, target: float) -> rate.Found[tuple[bytes, models.Codec]]:
+        """The smallest file with at least `target` dB; decodes at each step."""
+        codec = self.codecs[0]
+        if not codec.has_quality:
+            raise UsageError(f"{codec.name} has no quality to choose: --psnr needs a model that has")
+
+        def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
+            data = self.code(codec, quality)
+            file = container.read(data)
+            error = _colours(file, codec, None).astype(np.int16) - self.source.pixels
+            mse = float(np.square(error, dtype=np.float32).mean())
+            return (data, codec), 10 * math.log10(255**2 / max(mse, 1e-10))
+
+        return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5)
+
+    def stored_if_small(self) -> bytes | None:
+        """The file with the picture stored losslessly, where a sample of it says that this may be worth while."""
+        if not _may_compress_losslessly(self.source.pixels):
+            return None
+        header = Header(self.width, self.height, Kind.STORED, self.source.pixels.shape[2] == 1)
+        return self._file(header, picture.stored_to_bytes(self.source.pixels))
+
+    def result(self, data: bytes, quality: float | None, notes: tuple[str, ...], model: str) -> EncodeResult:
+        bpp = 8 * len(data) / (self.width * self.height)
+        return EncodeResult(data, (*self.source.notes, *notes), bpp, quality, model, self.width, self.height)
+
+
+def _may_compress_losslessly(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether the picture is tiny, or bands sampled from it take less than 2.5 bits a pixel as a quick PNG.
+
+    Photographs take 8 and more, and a sample of some hundred rows costs milliseconds.
+    """
+    height, width = pixels.shape[:2]
+    if height * width <= 4096:
+        return True
+    tops = np.linspace(0, max(height - _SAMPLE_ROWS, 0), _SAMPLE_BANDS).astype(int)
+    sample = np.concatenate([pixels[top : top + _SAMPLE_ROWS] for top in tops])
+    if sample.shape[1] > 2048:
+        sample = sample[:, :2048]
+    length = len(_quick_png(sample))
+    return bool(length * 8 < 2.5 * sample.shape[0] * sample.shape[1])
+
+
+def _quick_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def decode(
+    data: bytes, *, max_pixels: int | None = None, max_memory: int | None = None, device: str = "cpu",
+    progress: Progress | None = None,
+) -> Image.Image:  # fmt: skip
+    """Decode the bytes of an .lpc file to a PIL image of mode L, LA, RGB or RGBA, its metadata in `info`.
+
+    Args:
+        max_pixels: refuse pictures that declare more; by default 268 million.
+        max_memory: refuse pictures that would take more bytes of memory.
+
+    Raises:
+        DamagedFileError: not an .lpc file, or a changed one; no picture is shown.
+        UnknownModelError: made by a newer version, or with weights that aren't installed.
+        LimitError: over a limit; checked before anything is allocated.
+    """
+    file = _read(data, max_pixels, max_memory)
+    codec = _codec_of(file, device)
+    pixels = _colours(file, codec, progress)
+    header = file.header
+    alpha = file.payload(SectionType.ALPHA)
+    icc, exif, xmp = (
+        None if raw is None else container.metadata_from_bytes(raw) for raw in map(file.payload, _METADATA)
+    )
+    plane = None if alpha is None else picture.alpha_from_bytes(alpha, header.width, header.height)
+    return picture.to_image(Picture(pixels, plane, icc, exif, xmp))
+
+
+_METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
+
+
+def _read(data: bytes, max_pixels: int | None, max_memory: int | None) -> LpcFile:
+    file = container.read(data, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    needed = _BASE_MEMORY + _MEMORY_A_PIXEL * file.header.width * file.header.height
+    if max_memory is not None and needed > max_memory:
+        raise LimitError(f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB")
+    return file
+
+
+def _codec_of(file: LpcFile, device: str) -> models.Codec | None:
+    if file.header.kind is Kind.STORED:
+        return None
+    return models.load_by_identity(file.header.model_number, file.header.model_digest, device)
+
+
+def _parse(file: LpcFile, codec: models.Codec) -> Any:
+    payload = file.payload(SectionType.LATENTS)
+    assert payload is not None
+    symbols = codec.parse(payload, file.header)
+    if codec.hash_of(symbols) != file.header.symbols_hash:
+        raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
+    return symbols
+
+
+def _colours(file: LpcFile, codec: models.Codec | None, progress: Progress | None) -> npt.NDArray[np.uint8]:
+    """The pixels (H, W, 3), or (H, W, 1) of a grey picture."""
+    header = file.header
+    if codec is None:
+        payload = file.payload(SectionType.STORED)
+        assert payload is not None
+        return picture.stored_from_bytes(payload, header.width, header.height, header.grey)
+    pixels: npt.NDArray[np.uint8] = codec.synthesise(_parse(file, codec), header, progress)
+    if header.grey:
+        pixels = np.rint(pixels.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
+    return pixels
+
+
+def info(data: bytes) -> dict[str, Any]:
+    """What an .lpc file says about itself, JSON-ready; checks the container, decodes nothing.
+
+    Raises:
+        DamagedFileError, UnknownModelError: as `decode`, an unknown model apart: `installed` says whether it is here.
+    """
+    file = container.read(data)
+    header = file.header
+    mode = ("L" if header.grey else "RGB") + ("A" if file.payload(SectionType.ALPHA) is not None else "")
+    about: dict[str, Any] = {
+        "format_version": container.VERSION, "width": header.width, "height": header.height, "mode": mode,
+        "kind": header.kind.name.lower(), "bytes": len(data), "bpp": 8 * len(data) / (header.width * header.height),
+        "overhead_bytes": container.overhead(file),
+        "sections": [{"type": container.section_name(s.type), "bytes": len(s.payload)} for s in file.sections],
+    }  # fmt: skip
+    if header.kind is Kind.MODEL:
+        about["model"] = _model_info(header)
+        if about["model"]["has_quality"]:
+            about["quality"] = round(header.quality / 65535 * 100, 2)
+        about["symbols_hash"] = header.symbols_hash.hex()
+    return about
+
+
+def _model_info(header: Header) -> dict[str, Any]:
+    for w in models.weights():
+        network = models.network_named(w.name)
+        if w.digest == header.model_digest and network.number == header.model_number:
+            return {
+                "name": w.name, "number": network.number, "digest": w.digest.hex(), "installed": True,
+                "has_quality": network.has_quality,
+            }  # fmt: skip
+    network_names = {n.number: n for n in models.NETWORKS}
+    known = network_names.get(header.model_number)
+    return {
+        "name": known.name if known else None, "number": header.model_number, "digest": header.model_digest.hex(),
+        "installed": False, "has_quality": known.has_quality if known else True,
+    }  # fmt: skip
+
+
+def verify(data: bytes, *, max_pixels: int | None = None) -> dict[str, Any]:
+    """Check a file whole, down to its symbols, without making pixels; return `info` of it.
+
+    Raises:
+        LpcodecError: whatever `decode` would raise.
+    """
+    file = _read(data, max_pixels, None)
+    codec = _codec_of(file, "cpu")
+    header = file.header
+    if codec is None:
+        _colours(file, None, None)
+    else:
+        _parse(file, codec)
+    if (alpha := file.payload(SectionType.ALPHA)) is not None:
+        picture.alpha_from_bytes(alpha, header.width, header.height)
+    for raw in map(file.payload, _METADATA):
+        if raw is not None:
+            container.metadata_from_bytes(raw)
+    return info(data)

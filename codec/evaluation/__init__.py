@@ -1,0 +1,1 @@
+"""Evaluation: measures, peers and curves."""

@@ -1,0 +1,209 @@
+"""The registry: every network of the package and every set of weights, the one list that `lpcodec models` prints.
+
+A network is an architecture under a number (which files carry); its weights are `NAME.safetensors` with a card
+`NAME.json`, in the package's `weights/` and in the folder that the environment variable LPCODEC_WEIGHTS names. A file
+names its weights by the network's number and the first 4 bytes of their SHA-256. `wcae@0.15` is a set of weights of
+the network `wcae` for one rate; a network's plain name means the first of its sets.
+"""
+
+import functools
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lpcodec.codec.container import Header
+from lpcodec.codec.errors import UnknownModelError, UsageError
+
+WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
+_PACKAGED = Path(__file__).parent / "weights"
+
+
+class Coded(Protocol):
+    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables."""
+
+    @property
+    def bits(self) -> float: ...
+    @property
+    def symbols_hash(self) -> bytes: ...
+    def payload(self) -> bytes: ...
+
+
+class Codec(Protocol):
+    """A trained network with its tables, ready to code.
+
+    `analyse` runs once a picture and doesn't depend on the quality; `code` may run many times; `parse` is exact
+    integer arithmetic; `synthesise` turns parsed symbols into pixels. Latents and symbols are the model's own.
+    """
+
+    name: str
+    number: int
+    digest: bytes
+
+    @property
+    def has_quality(self) -> bool: ...
+    def analyse(self, pixels: npt.NDArray[np.uint8], progress: Any = None) -> Any: ...
+    def code(self, latents: Any, quality: float) -> Coded: ...
+    def parse(self, payload: bytes, header: Header) -> Any: ...
+    def hash_of(self, symbols: Any) -> bytes: ...
+    def synthesise(self, symbols: Any, header: Header, progress: Any = None) -> npt.NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """An architecture: its number in files, its family (which decides how weights are read) and what it is."""
+
+    name: str
+    number: int
+    family: str
+    parameters: int
+    has_quality: bool
+    description: str
+
+
+NETWORKS = (
+    Network("default", 1, "hyperprior", 4_763_232, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+    Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
+    Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
+    Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A set of trained weights: where it lies, and its card (NAME.json)."""
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.card["name"])
+
+    @property
+    def digest(self) -> bytes:
+        return bytes.fromhex(self.card["digest"])[:4]
+
+
+def network_named(name: str) -> Network:
+    """Return the network of a model name (`wcae` for `wcae@0.15`).
+
+    Raises:
+        UsageError: there is none.
+    """
+    for network in NETWORKS:
+        if network.name == name.split("@")[0]:
+            return network
+    raise UsageError(f"no model named {name!r}; `lpcodec models` lists them")
+
+
+def _folders() -> list[Path]:
+    extra = os.environ.get(WEIGHTS_VARIABLE)
+    return [_PACKAGED, *([Path(extra)] if extra else [])]
+
+
+def weights() -> list[Weights]:
+    """All sets of weights that are installed, in the registry's order, then by their cards' `order`."""
+    found = []
+    for folder in _folders():
+        for card in sorted(folder.glob("*.json")):
+            found.append(Weights(card.with_suffix(".safetensors"), json.loads(card.read_text())))
+    place = {network.name: i for i, network in enumerate(NETWORKS)}
+    return sorted(found, key=lambda w: (place.get(w.name.split("@")[0], len(place)), w.card.get("order", 0), w.name))
+
+
+def names() -> list[str]:
+    """The names that `--model` takes."""
+    return [str(entry["name"]) for entry in describe()]
+
+
+def describe() -> list[dict[str, Any]]:
+    """One JSON-ready object for each set of weights, and one for each network that has none."""
+    sets = weights()
+    rows = []
+    for network in NETWORKS:
+        mine = [w for w in sets if w.name.split("@")[0] == network.name]
+        about: dict[str, Any] = {
+            "name": network.name, "network": network.name, "kind": "codec", "number": network.number,
+            "parameters": network.parameters,
+            "has_quality": network.has_quality, "description": network.description,
+        }  # fmt: skip
+        for w in mine:
+            extra = {k: w.card[k] for k in ("kmac_per_pixel", "training") if k in w.card}
+            size = w.path.stat().st_size if w.path.exists() else 0
+            rows.append(about | {"name": w.name, "digest": w.card["digest"], "weights": True, "bytes": size} | extra)
+        if not mine:
+            rows.append(about | {"digest": None, "weights": False})
+    return rows
+
+
+def variants(name: str) -> list[str]:
+    """The sets of weights that a model name stands for: itself, or all sets of the network of that name.
+
+    Raises:
+        UsageError: no such model, or no weights for it.
+    """
+    network = network_named(name)
+    found = [w.name for w in weights() if name in (w.name, w.name.split("@")[0])]
+    if not found:
+        sets = [w.name for w in weights() if w.name.split("@")[0] == network.name]
+        raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
+    return found
+
+
+def load(name: str, device: str = "cpu") -> Codec:
+    """Return the codec of a model name, loaded once.
+
+    Raises:
+        UsageError: no such model, or no weights for it.
+        UnknownModelError: the weights don't have the digest that their card gives.
+    """
+    chosen = variants(name)[0]
+    return _load(next(w.path for w in weights() if w.name == chosen), device)
+
+
+def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
+    """Return the codec that a file names.
+
+    Raises:
+        UnknownModelError: those weights aren't installed.
+    """
+    for w in weights():
+        if w.digest == digest and network_named(w.name).number == number:
+            return _load(w.path, device)
+    network = next((n.name for n in NETWORKS if n.number == number), f"number {number}")
+    raise UnknownModelError(
+        f"the file was made with weights {digest.hex()} of model {network}, which aren't installed: install the "
+        f"version of lpcodec that made it, or put the weights into a folder and name it in {WEIGHTS_VARIABLE}"
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: Path, device: str) -> Codec:
+    from safetensors.torch import load as parse_tensors
+
+    card = json.loads(path.with_suffix(".json").read_text())
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnknownModelError(f"{path.name}: the weights can't be read: {error.strerror}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card["digest"]:
+        raise UnknownModelError(f"{path.name}: these aren't the weights that their card names; install lpcodec again")
+    network = network_named(card["name"])
+    identity: dict[str, Any] = {
+        "name": card["name"], "number": network.number, "digest": bytes.fromhex(digest)[:4], "device": device,
+    }  # fmt: skip
+    tensors = parse_tensors(data)
+    if network.family == "hyperprior":
+        from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+
+        return HyperpriorCodec.from_tensors(tensors, card["sizes"], **identity)
+    from lpcodec.codec.networks.wcae_codec import WcaeCodec
+
+    return WcaeCodec.from_tensors(tensors, network.name, **identity)

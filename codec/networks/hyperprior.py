@@ -1,0 +1,377 @@
+"""The hyperprior network: wavelet fold, GDN autoencoder with a linear shortcut, one set of weights for every rate.
+
+```
+picture -> Haar, 3 scales, folded to 1/8 (192 maps) -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
+y * gain(q) -> hyper-analysis -> z at 1/64, rounded
+z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
+r = round(y * gain - mean), in two steps (a checkerboard over places and channels); the second step's scale indexes
+    come from z and the |r| of the first, in integers; its means from z and the first step's values, in floats
+(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs, conv -> 192 maps -> unfold, inverse Haar -> picture [+ linear]
+```
+
+Only integers decide a table (the scale network), so files decode anywhere; means only move the reconstruction.
+[+ linear] is a shortcut of one convolution past the non-linear layers. The quality is one number; per-channel gains are
+interpolated between anchors over it, and log lambda is linear in it.
+The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the two steps after He et al. 2021 (checkerboard) and
+Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lpcodec.codec.frontends.wavelet import fold, unfold
+from lpcodec.codec.networks.gdn import SimpleGDN
+from lpcodec.entropy.integer import (
+    ACCUMULATOR_LIMIT,
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    WEIGHT_BITS,
+    IntegerConv,
+    clamp_returning,
+    log_magnitude,
+    log_magnitude_table,
+    requantise,
+)
+from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, uniform_noise
+
+STRIDE = 16
+"""Pixels a latent spans, each way."""
+FOLDED = 192
+"""Maps of the folded wavelet transform at 1/8."""
+LATENT_SCALE = 8.0
+"""y is this many times an orthonormal transform coefficient of the picture in 0..1."""
+ANCHORS = 8
+LAMBDA_MIN, LAMBDA_MAX = 1.5e-4, 0.15
+"""lambda of R[bpp] + lambda * 255**2 * MSE[0..1] at quality 0 and 100."""
+LEVELS = 64
+Z_MAX = 23
+"""Hyper-latents are clamped to -23..23, which the proof of the accumulators' bounds needs."""
+_FEATURE_SHIFT = WEIGHT_BITS
+_INDEX_SHIFT = WEIGHT_BITS + ACTIVATION_BITS - 3
+"""A unit of the last layer is 8 scale indexes, about a factor e of sigma."""
+
+
+@dataclass(frozen=True)
+class HyperpriorSizes:
+    """The widths that tell the models of this class apart."""
+
+    width: int = 128
+    latents: int = 256
+    analysis_pairs: int = 1
+    synthesis_pairs: int = 1
+    hyper_width: int = 96
+    hyper_latents: int = 64
+    context_width: int = 64
+
+
+def conv3(cin: int, cout: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(cin, cout, 3, stride=stride, padding=1)
+
+
+class ResidualPair(nn.Module):
+    """x + conv(leaky(conv(x))), 3x3, at constant width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = conv3(width, width), conv3(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch: Tensor = self.second(F.leaky_relu(self.first(x), 0.1))
+        return x + branch
+
+
+class Analysis(nn.Module):
+    """Folded picture (B, 192, H/8, W/8) -> y (B, M, H/16, W/16)."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        self.head = conv3(FOLDED, sizes.width)
+        self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.analysis_pairs)))
+        self.gdn = SimpleGDN(sizes.width)
+        self.tail = conv3(sizes.width, sizes.latents, stride=2)
+        self.shortcut = nn.Conv2d(FOLDED, sizes.latents, 2, stride=2)
+
+    def forward(self, folded: Tensor) -> Tensor:
+        nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded))))
+        linear: Tensor = self.shortcut(folded)
+        return nonlinear + LATENT_SCALE * linear
+
+
+class Synthesis(nn.Module):
+    """y (B, M, H/16, W/16) -> folded picture (B, 192, H/8, W/8)."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        self.head = conv3(sizes.latents, 4 * sizes.width)
+        self.gdn = SimpleGDN(sizes.width, inverse=True)
+        self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
+        self.tail = conv3(sizes.width, FOLDED)
+        self.shortcut = nn.Conv2d(sizes.latents, 4 * FOLDED, 1)
+
+    def forward(self, y: Tensor) -> Tensor:
+        features = self.gdn(F.pixel_shuffle(self.head(y), 2))
+        nonlinear: Tensor = self.tail(self.blocks(features))
+        return nonlinear + F.pixel_shuffle(self.shortcut(y / LATENT_SCALE), 2)
+
+
+class HyperAnalysis(nn.Module):
+    """y * gain (B, M, h, w) -> z (B, Z, ceil(h/4), ceil(w/4)), not yet rounded. Runs in the encoder alone."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        n = sizes.hyper_width
+        self.layers = nn.Sequential(
+            conv3(sizes.latents, n),
+            nn.LeakyReLU(0.1),
+            conv3(n, n, stride=2),
+            nn.LeakyReLU(0.1),
+            conv3(n, sizes.hyper_latents, stride=2),
+        )
+
+    def forward(self, gained: Tensor) -> Tensor:
+        z: Tensor = self.layers(torch.asinh(gained))
+        return z.clamp(-Z_MAX, Z_MAX)
+
+
+def with_level(z: Tensor, level: Tensor) -> Tensor:
+    """Append the quality level (B,), integers 0..63, to z as one more constant map."""
+    plane = level.to(z.dtype).view(-1, 1, 1, 1).expand(-1, 1, *z.shape[2:])
+    return torch.cat([z * 2**ACTIVATION_BITS, plane], 1)
+
+
+class ScaleNetwork(nn.Module):
+    """Integers in (z, level, |r| of the first step), scale indexes 0..63 out, in exact integer arithmetic."""
+
+    log_magnitudes: Tensor
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        n, c = sizes.hyper_width, sizes.context_width
+        self.coarse = IntegerConv(sizes.hyper_latents + 1, 4 * n, 3)
+        self.middle = IntegerConv(n, 4 * c, 3)
+        self.first = IntegerConv(c, sizes.latents, 1, gain=0.5)
+        self.neighbours = IntegerConv(sizes.latents, c, 3, gain=0.5)
+        self.mixed = IntegerConv(c, c, 1)
+        self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
+        for head in (self.first, self.second):
+            nn.init.constant_(head.bias, 2.0)
+        self.register_buffer("log_magnitudes", torch.from_numpy(log_magnitude_table()).float(), persistent=False)
+
+    def features(self, z: Tensor, level: Tensor, height: int, width: int) -> Tensor:
+        """z (B, Z, h/4, w/4) integers, level (B,) -> features (B, C, height, width), integers 0..255."""
+        x = requantise(self.coarse(with_level(z, level)), _FEATURE_SHIFT, 0, ACTIVATION_MAX)
+        x = requantise(self.middle(F.pixel_shuffle(x, 2)), _FEATURE_SHIFT, 0, ACTIVATION_MAX)
+        return F.pixel_shuffle(x, 2)[:, :, :height, :width]
+
+    def first_indexes(self, features: Tensor) -> Tensor:
+        """Scale indexes (B, M, h, w) of the first step's latents (those of the second are to be ignored)."""
+        return requantise(self.first(features), _INDEX_SHIFT, 0, SCALES - 1, returning=True)
+
+    def second_indexes(self, features: Tensor, symbols: Tensor) -> Tensor:
+        """Scale indexes of the second step's latents, from the first step's symbols (zero elsewhere)."""
+        known = log_magnitude(symbols, self.log_magnitudes).to(features.dtype)
+        acc = self.neighbours(known) + self.mixed(features)
+        context = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
+        return requantise(self.second(torch.cat([features, context], 1)), _INDEX_SHIFT, 0, SCALES - 1, returning=True)
+
+    def freeze(self) -> None:
+        """Make all layers exact (float64 integers) and prove that no accumulator can reach 2**24.
+
+        Raises:
+            ValueError: a bound is exceeded; the network can't be shipped.
+        """
+        for conv in self.children():
+            if isinstance(conv, IntegerConv):
+                conv.freeze()
+        self.mark_frozen()
+
+    def mark_frozen(self) -> None:
+        """Take the parameters as the integers that they are (read from a file, say), and prove the bounds again."""
+        for conv in self.children():
+            if isinstance(conv, IntegerConv):
+                conv.mark_frozen()
+        self.log_magnitudes = self.log_magnitudes.double()
+        for name, worst in self.bounds().items():
+            if worst >= ACCUMULATOR_LIMIT:
+                raise ValueError(f"scale network, {name}: accumulators reach {worst}, over {ACCUMULATOR_LIMIT}")
+
+    def bounds(self) -> dict[str, int]:
+        """The largest |accumulator| of each layer, from the weights' L1 norms and the inputs' ranges."""
+        largest_z = torch.full((self.coarse.weight.shape[1],), float(Z_MAX * 2**ACTIVATION_BITS))
+        largest_z[-1] = LEVELS - 1
+        largest_known = int(self.log_magnitudes.max())
+        return {
+            "coarse": self.coarse.bound(largest_z),
+            "middle": self.middle.bound(ACTIVATION_MAX),
+            "first": self.first.bound(ACTIVATION_MAX),
+            "neighbours + mixed": self.neighbours.bound(largest_known) + self.mixed.bound(ACTIVATION_MAX),
+            "second": self.second.bound(ACTIVATION_MAX),
+        }
+
+
+class MeanNetwork(nn.Module):
+    """Means of the latents, float: from z and the level, refined in the second step by the first step's values."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        n, c = sizes.hyper_width, sizes.context_width
+        self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
+        self.middle = conv3(n, 4 * c)
+        self.first = nn.Conv2d(c, sizes.latents, 1)
+        self.neighbours = conv3(sizes.latents, 2 * c)
+        self.mixed = nn.Conv2d(3 * c, c, 1)
+        self.second = nn.Conv2d(3 * c, sizes.latents, 1)
+        for head in (self.first, self.second):
+            nn.init.normal_(head.weight, std=1e-3)
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+
+    def features(self, z: Tensor, level: Tensor, height: int, width: int) -> Tensor:
+        x = F.leaky_relu(self.coarse(with_level(z, level) / 2**ACTIVATION_BITS), 0.1)
+        x = F.leaky_relu(self.middle(F.pixel_shuffle(x, 2)), 0.1)
+        return F.pixel_shuffle(x, 2)[:, :, :height, :width]
+
+    def first_means(self, features: Tensor) -> Tensor:
+        means: Tensor = self.first(features)
+        return means
+
+    def second_means(self, features: Tensor, values: Tensor) -> Tensor:
+        """`values`: the first step's r + mean, zero at the second step's places. The path from them is partly linear,
+        so that it works at every gain."""
+        near = self.neighbours(values)
+        mixed = F.leaky_relu(self.mixed(torch.cat([features, torch.asinh(near)], 1)), 0.1)
+        means: Tensor = self.second(torch.cat([mixed, near], 1))
+        return means
+
+
+def first_step_mask(channels: int, height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the (1, channels, height, width) bool mask of the latents of the first step: those with even i + j + c."""
+    c = torch.arange(channels, device=device).view(1, -1, 1, 1)
+    i = torch.arange(height, device=device).view(1, 1, -1, 1)
+    j = torch.arange(width, device=device).view(1, 1, 1, -1)
+    return (c + i + j) % 2 == 0
+
+
+def level_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality (integers 0..65535) -> level 0..63."""
+    return torch.div(quality * LEVELS, 65536, rounding_mode="floor")
+
+
+def anchor_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality -> the hyper-latents' table row 0..7."""
+    return torch.div(quality * ANCHORS, 65536, rounding_mode="floor")
+
+
+def lambda_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality -> lambda, log-linear from LAMBDA_MIN to LAMBDA_MAX."""
+    return LAMBDA_MIN * torch.exp(quality / 65535.0 * math.log(LAMBDA_MAX / LAMBDA_MIN))
+
+
+class HyperpriorNetwork(nn.Module):
+    """The whole network. Its methods are the steps that coding and training share."""
+
+    def __init__(self, sizes: HyperpriorSizes | None = None) -> None:
+        super().__init__()
+        self.sizes = sizes or HyperpriorSizes()
+        self.analysis = Analysis(self.sizes)
+        self.synthesis = Synthesis(self.sizes)
+        self.hyper_analysis = HyperAnalysis(self.sizes)
+        self.scales = ScaleNetwork(self.sizes)
+        self.means = MeanNetwork(self.sizes)
+        start = torch.linspace(0, math.log(LAMBDA_MAX / LAMBDA_MIN), ANCHORS) / 2 + 0.5 * math.log(LAMBDA_MIN / 4e-4)
+        gains = (start - math.log(LATENT_SCALE))[:, None].repeat(1, self.sizes.latents)
+        self.log_gain = nn.Parameter(gains)
+        self.log_inverse_gain = nn.Parameter(-gains.clone())
+        self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
+
+    def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
+        place = quality.to(table.dtype) / 65535.0 * (ANCHORS - 1)
+        low = place.floor().clamp(max=ANCHORS - 2)
+        part = (place - low)[:, None]
+        index = low.long()
+        return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
+
+    def gain(self, quality: Tensor) -> Tensor:
+        """16-bit qualities (B,) -> gains (B, M, 1, 1)."""
+        return self._at_anchors(self.log_gain, quality).exp()
+
+    def inverse_gain(self, quality: Tensor) -> Tensor:
+        return self._at_anchors(self.log_inverse_gain, quality).exp()
+
+    def analyse(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in 0..1, H and W multiples of 16 -> y (B, M, H/16, W/16)."""
+        y: Tensor = self.analysis(fold(pictures - 0.5))
+        return y
+
+    def synthesise(self, y: Tensor) -> Tensor:
+        """y (after the inverse gain) -> pictures (B, 3, H, W), about 0..1, not clamped."""
+        return unfold(self.synthesis(y)) + 0.5
+
+    def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
+        """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
+        index = clamp_returning(self.z_index[anchor_of_quality(quality).long()] * 8, 0, SCALES - 1)
+        return round_straight_through(index)
+
+    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """The training pass.
+
+        Args:
+            pictures: (B, 3, H, W) in 0..1, H and W multiples of 64.
+            quality: (B,) 16-bit qualities, int64.
+            amp: run the transforms in bfloat16. Never the entropy model: its integers and large means need float32.
+
+        Returns:
+            (pictures, bits of the latents (B,), bits of the hyper-latents (B,)).
+        """
+        device = pictures.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            y = self.analyse(pictures)
+        y = y.float()
+        gained = y * self.gain(quality)
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            z = self.hyper_analysis(gained)
+        z = z.float()
+        z_bits = gaussian_bits(z + uniform_noise(z), self.hyper_scale_indexes(quality)[:, :, None, None])
+        z = round_straight_through(z)
+        level = level_of_quality(quality)
+        size = (y.shape[2], y.shape[3])
+        first = first_step_mask(y.shape[1], *size, device=y.device)
+
+        features = self.scales.features(z, level, *size)
+        index_a = self.scales.first_indexes(features)
+        mean_features = self.means.features(z, level, *size)
+        mean_a = self.means.first_means(mean_features)
+        symbols_a = round_straight_through(gained - mean_a) * first
+        index_b = self.scales.second_indexes(features, symbols_a)
+        mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
+        mean = torch.where(first, mean_a, mean_b)
+        index = torch.where(first, index_a, index_b)
+
+        centred = gained - mean
+        bits = gaussian_bits(centred + uniform_noise(centred), index)
+        decoded = (round_straight_through(centred) + mean) * self.inverse_gain(quality)
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            result = self.synthesise(decoded)
+        return result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3))
+
+    @torch.no_grad()
+    def start_from_principal_components(self, pictures: Tensor) -> None:
+        """Start as a transform codec: the shortcuts become the principal components of 16x16 colour blocks in the
+        folded domain, and the non-linear branches' last layers zero.
+
+        Args:
+            pictures: (B, 3, H, W) in 0..1, some millions of pixels, H and W multiples of 16.
+        """
+        blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+        values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
+        basis = vectors[:, values.argsort(descending=True)[: self.sizes.latents]].T
+        weight = basis.reshape(-1, FOLDED, 2, 2)
+        self.analysis.shortcut.weight.copy_(weight)
+        self.synthesis.shortcut.weight.copy_(basis.T[:, :, None, None])
+        for layer in (self.analysis.shortcut, self.synthesis.shortcut, self.analysis.tail, self.synthesis.tail):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        for layer in (self.analysis.tail, self.synthesis.tail):
+            nn.init.zeros_(layer.weight)

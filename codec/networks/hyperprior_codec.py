@@ -1,0 +1,315 @@
+"""Coding with the hyperprior network: pixels -> latents -> symbols -> payload, and back.
+
+```
+payload:  length of each group but the last (LEB128 varints) | group | group | ...
+group:    one range-coded stream:  z | r of the first step | r of the second step
+```
+
+The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
+each group alone, so a group can be parsed without any other, in bounded memory; the transforms run on tiles with halos
+and know nothing of groups. Within a stream the symbols stand in the order channel, row, column; latents whose scale
+index lies below `skip_below` are zero and not coded.
+
+Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lpcodec.codec.container import Header
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.networks.hyperprior import (
+    STRIDE,
+    Z_MAX,
+    HyperpriorNetwork,
+    HyperpriorSizes,
+    anchor_of_quality,
+    first_step_mask,
+    level_of_quality,
+)
+from lpcodec.codec.tiles import Progress, grid
+from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
+from lpcodec.entropy.tables import TableSet
+
+GROUP = 64
+"""Latents a side of a group."""
+TILE = 64
+"""Latents a side of a tile of the transforms."""
+SYMBOL_MAX = 32767
+_NETWORK, _TABLES = "network.", "tables."
+
+
+@dataclass(frozen=True)
+class Group:
+    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and how they are coded."""
+
+    z: npt.NDArray[np.int32]
+    r: npt.NDArray[np.int16]
+    pieces: tuple[tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]], ...]
+
+
+def quality_to_16_bit(quality: float) -> int:
+    """Quality 0..100 -> 0..65535."""
+    return round(min(max(quality, 0.0), 100.0) / 100 * 65535)
+
+
+class HyperpriorCoded:
+    """A picture's symbols at one quality: the ideal size at once, the bytes on demand."""
+
+    def __init__(self, groups: list[Group], tables: TableSet) -> None:
+        self.groups = groups
+        self._tables = tables
+        self.bits = float(sum(tables.bits(symbols, indexes) for g in groups for symbols, indexes in g.pieces))
+
+    @property
+    def symbols_hash(self) -> bytes:
+        return _hash(self.groups)
+
+    def payload(self) -> bytes:
+        streams = []
+        for group in self.groups:
+            encoder = Encoder()
+            for symbols, indexes in group.pieces:
+                encoder.put(symbols, indexes, self._tables)
+            streams.append(encoder.finish())
+        return b"".join(_varint(len(s)) for s in streams[:-1]) + b"".join(streams)
+
+
+def _hash(groups: list[Group]) -> bytes:
+    return symbols_hash(*(symbols for g in groups for symbols, _ in g.pieces))
+
+
+class HyperpriorCodec:
+    """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
+
+    has_quality = True
+
+    def __init__(
+        self, network: HyperpriorNetwork, tables: TableSet, z_indexes: npt.NDArray[np.uint8], skip_below: int,
+        *, name: str, number: int, digest: bytes, device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.name, self.number, self.digest = name, number, digest
+        self.tables, self.z_indexes, self.skip_below = tables, z_indexes, skip_below
+        self.device = torch.device(device)
+        self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
+        self.scales = self.network.scales.to("cpu")
+        sizes = network.sizes
+        self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
+        self.synthesis_halo = 1 + -(-(1 + 2 * sizes.synthesis_pairs) // 2)
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: dict[str, Tensor], sizes: dict[str, int], *, name: str, number: int, digest: bytes, device: str
+    ) -> "HyperpriorCodec":
+        """Rebuild what `to_tensors` stored; `sizes` are the fields of `HyperpriorSizes`."""
+        network = HyperpriorNetwork(HyperpriorSizes(**sizes))
+        network.load_state_dict({k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)})
+        network.scales.mark_frozen()
+        tables = TableSet.unpack({k[len(_TABLES) :]: v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)})
+        return cls(
+            network, tables, tensors["z_indexes"].numpy(), int(tensors["skip_below"]),
+            name=name, number=number, digest=digest, device=device,
+        )  # fmt: skip
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The weights (float16; the scale network's integers int32), the tables and the thresholds, for storage."""
+        stored = {
+            _NETWORK + name: value.to(torch.int32 if name.startswith("scales.") else torch.float16).contiguous()
+            for name, value in self.network.state_dict().items()
+        }
+        stored |= {_TABLES + name: torch.from_numpy(array) for name, array in self.tables.pack().items()}
+        return stored | {"z_indexes": torch.from_numpy(self.z_indexes), "skip_below": torch.tensor(self.skip_below)}
+
+    @torch.inference_mode()
+    def analyse(self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None) -> Tensor:
+        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8.
+
+        Sides are extended to multiples of 16 by repeating the last row and column.
+        """
+        height, width = pixels.shape[:2]
+        h, w = -(-height // STRIDE), -(-width // STRIDE)
+        y = torch.empty(self.network.sizes.latents, h, w)
+        tiles = list(grid(h, w, TILE, self.analysis_halo))
+        for number, (rows, columns) in enumerate(tiles):
+            part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
+            tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
+            tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
+            tile = F.pad(tile[None], (0, wide - part.shape[1], 0, tall - part.shape[0]), mode="replicate")
+            result = self.network.analyse(tile.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
+            y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
+            if progress:
+                progress("analysis", (number + 1) / len(tiles))
+        return y
+
+    @torch.inference_mode()
+    def code(self, latents: Tensor, quality: float) -> HyperpriorCoded:
+        """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
+        q = torch.tensor([quality_to_16_bit(quality)])
+        gain = self.network.gain(q.to(self.device)).cpu()[0]
+        groups = []
+        for rows, columns in grid(latents.shape[1], latents.shape[2], GROUP, 0):
+            groups.append(self._code_group(latents[:, rows.core, columns.core] * gain, q))
+        return HyperpriorCoded(groups, self.tables)
+
+    def _code_group(self, gained: Tensor, q: Tensor) -> Group:
+        height, width = gained.shape[1:]
+        z = self.network.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX).cpu()
+        level = level_of_quality(q)
+        first = first_step_mask(len(gained), height, width)[0]
+        features = self.scales.features(z.double(), level, height, width)
+        mean_features = self.network.means.features(z.to(self.device), level.to(self.device), height, width)
+
+        mean = self.network.means.first_means(mean_features)[0].cpu()
+        index = self.scales.first_indexes(features)[0].to(torch.uint8)
+        coded_a = first & (index >= self.skip_below)
+        r_a = _quantise(gained - mean, coded_a)
+        values = ((r_a + mean) * first)[None].to(self.device)
+        mean = self.network.means.second_means(mean_features, values)[0].cpu()
+        index_b = self.scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
+        coded_b = ~first & (index_b >= self.skip_below)
+        r_b = _quantise(gained - mean, coded_b)
+
+        symbols = [z.flatten(), r_a[coded_a], r_b[coded_b]]
+        indexes = [self._z_table_indexes(q, z.shape), index[coded_a].numpy(), index_b[coded_b].numpy()]
+        pieces = tuple((s.int().numpy(), i) for s, i in zip(symbols, indexes, strict=True))
+        return Group(z[0].int().numpy(), (r_a + r_b).to(torch.int16).numpy(), pieces)
+
+    def _z_table_indexes(self, q: Tensor, shape: torch.Size) -> npt.NDArray[np.uint8]:
+        row = self.z_indexes[int(anchor_of_quality(q))]
+        return np.repeat(row, shape[2] * shape[3])
+
+    @torch.inference_mode()
+    def parse(self, payload: bytes, header: Header) -> list[Group]:
+        """Read all symbols of a payload. Integers only: nothing here depends on the machine.
+
+        Raises:
+            DamagedFileError: the payload is not a stream of this picture's size.
+        """
+        h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        tiles = list(grid(h, w, GROUP, 0))
+        q = torch.tensor([header.quality])
+        groups = []
+        for stream, (rows, columns) in zip(_split(payload, len(tiles)), tiles, strict=True):
+            try:
+                groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start))
+            except CorruptStreamError as error:
+                raise DamagedFileError(f"the coded picture is damaged: {error}") from error
+        return groups
+
+    def hash_of(self, symbols: list[Group]) -> bytes:
+        """The 4-byte hash of all coded symbols, in coding order."""
+        return _hash(symbols)
+
+    def _parse_group(self, stream: bytes, q: Tensor, height: int, width: int) -> Group:
+        sizes = self.network.sizes
+        decoder = Decoder(stream)
+        shape = torch.Size((1, sizes.hyper_latents, -(-height // 4), -(-width // 4)))
+        z_indexes = self._z_table_indexes(q, shape)
+        z_symbols = decoder.get(z_indexes, self.tables)
+        z = torch.from_numpy(z_symbols.astype(np.float64)).reshape(shape)
+        if z.abs().max() > Z_MAX:
+            raise CorruptStreamError(f"hyper-latents beyond {Z_MAX}")
+        features = self.scales.features(z, level_of_quality(q), height, width)
+        first = first_step_mask(sizes.latents, height, width)[0]
+
+        index = self.scales.first_indexes(features)[0].to(torch.uint8)
+        r_a, piece_a = self._get(decoder, index, first & (index >= self.skip_below))
+        index = self.scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
+        r_b, piece_b = self._get(decoder, index, ~first & (index >= self.skip_below))
+        decoder.finish()
+        r = (r_a + r_b).to(torch.int16).numpy()
+        return Group(z[0].int().numpy(), r, ((z_symbols, z_indexes), piece_a, piece_b))
+
+    def _get(
+        self, decoder: Decoder, index: Tensor, coded: Tensor
+    ) -> tuple[Tensor, tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]]:
+        indexes = index[coded].numpy()
+        symbols = decoder.get(indexes, self.tables)
+        if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
+            raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
+        r = torch.zeros(index.shape)
+        r[coded] = torch.from_numpy(symbols).float()
+        return r, (symbols, indexes)
+
+    @torch.inference_mode()
+    def synthesise(
+        self, symbols: list[Group], header: Header, progress: Progress | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of parsed symbols."""
+        h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        y = self._latents(symbols, header.quality, h, w)
+        pixels = np.empty((header.height, header.width, 3), np.uint8)
+        tiles = list(grid(h, w, TILE, self.synthesis_halo))
+        for number, (rows, columns) in enumerate(tiles):
+            tile = y[None, :, rows.outer, columns.outer].to(self.device)
+            picture = self.network.synthesise(tile.contiguous(memory_format=torch.channels_last))
+            part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
+            part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
+            target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
+            target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
+            if progress:
+                progress("synthesis", (number + 1) / len(tiles))
+        return pixels
+
+    def _latents(self, groups: list[Group], quality: int, h: int, w: int) -> Tensor:
+        """Symbols -> y (M, h, w): the means are added here, in floats, after all integers were read."""
+        q = torch.tensor([quality])
+        inverse = self.network.inverse_gain(q.to(self.device))
+        level = level_of_quality(q).to(self.device)
+        y = torch.empty(self.network.sizes.latents, h, w)
+        for group, (rows, columns) in zip(groups, grid(h, w, GROUP, 0), strict=True):
+            r = torch.from_numpy(group.r).to(self.device).float()[None]
+            height, width = r.shape[2:]
+            first = first_step_mask(r.shape[1], height, width, self.device)
+            z = torch.from_numpy(group.z).to(self.device).float()[None]
+            features = self.network.means.features(z, level, height, width)
+            mean_a = self.network.means.first_means(features)
+            mean_b = self.network.means.second_means(features, (r + mean_a) * first)
+            y[:, rows.core, columns.core] = ((r + torch.where(first, mean_a, mean_b)) * inverse)[0].cpu()
+        return y
+
+
+def _quantise(values: Tensor, coded: Tensor) -> Tensor:
+    return values.round().clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _split(payload: bytes, count: int) -> list[bytes]:
+    """Cut a payload into its `count` streams.
+
+    Raises:
+        DamagedFileError: the lengths don't fit the payload.
+    """
+    lengths, place = [], 0
+    for _ in range(count - 1):
+        value = shift = 0
+        while True:
+            if place >= len(payload) or shift > 35:
+                raise DamagedFileError("the coded picture is damaged: its table of lengths ends too early")
+            byte = payload[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        lengths.append(value)
+    bounds = [place]
+    for length in lengths:
+        bounds.append(bounds[-1] + length)
+    if bounds[-1] > len(payload):
+        raise DamagedFileError("the coded picture is damaged: a group reaches past the end")
+    return [payload[a:b] for a, b in pairwise([*bounds, len(payload)])]

@@ -1,0 +1,135 @@
+"""A training run -> weights that the codec loads: `NAME.safetensors`, and beside it the card `NAME.json`.
+
+The averaged weights are taken, the scale network is frozen to its integers and its bounds are proved, the tables are
+built. The card says what the weights are: digest, sizes, data, steps, device, held-out figures, cost.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.models import network_named
+from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.networks.wcae import WaveletAutoencoder
+from lpcodec.codec.networks.wcae_codec import WcaeCodec
+from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.codec.training.objectives import objective_for
+from lpcodec.entropy.tables import default_scales, default_tables
+
+SKIP_SCALE = 0.14
+"""Latents of a smaller scale are not coded: 0.04 % of them would not have been zero."""
+
+
+def export(run: Path, name: str, out: Path, *, order: int = 0, note: str = "") -> Path:
+    """Export the averaged weights of the run in folder `run` under `name` to folder `out`; return the weights' path.
+
+    Args:
+        name: the model's name, for one of several sets with its rate: `wcae@0.15`.
+        note: what people should know of the weights: the data's sources and licences, say; goes into the card.
+        order: the place among the sets of weights of the same network; the first is what the plain name means.
+
+    Raises:
+        UsageError: no run there, or a name that belongs to another network.
+    """
+    if not (run / CHECKPOINT).exists():
+        raise UsageError(f"{run}: no {CHECKPOINT}; give the folder that lpcodec train wrote")
+    state = Checkpoint.load(run)
+    if network_named(name).name != state.plan["model"]:
+        raise UsageError(f"{run} trained {state.plan['model']}; {name!r} is a name of another network")
+    network = objective_for(state.plan, "cpu").network
+    network.load_state_dict(state.averaged)
+    network.eval()
+    about: dict[str, Any] = {"kmac_per_pixel": kmac_per_pixel(network)}
+    if isinstance(network, HyperpriorNetwork):
+        about["sizes"] = vars(network.sizes)
+        tensors = _hyperprior_codec(network).to_tensors()
+    else:
+        assert isinstance(network, WaveletAutoencoder)
+        if network.prior is not None:
+            network.prior.export()
+        tensors = WcaeCodec(network, name=name, number=0, digest=bytes(4)).to_tensors()
+    data = save(tensors, {"format": "lpcodec-weights-1", "network": state.plan["model"]})
+    card = {
+        "name": name, "order": order, "digest": hashlib.sha256(data).hexdigest(), **about,
+        "training": _training(state, run), "note": note,
+    }  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / f"{name}.safetensors", data)
+    _write(out / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
+    return out / f"{name}.safetensors"
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+
+
+def _hyperprior_codec(network: HyperpriorNetwork) -> HyperpriorCodec:
+    """Freeze the network's scale part and join it with its tables."""
+    quality = torch.div(torch.arange(ANCHORS) * 65536, ANCHORS, rounding_mode="floor")
+    z_indexes = network.hyper_scale_indexes(quality).detach().numpy().astype(np.uint8)
+    network.scales.freeze()
+    skip_below = sum(scale < SKIP_SCALE * 65536 for scale in default_scales())
+    return HyperpriorCodec(network, default_tables(), z_indexes, skip_below, name="", number=0, digest=bytes(4))
+
+
+def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
+    plan = {k: v for k, v in state.plan.items() if v is not None}
+    held: dict[str, float] = {}
+    for line in (run / "log.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        held = {k: v for k, v in entry.items() if k.startswith("held_")} or held
+    return {
+        **plan, "steps": state.step, "seconds": round(state.seconds), "device": state.plan.get("device", "cpu"),
+        **held,
+    }  # fmt: skip
+
+
+def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
+    """Count thousands of multiply-accumulates a pixel, by part, on a 512 x 512 picture (torch's flop counter)."""
+    side = 512
+
+    def count(run: Any) -> float:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            run()
+        return round(float(counter.get_total_flops()) / 2 / side**2 / 1000, 3)
+
+    picture = torch.rand(1, 3, side, side)
+    if isinstance(network, HyperpriorNetwork):
+        y = network.analyse(picture)
+        level = torch.tensor([32])
+        hw = (y.shape[2], y.shape[3])
+        z = network.hyper_analysis(y).round().detach()
+
+        def entropy_side() -> None:
+            features = network.scales.features(z, level, *hw)
+            network.scales.first_indexes(features)
+            network.scales.second_indexes(features, y.round())
+            features = network.means.features(z, level, *hw)
+            network.means.first_means(features)
+            network.means.second_means(features, y)
+
+        return {
+            "analysis": count(lambda: network.analyse(picture)),
+            "hyper_analysis": count(lambda: network.hyper_analysis(y)),
+            "entropy": count(entropy_side),
+            "synthesis": count(lambda: network.synthesise(y)),
+        }
+    assert isinstance(network, WaveletAutoencoder)
+    code = network.analysis(picture * 2 - 1)
+    return {
+        "analysis": count(lambda: network.analysis(picture * 2 - 1)),
+        "synthesis": count(lambda: network.synthesis(code)),
+    }

@@ -1,0 +1,232 @@
+"""The training loop, for every model of the package, on a CPU or a GPU.
+
+```
+pictures --patches--> batch --objective--> loss --Adam, clip, EMA--> weights        log.jsonl, TensorBoard
+                                            every few minutes: validation, checkpoint.pt; at the end: curve.png
+```
+
+One schedule for the steps or the time that is given: a short warm-up, then a cosine down to 1 %. A run stops cleanly
+on SIGINT or SIGTERM and goes on with `resume=True`, on another machine or device too. Needs torch, numpy and Pillow;
+TensorBoard and matplotlib are used where they are installed.
+"""
+
+import copy
+import json
+import math
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.training.checkpoint import NAME, Checkpoint
+from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
+from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
+
+Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
+"""(step, steps if known, seconds left if known, latest figures)."""
+
+WARM_UP_STEPS = 300
+LOWEST_RATE = 0.01
+CLIP = 1.0
+EMA_DECAY = 0.999
+LOG_EVERY = 50
+CHECKPOINT_SECONDS = 240.0
+
+
+def train(
+    model: str,
+    data: Path,
+    out: Path,
+    *,
+    steps: int | None = None,
+    time_limit: float | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    batch: int = 8,
+    patch: int | None = None,
+    seed: int = 0,
+    lmbda: float | None = None,
+    channel_prior: bool = False,
+    learning_rate: float | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train `model` on the pictures below `data`; write log, checkpoints and the curve to `out`; return `out`.
+
+    Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for the model's
+    default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
+
+    Raises:
+        UsageError: an unknown model, both limits, nothing to resume, or a folder that already holds a run.
+        FileAccessError: `data` has no usable pictures.
+    """
+    if steps is not None and time_limit is not None:
+        raise UsageError("give --steps or --time-limit, not both")
+    if threads:
+        torch.set_num_threads(threads)
+    plan: dict[str, Any] = {
+        "model": model, "steps": steps, "time_limit": time_limit, "batch": batch, "patch": patch, "seed": seed,
+        "lmbda": lmbda, "channel_prior": channel_prior, "learning_rate": learning_rate,
+    }  # fmt: skip
+    found = _find_run(out, resume, device)
+    if found is not None:
+        plan = {**found.plan, **{k: v for k, v in (("steps", steps), ("time_limit", time_limit)) if v is not None}}
+    if plan["steps"] is None and plan["time_limit"] is None:
+        plan["steps"] = 20_000
+    torch.manual_seed(plan["seed"])
+    objective = objective_for(plan, device)
+    plan["patch"] = plan["patch"] or objective.patch
+    plan["learning_rate"] = plan["learning_rate"] or objective.learning_rate
+    try:
+        store, held = load_stores(data, max(plan["patch"], VALIDATION_SIZE), device)
+    except (NoPicturesError, OSError) as error:
+        raise FileAccessError(f"--data: {error}") from error
+    plan["data"] = {"pictures": len(store), "held_out": len(held), "megapixels": round(len(store.pixels) / 1e6, 1)}
+    out.mkdir(parents=True, exist_ok=True)
+    return _Run(objective, store, held, plan, out, device, found).go(progress)
+
+
+def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
+    exists = (out / NAME).exists()
+    if resume and not exists:
+        raise UsageError(f"{out}: no {NAME} to resume from")
+    if exists and not resume:
+        raise UsageError(f"{out} already holds a run: give --resume to go on with it, or another --out")
+    return Checkpoint.load(out, device) if resume else None
+
+
+class _Run:
+    """The state of a run while it runs."""
+
+    def __init__(
+        self, objective: Objective, store: PictureStore, held: PictureStore, plan: dict[str, Any], out: Path,
+        device: str, found: Checkpoint | None,
+    ) -> None:  # fmt: skip
+        self.objective, self.store, self.plan, self.out, self.device = objective, store, plan, out, device
+        self.generator = torch.Generator(device=device).manual_seed(plan["seed"])
+        self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
+        network = objective.network.to(device)
+        if found is None:
+            objective.start(store, self.generator)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(network)
+        self.optimiser = torch.optim.Adam(objective.parameter_groups(), lr=plan["learning_rate"])
+        self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
+        if found is not None:
+            network.load_state_dict(found.weights)
+            self.averaged.load_state_dict(found.averaged)
+            self.optimiser.load_state_dict(found.optimiser)
+            self.generator.set_state(found.generator.cpu())
+            self.step, self.seconds, self.best = found.step, found.seconds, found.best
+            torch.manual_seed(plan["seed"] + found.step)
+        self.board = _board(out)
+
+    def go(self, progress: Progress | None) -> Path:
+        before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._train(progress)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self._checkpoint()
+        draw_curve(self.out)
+        return self.out
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped = True
+
+    def _part(self) -> float:
+        """How much of the plan is done, 0..1."""
+        steps, limit = self.plan["steps"], self.plan["time_limit"]
+        return max(self.step / steps if steps else 0.0, self.seconds / limit if limit else 0.0)
+
+    def _train(self, progress: Progress | None) -> None:
+        figures: dict[str, float] = {}
+        clock = saved = time.monotonic()
+        while not self.stopped and self._part() < 1:
+            values = self._take_step()
+            now = time.monotonic()
+            self.seconds, clock = self.seconds + now - clock, now
+            if self.step % LOG_EVERY == 0:
+                figures = values
+                self._log({"step": self.step, "seconds": round(self.seconds, 1), **values})
+            if progress:
+                part = self._part()
+                progress(self.step, self.plan["steps"], self.seconds * (1 - part) / part if part else None, figures)
+            if now - saved > CHECKPOINT_SECONDS:
+                self._checkpoint()
+                saved = time.monotonic()
+
+    def _take_step(self) -> dict[str, float]:
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        cosine = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._part())))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan["learning_rate"] * warm * cosine * group["lr_scale"]
+        batch = self.store.batch(self.plan["batch"], self.plan["patch"], self.generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, figures = self.objective.loss(batch.contiguous(memory_format=torch.channels_last))
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
+        if math.isfinite(float(norm)):
+            self.optimiser.step()
+        self.step += 1
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay
+            )
+        rate = self.optimiser.param_groups[0]["lr"]
+        return {"loss": float(loss.detach()), "gradient": float(norm), "rate": rate, **figures}
+
+    def _checkpoint(self) -> None:
+        state = torch.random.get_rng_state()
+        torch.manual_seed(1)
+        held = self.objective.validate(self.averaged, self.held)
+        torch.random.set_rng_state(state)
+        self.best = min(self.best, held["score"])
+        self._log({"step": self.step, "seconds": round(self.seconds, 1), **{f"held_{k}": v for k, v in held.items()}})
+        Checkpoint(
+            self.plan, self.step, self.seconds, self.objective.network.state_dict(), self.averaged.state_dict(),
+            self.optimiser.state_dict(), self.generator.get_state(), self.best,
+        ).save(self.out)  # fmt: skip
+
+    def _log(self, entry: dict[str, float]) -> None:
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps({k: round(v, 6) for k, v in entry.items()}) + "\n")
+        if self.board is not None:
+            for name, value in entry.items():
+                if name not in ("step", "seconds"):
+                    self.board.add_scalar(name, value, entry["step"])
+
+
+def _board(out: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(out / "tensorboard")  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def draw_curve(out: Path) -> None:
+    """Draw `curve.png` (training loss, held-out score) from `log.jsonl`, where matplotlib is installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for key, label in (("loss", "training"), ("held_score", "held out")):
+        points = [(e["step"], e[key]) for e in entries if key in e]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label, linewidth=0.8 if key == "loss" else 2)
+    axes.set(xlabel="step", ylabel="loss", yscale="log", title=out.name)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(out / "curve.png", dpi=120)

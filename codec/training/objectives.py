@@ -1,0 +1,162 @@
+"""What is trained: for each model family its network, its loss, its way to start and its validation.
+
+The loop (loop.py) knows none of them; it asks an objective for a loss on a batch and for held-out figures.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
+from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
+from lpcodec.codec.networks.wcae import loss as wcae_loss
+from lpcodec.datasets.patches import PictureStore
+
+VALIDATION_PATCHES = 24
+VALIDATION_SIZE = 256
+VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
+
+
+class Objective(Protocol):
+    """A network with its loss."""
+
+    @property
+    def network(self) -> nn.Module: ...
+    @property
+    def patch(self) -> int:
+        """Side of the training patches, unless the plan says otherwise."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak rate, unless the plan says otherwise."""
+        ...
+
+    def start(self, store: PictureStore, generator: torch.Generator) -> None:
+        """Initialise what random numbers don't initialise well; called once, not on resume."""
+        ...
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        """Optimiser groups; `lr_scale` multiplies the schedule's rate."""
+        ...
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a batch (B, 3, P, P) in 0..1 and the figures worth logging."""
+        ...
+
+    def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
+        """Return held-out figures of `network` (the averaged weights, say); `score` is what must fall."""
+        ...
+
+
+class HyperpriorObjective:
+    """R + lambda * 255**2 * MSE with a random quality for each patch, divided by sqrt(lambda) so that no rate drowns
+    the others; uniform noise for the rate, rounding with straight-through gradients for the picture."""
+
+    def __init__(self, sizes: HyperpriorSizes, amp: bool) -> None:
+        self.network = HyperpriorNetwork(sizes)
+        self.amp = amp
+        self.patch = 192
+        self.learning_rate = 6e-4
+
+    def start(self, store: PictureStore, generator: torch.Generator) -> None:
+        self.network.start_from_principal_components(store.batch(96, 192, generator))
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        shortcuts = [*self.network.analysis.shortcut.parameters(), *self.network.synthesis.shortcut.parameters()]
+        slow = {id(p) for p in shortcuts}
+        rest = [p for p in self.network.parameters() if id(p) not in slow]
+        return [{"params": rest, "lr_scale": 1.0}, {"params": shortcuts, "lr_scale": 0.2}]
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        quality = torch.randint(0, 65536, (len(batch),), device=batch.device)
+        lmbda = lambda_of_quality(quality)
+        bpp, z_bpp, mse = self._figures(self.network, batch, quality)
+        loss = ((bpp + lmbda * mse) / lmbda.sqrt()).mean()
+        return loss, _means(bpp=bpp, z_bpp=z_bpp, psnr=_psnr(mse))
+
+    def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        decoded, bits, z_bits = network(batch, quality, self.amp)
+        pixels = batch.shape[2] * batch.shape[3]
+        mse = (decoded - batch).square().mean((1, 2, 3)) * 255**2
+        return (bits + z_bits) / pixels, z_bits / pixels, mse
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        score = 0.0
+        for t in VALIDATION_QUALITIES:
+            quality = torch.full((len(patches),), round(t * 65535), device=patches.device)
+            parts = [
+                self._figures(network, p, q)
+                for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)
+            ]
+            bpp, _, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+            lmbda = lambda_of_quality(quality)
+            score += float(((bpp + lmbda * mse) / lmbda.sqrt()).mean()) / len(VALIDATION_QUALITIES)
+            figures[f"bpp@{round(100 * t)}"] = float(bpp.mean())
+            figures[f"psnr@{round(100 * t)}"] = float(_psnr(mse).mean())
+        return {"score": score, **figures}
+
+
+class WcaeObjective:
+    """J = D + lambda R of the paper: mean squared error on [-1, 1], mean bits an element of the code."""
+
+    def __init__(self, name: str, lmbda: float, channel_prior: bool) -> None:
+        self.network = load_network(name, channel_prior)
+        self.lmbda = lmbda
+        self.patch = 256
+        self.learning_rate = 1e-4
+
+    def start(self, store: PictureStore, generator: torch.Generator) -> None:
+        """Nothing: the networks start at random."""
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        return [{"params": list(self.network.parameters()), "lr_scale": 1.0}]
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        figures = wcae_loss(self.network, batch, self.lmbda)
+        return figures["loss"], _means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
+        assert isinstance(network, WaveletAutoencoder)
+        network.eval()
+        figures = wcae_loss(network, patches, self.lmbda)
+        network.train()
+        return {"score": float(figures["loss"]), **_means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))}
+
+
+def _means(**figures: Tensor) -> dict[str, float]:
+    return {name: float(value.detach().mean()) for name, value in figures.items()}
+
+
+def _psnr(mse: Tensor) -> Tensor:
+    return 20 * math.log10(255) - 10 * torch.log10(mse.clamp_min(1e-6))
+
+
+def objective_for(plan: Mapping[str, Any], device: str) -> Objective:
+    """Return the objective of a plan: its `model`, and for the WCAE family `lmbda` and `channel_prior`.
+
+    Raises:
+        UsageError: no such model, or an option that the model doesn't have.
+    """
+    model, lmbda, channel_prior = plan["model"], plan.get("lmbda"), bool(plan.get("channel_prior"))
+    if model in STRUCTURES:
+        return WcaeObjective(model, LAMBDA if lmbda is None else lmbda, channel_prior)
+    if model != "default":
+        raise UsageError(f"no model named {model!r} to train: default, {', '.join(STRUCTURES)}")
+    if lmbda is not None or channel_prior:
+        raise UsageError("the default model has one set of weights: --lmbda, --channel-prior are the wcae family's")
+    return HyperpriorObjective(HyperpriorSizes(), amp=bfloat16_pays(device))
+
+
+def bfloat16_pays(device: str) -> bool:
+    """Whether transforms should be trained in bfloat16: on GPUs, and on CPUs that have it in hardware."""
+    if device != "cpu":
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())

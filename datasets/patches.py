@@ -1,0 +1,108 @@
+"""Training patches: pictures decoded once, kept whole in device memory, cropped and turned there.
+
+```
+folder or .tar shards --Pillow--> uint8 pixels, one flat tensor --one gather a batch--> (B, 3, P, P) floats in 0..1
+```
+
+There are no loader processes and no host copies in a training step: a batch is a single indexed read of the flat
+tensor, so the same code feeds a CPU and a GPU.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+SUFFIXES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+HELD_OUT_EVERY = 48
+"""Every 48th picture is held out of training and used for validation."""
+
+
+class NoPicturesError(ValueError):
+    """A data folder without a picture that is large enough."""
+
+
+def read_pictures(root: Path) -> Iterator[tuple[str, Image.Image]]:
+    """Yield (name, RGB picture) for every picture below `root`, inside its .tar files too, in a stable order.
+
+    `root` may be a folder, a .tar file or a picture.
+    """
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    for path in files:
+        if path.suffix.lower() == ".tar":
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                        stream = tar.extractfile(member)
+                        if stream is not None:
+                            yield f"{path.name}/{member.name}", _rgb(stream.read())
+        elif path.suffix.lower() in SUFFIXES:
+            yield str(path.relative_to(root)) if path != root else path.name, _rgb(path.read_bytes())
+
+
+def _rgb(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+class PictureStore:
+    """Pictures in one flat uint8 tensor of pixels (N, 3), with the place and the size of each.
+
+    `smallest` is the shorter side of the smallest picture: patches can't be larger.
+    """
+
+    def __init__(self, pictures: list[np.ndarray], device: str | torch.device = "cpu") -> None:
+        if not pictures:
+            raise NoPicturesError("no pictures to train on")
+        sizes = np.array([p.shape[:2] for p in pictures], dtype=np.int64)
+        self.heights = torch.from_numpy(sizes[:, 0].copy()).to(device)
+        self.widths = torch.from_numpy(sizes[:, 1].copy()).to(device)
+        areas = sizes[:, 0] * sizes[:, 1]
+        self.starts = torch.from_numpy(np.concatenate([[0], np.cumsum(areas)[:-1]])).to(device)
+        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in pictures])).to(device)
+        self.weights = torch.from_numpy(areas.astype(np.float64)).to(device)
+        self.smallest = int(sizes.min())
+        self.device = torch.device(device)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batch(self, count: int, size: int, generator: torch.Generator) -> Tensor:
+        """Return `count` random square patches, (count, 3, size, size) float32 in 0..1, channels_last.
+
+        Pictures are drawn in proportion to their area; each patch is flipped, mirrored and transposed at random.
+        """
+        if size > self.smallest:
+            raise ValueError(f"patches of {size} don't fit the smallest picture ({self.smallest} pixels)")
+        dev = self.device
+        which = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        place = torch.rand(2, count, generator=generator, device=dev, dtype=torch.float64)
+        top = (place[0] * (self.heights[which] - size + 1)).long()
+        left = (place[1] * (self.widths[which] - size + 1)).long()
+        turn = torch.randint(0, 2, (3, count, 1), generator=generator, device=dev)
+        steps = torch.arange(size, device=dev).expand(count, size)
+        rows = torch.where(turn[0] == 1, size - 1 - steps, steps) + top[:, None]
+        cols = torch.where(turn[1] == 1, size - 1 - steps, steps) + left[:, None]
+        index = (rows * self.widths[which][:, None])[:, :, None] + cols[:, None, :] + self.starts[which][:, None, None]
+        index = torch.where(turn[2][:, :, None] == 1, index.transpose(1, 2), index)
+        patches = self.pixels[index.reshape(-1)].reshape(count, size, size, 3)
+        return patches.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def load_stores(root: Path, smallest: int, device: str | torch.device = "cpu") -> tuple[PictureStore, PictureStore]:
+    """Decode all pictures below `root` with both sides of at least `smallest`; return (training, held out).
+
+    Raises:
+        NoPicturesError: fewer than two pictures are there.
+    """
+    train: list[np.ndarray] = []
+    held: list[np.ndarray] = []
+    for number, (_, picture) in enumerate(p for p in read_pictures(root) if min(p[1].size) >= smallest):
+        (held if number % HELD_OUT_EVERY == 0 else train).append(np.asarray(picture))
+    if not train or not held:
+        raise NoPicturesError(f"{root}: fewer than two pictures of at least {smallest} pixels a side")
+    return PictureStore(train, device), PictureStore(held, device)
