@@ -2,7 +2,8 @@
 
 A network is an architecture under a number (which files carry); its weights are `NAME.safetensors` with a card
 `NAME.json`, in the package's `weights/` and in the folder that the environment variable LPCODEC_WEIGHTS names. A file
-names its weights by the network's number and the first 4 bytes of their SHA-256. `wcae@0.15` is a set of weights of
+names its weights by the network's number and the first 4 bytes of their SHA-256. Where both folders hold a name, it means
+the weights of the second. `wcae@0.15` is a set of weights of
 the network `wcae` for one rate; a network's plain name means the first of its sets.
 """
 
@@ -104,17 +105,24 @@ def network_named(name: str) -> Network:
 
 def _folders() -> list[Path]:
     extra = os.environ.get(WEIGHTS_VARIABLE)
-    return [_PACKAGED, *([Path(extra)] if extra else [])]
+    return [*([Path(extra)] if extra else []), _PACKAGED]
 
 
 def weights() -> list[Weights]:
-    """All sets of weights that are installed, in the registry's order, then by their cards' `order`."""
+    """All sets of weights that are installed, in the registry's order, then by their cards' `order`.
+
+    Raises:
+        UsageError: a card in the folder of LPCODEC_WEIGHTS isn't one.
+    """
     found = []
-    for folder in _folders():
-        for card in sorted(folder.glob("*.json")):
-            found.append(Weights(card.with_suffix(".safetensors"), json.loads(card.read_text())))
+    for path in (path for folder in _folders() for path in sorted(folder.glob("*.json"))):
+        try:
+            found.append(Weights(path.with_suffix(".safetensors"), json.loads(path.read_text())))
+            network_named(found[-1].name)
+        except (ValueError, KeyError, TypeError, UsageError) as error:
+            raise UsageError(f"{path}: not the card of a model of this version: {error}") from error
     place = {network.name: i for i, network in enumerate(NETWORKS)}
-    return sorted(found, key=lambda w: (place.get(w.name.split("@")[0], len(place)), w.card.get("order", 0), w.name))
+    return sorted(found, key=lambda w: (place[w.name.split("@")[0]], w.card.get("order", 0), w.name))
 
 
 def names() -> list[str]:
@@ -127,13 +135,13 @@ def describe() -> list[dict[str, Any]]:
     sets = weights()
     rows = []
     for network in NETWORKS:
-        mine = [w for w in sets if w.name.split("@")[0] == network.name]
+        mine = {w.name: w for w in reversed(sets) if w.name.split("@")[0] == network.name}
         about: dict[str, Any] = {
             "name": network.name, "network": network.name, "kind": "codec", "number": network.number,
             "parameters": network.parameters,
             "has_quality": network.has_quality, "description": network.description,
         }  # fmt: skip
-        for w in mine:
+        for w in reversed(mine.values()):
             extra = {k: w.card[k] for k in ("kmac_per_pixel", "training") if k in w.card}
             size = w.path.stat().st_size if w.path.exists() else 0
             rows.append(about | {"name": w.name, "digest": w.card["digest"], "weights": True, "bytes": size} | extra)

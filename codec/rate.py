@@ -1,11 +1,12 @@
 """A target -> the quality that meets it. The analysis has run already: a step of a search costs the entropy side alone.
 
-log(bytes) is close to linear in the quality, so a secant over it, kept inside its bracket, needs three to five steps.
+log(bytes) is close to linear in the quality, and so is the PSNR: a secant kept inside its bracket needs three to five
+steps. Where it doesn't converge, because the curve has a jump, the bracket is halved.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,10 +15,23 @@ FLOOR = 0.97
 """A file is near enough to its limit from this part of it on,"""
 SLACK_BYTES = 8
 """or within so many bytes: streams grow by whole words."""
-AIM = 0.99
 MAX_STEPS = 10
-_USUAL_SLOPE = 3.7 / 100
-"""d log(bytes) / d quality of photographs, for the first step."""
+_AIM = 0.99
+_USUAL_GROWTH = 3.7 / 100
+"""d log(bytes) / d quality of photographs, for the first step; it lies between 0.016 and 0.06."""
+_USUAL_DB = 0.17
+"""The same in dB."""
+_DB_AIM, _DB_NEAR = 0.01, 0.02
+"""A picture so much above its target is what is looked for, and what is good enough."""
+_QUALITY_NEAR = 0.5
+_UNIT = 100 / 65535
+"""Files hold the quality in 16 bits."""
+_SLOPE_RANGE = 8
+"""A measured slope is believed up to this factor from the usual one: noise can give any."""
+_APART = 1.5
+_PATIENCE = 3
+"""Where so many secants haven't halved the bracket, the search goes on without them."""
+_MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -31,79 +45,127 @@ class Found(Generic[T]):
     reached: bool
 
 
+@dataclass
+class _Bracket:
+    """A search over the quality for the place where a rising curve has the value `aim`."""
+
+    aim: float
+    usual_slope: float
+    low: float = 0.0
+    high: float = 100.0
+    low_tried: bool = False
+    high_tried: bool = False
+    tried: list[tuple[float, float]] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list)
+    halving: bool = False
+
+    def add(self, quality: float, measure: float, below: bool) -> None:
+        """Take in a point of the curve; `below`: the place looked for is at a higher quality."""
+        self.tried.append((quality, measure))
+        if below:
+            self.low, self.low_tried = quality, True
+        else:
+            self.high, self.high_tried = quality, True
+        self.widths.append(self.high - self.low)
+
+    def next_quality(self) -> float | None:
+        """Where to look next: inside the bracket, or at an end of 0..100 that all points ask for; None if it is empty."""
+        lowest = round(self.low / _UNIT) + self.low_tried
+        highest = round(self.high / _UNIT) - self.high_tried
+        if lowest > highest:
+            return None
+        return _on_grid(min(max(self._wanted(), lowest * _UNIT), highest * _UNIT))
+
+    def _wanted(self) -> float:
+        width = self.high - self.low
+        self.halving |= len(self.widths) > _PATIENCE and width > self.widths[-1 - _PATIENCE] / 2
+        if self.halving:
+            return self.low if not self.low_tried else self.high if not self.high_tried else self.low + width / 2
+        (quality, measure), *others = sorted(self.tried, key=lambda point: abs(point[1] - self.aim))
+        slope = self.usual_slope
+        # Between points that lie close to each other the slope is noise.
+        apart = [(q, m) for q, m in others if abs(q - quality) >= _APART]
+        if apart:
+            measured = (apart[0][1] - measure) / (apart[0][0] - quality)
+            slope = min(max(measured, slope / _SLOPE_RANGE), slope * _SLOPE_RANGE)
+        lowest = self.low + (_MARGIN * width if self.low_tried else 0)
+        highest = self.high - (_MARGIN * width if self.high_tried else 0)
+        return min(max(quality + (self.aim - measure) / slope, lowest), highest)
+
+
+def _on_grid(quality: float) -> float:
+    """The nearest quality that a file can hold."""
+    return round(min(max(quality, 0.0), 100.0) / _UNIT) / 65535 * 100
+
+
 def quality_for_size(at: Callable[[float], tuple[T, int]], limit: int, guess: float) -> Found[T]:
     """Find the quality whose file is as large as `limit` bytes allow, never larger.
 
+    The result is `reached` if it has at least 97 % of the limit (or all but 8 bytes), which it hasn't if the finest
+    quality is smaller still, if the coarsest is larger, or if the sizes jump over that range.
+
     Args:
-        at: quality 0..100 -> (value, bytes of the whole file).
+        at: quality 0..100 -> (value, bytes of the whole file); called 3 to 5 times, 10 at most.
         limit: bytes.
         guess: the quality to try first.
     """
-    low, high = (0.0, -math.inf), (100.0, math.inf)  # (quality, log bytes) known to be under, over
+    bracket = _Bracket(math.log(max(_AIM * limit, 1)), _USUAL_GROWTH)
     under: Found[T] | None = None
     over: Found[T] | None = None
-    quality = min(max(guess, 0.0), 100.0)
-    aim = math.log(max(AIM * limit, 1))
-    for _ in range(MAX_STEPS):
+    quality: float | None = _on_grid(guess)
+    for step in range(1, MAX_STEPS + 1):
+        if quality is None:
+            break
+        if step == MAX_STEPS and under is None:
+            quality = 0.0  # a file within the limit, if there is any
         value, size = at(quality)
-        log_size = math.log(size)
+        near = size >= FLOOR * limit or size >= limit - SLACK_BYTES
         if size <= limit:
-            near = size >= FLOOR * limit or size >= limit - SLACK_BYTES
             if under is None or size > under.measure:
                 under = Found(quality, value, size, near)
             if near or quality == 100:
                 return under
-            low = (quality, log_size)
         else:
             if over is None or size < over.measure:
                 over = Found(quality, value, size, False)
             if quality == 0:
-                return over
-            high = (quality, log_size)
-        quality = _next_quality(quality, log_size, low, high, aim)
+                return under or over
+        bracket.add(quality, math.log(max(size, 1)), size <= limit)
+        quality = bracket.next_quality()
     result = under or over
     assert result is not None
     return result
 
 
-def _next_quality(
-    quality: float, log_size: float, low: tuple[float, float], high: tuple[float, float], aim: float
-) -> float:
-    if math.isfinite(low[1]) and math.isfinite(high[1]):
-        slope = max((high[1] - low[1]) / max(high[0] - low[0], 1e-9), 1e-6)
-        wanted = low[0] + (aim - low[1]) / slope
-        margin = 0.02 * (high[0] - low[0])
-        return min(max(wanted, low[0] + margin), high[0] - margin)
-    wanted = quality + (aim - log_size) / _USUAL_SLOPE
-    # A step that runs out of the scale tries its end: the target may be out of reach.
-    return min(max(wanted, low[0]), high[0])
-
-
 def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> Found[T]:
-    """Find the smallest quality (to 0.5) whose picture has at least `target` dB. `at`: quality -> (value, dB)."""
-    low, high = 0.0, 100.0
-    quality = min(max(guess, 0.0), 100.0)
+    """Find the smallest quality, to 0.5 or 0.02 dB, whose picture has at least `target` dB.
+
+    Args:
+        at: quality 0..100 -> (value, dB); called 3 to 5 times for a smooth curve, 14 at most.
+        target: dB.
+        guess: the quality to try first.
+    """
+    bracket = _Bracket(target + _DB_AIM, _USUAL_DB)
     best: Found[T] | None = None
-    top: Found[T] | None = None
-    while True:
+    nearest: Found[T] | None = None
+    quality: float | None = _on_grid(guess)
+    while quality is not None:
         value, psnr = at(quality)
         if psnr >= target:
-            if best is None or quality < best.quality:
-                best = Found(quality, value, psnr, True)
-            high = quality
+            best = Found(quality, value, psnr, True)
+            if psnr <= target + _DB_NEAR or quality == 0:
+                return best
         else:
-            if top is None or psnr > top.measure:
-                top = Found(quality, value, psnr, False)
-            low = quality
-        if high - low <= 0.5 or (best is not None and best.measure - target < 0.02):
-            break
-        # About 0.2 dB a step of quality; never further than the middle of what is left beyond it.
-        step = quality + (target + 0.01 - psnr) / 0.2
-        quality = min(max(step, low + 0.2 * (high - low)), high - 0.2 * (high - low))
-        if best is None and high - quality < 1:
+            if nearest is None or psnr > nearest.measure:
+                nearest = Found(quality, value, psnr, False)
+            if quality == 100:
+                return best or nearest
+        bracket.add(quality, psnr, psnr < target)
+        if bracket.high - bracket.low <= _QUALITY_NEAR and best is not None:
+            return best
+        quality = bracket.next_quality()
+        if best is None and quality is not None and quality > 100 - _QUALITY_NEAR:
             quality = 100.0
-            if top is not None and top.quality == quality:
-                break
-    result = best or top
+    result = best or nearest
     assert result is not None
     return result

@@ -4,7 +4,7 @@ A decoder on another machine must arrive at the same table for every symbol. Flo
 bits from one machine, thread count or memory format to the next; integers don't. A layer here is
 
 ```
-integer activations --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
+integers --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
 ```
 
 and nothing else: no exp, no division, no float that isn't an integer. The integers travel in float tensors (float64
@@ -63,13 +63,13 @@ class _ClampReturning(torch.autograd.Function):
 
 def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
     """Clamp; a value outside still gets the gradient that moves it back inside."""
-    result: Tensor = _ClampReturning.apply(x, low, high)
+    result: Tensor = _ClampReturning.apply(x, low, high)  # type: ignore[no-untyped-call]
     return result
 
 
 def requantise(acc: Tensor, shift: int, low: int, high: int, returning: bool = False) -> Tensor:
     """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype."""
-    shifted: Tensor = _FloorShift.apply(acc, shift)
+    shifted: Tensor = _FloorShift.apply(acc, shift)  # type: ignore[no-untyped-call]
     return clamp_returning(shifted, low, high) if returning else shifted.clamp(low, high)
 
 
@@ -119,14 +119,14 @@ class IntegerConv(nn.Module):
             ValueError: they aren't integers.
         """
         for parameter in (self.weight, self.bias):
-            if not torch.equal(parameter.data, parameter.data.round()):
+            if not (torch.equal(parameter.data, parameter.data.round()) and bool(parameter.data.isfinite().all())):
                 raise ValueError("an integer layer with weights that aren't integers")
             parameter.requires_grad_(False)
             parameter.data = parameter.data.double()
         self.frozen = True
 
     def bound(self, largest_input: int | Tensor) -> int:
-        """Return the largest |accumulator| that inputs of at most `largest_input` (one value, or one a channel) can give."""
+        """The largest |accumulator| that inputs of at most `largest_input` (one value, or one a channel) can give."""
         weight, bias = (p.detach().double() for p in self.integers())
         limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
         worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()

@@ -210,7 +210,7 @@ def gaussian_frequencies(mean: int, scale: int, low: int, high: int) -> NDArray[
     tail = tails[node] - (((tails[node] - tails[node + 1]) * fraction) >> _FRACTION_BITS)
     below = np.where(edges < 0, tail, (1 << _MASS_BITS) - tail)
     masses = np.diff(below)
-    return _apportion(np.append(masses, (1 << _MASS_BITS) - masses.sum()))
+    return apportion(np.append(masses, (1 << _MASS_BITS) - masses.sum()))
 
 
 @functools.cache
@@ -231,8 +231,8 @@ def default_tables() -> TableSet:
     return gaussian_tables(default_scales())
 
 
-def _apportion(masses: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Frequencies proportional to `masses` (sum 2**44), at least 1 and of sum 2**16.
+def apportion(masses: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Frequencies proportional to `masses` (non-negative, sum at most 2**46), at least 1 and of sum 2**16.
 
     Entries too light for one unit get one; the others share the rest by largest remainders, equal ones alike,
     which keeps symmetry and order. What can't be shared alike goes to the heaviest entry.

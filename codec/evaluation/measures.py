@@ -185,9 +185,7 @@ def means(points: Sequence[Point]) -> Means:
     """
     codecs, images = {p.codec for p in points}, {p.image for p in points}
     if len(codecs) != 1 or len(images) != len(points):
-        raise ValueError(
-            f"means need points of one codec, one a picture, not {len(points)} of {sorted(codecs)}"
-        )
+        raise ValueError(f"means need points of one codec, one a picture, not {len(points)} of {sorted(codecs)}")
     settings = {p.setting for p in points}
     similarities = [p.ms_ssim for p in points if p.ms_ssim is not None]
     pixels = sum(p.pixels for p in points)
@@ -211,6 +209,4 @@ def _mean(values: Sequence[float]) -> float:
 
 def _check_pair(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> None:
     if a.dtype != np.uint8 or b.dtype != np.uint8 or a.shape != b.shape or a.size == 0:
-        raise ValueError(
-            f"two uint8 pictures of one shape are needed, not {a.dtype} {a.shape} and {b.dtype} {b.shape}"
-        )
+        raise ValueError(f"two uint8 pictures of one shape are needed, not {a.dtype} {a.shape} and {b.dtype} {b.shape}")

@@ -160,9 +160,7 @@ def _load(path: Path) -> Original:
     return Original(path.stem, pixels, digest)
 
 
-def _measured(
-    codec: Measured, setting: float, original: Original, data: bytes, encode_seconds: float
-) -> Point:
+def _measured(codec: Measured, setting: float, original: Original, data: bytes, encode_seconds: float) -> Point:
     decoded, decode_seconds = _timed(lambda: codec.decode(data))
     seconds = (encode_seconds, decode_seconds)
     return point(codec.name, setting, original.name, original.pixels, decoded, len(data), seconds)

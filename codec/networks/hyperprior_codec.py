@@ -3,6 +3,7 @@
 ```
 payload:  length of each group but the last (LEB128 varints) | group | group | ...
 group:    one range-coded stream:  z | r of the first step | r of the second step
+tables:   z by the quality's anchor and the channel          r by the scale index
 ```
 
 The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
@@ -25,6 +26,7 @@ from torch import Tensor
 from lpcodec.codec.container import Header
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.hyperprior import (
+    ANCHORS,
     STRIDE,
     Z_MAX,
     HyperpriorNetwork,
@@ -46,12 +48,21 @@ _NETWORK, _TABLES = "network.", "tables."
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
+
+    symbols: npt.NDArray[np.int32]
+    indexes: npt.NDArray[np.uint8]
+    tables: TableSet
+
+
+@dataclass(frozen=True)
 class Group:
-    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and how they are coded."""
+    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and the three pieces in which they are coded."""
 
     z: npt.NDArray[np.int32]
     r: npt.NDArray[np.int16]
-    pieces: tuple[tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]], ...]
+    pieces: tuple[Piece, Piece, Piece]
 
 
 def quality_to_16_bit(quality: float) -> int:
@@ -62,10 +73,9 @@ def quality_to_16_bit(quality: float) -> int:
 class HyperpriorCoded:
     """A picture's symbols at one quality: the ideal size at once, the bytes on demand."""
 
-    def __init__(self, groups: list[Group], tables: TableSet) -> None:
+    def __init__(self, groups: list[Group]) -> None:
         self.groups = groups
-        self._tables = tables
-        self.bits = float(sum(tables.bits(symbols, indexes) for g in groups for symbols, indexes in g.pieces))
+        self.bits = float(sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.pieces))
 
     @property
     def symbols_hash(self) -> bytes:
@@ -75,14 +85,14 @@ class HyperpriorCoded:
         streams = []
         for group in self.groups:
             encoder = Encoder()
-            for symbols, indexes in group.pieces:
-                encoder.put(symbols, indexes, self._tables)
+            for piece in group.pieces:
+                encoder.put(piece.symbols, piece.indexes, piece.tables)
             streams.append(encoder.finish())
         return b"".join(_varint(len(s)) for s in streams[:-1]) + b"".join(streams)
 
 
 def _hash(groups: list[Group]) -> bytes:
-    return symbols_hash(*(symbols for g in groups for symbols, _ in g.pieces))
+    return symbols_hash(*(piece.symbols for g in groups for piece in g.pieces))
 
 
 class HyperpriorCodec:
@@ -91,11 +101,11 @@ class HyperpriorCodec:
     has_quality = True
 
     def __init__(
-        self, network: HyperpriorNetwork, tables: TableSet, z_indexes: npt.NDArray[np.uint8], skip_below: int,
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: tuple[TableSet, ...], skip_below: int,
         *, name: str, number: int, digest: bytes, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.name, self.number, self.digest = name, number, digest
-        self.tables, self.z_indexes, self.skip_below = tables, z_indexes, skip_below
+        self.tables, self.z_tables, self.skip_below = tables, z_tables, skip_below
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
         self.scales = self.network.scales.to("cpu")
@@ -111,9 +121,9 @@ class HyperpriorCodec:
         network = HyperpriorNetwork(HyperpriorSizes(**sizes))
         network.load_state_dict({k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)})
         network.scales.mark_frozen()
-        tables = TableSet.unpack({k[len(_TABLES) :]: v.numpy() for k, v in tensors.items() if k.startswith(_TABLES)})
+        z_tables = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
         return cls(
-            network, tables, tensors["z_indexes"].numpy(), int(tensors["skip_below"]),
+            network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]),
             name=name, number=number, digest=digest, device=device,
         )  # fmt: skip
 
@@ -123,8 +133,10 @@ class HyperpriorCodec:
             _NETWORK + name: value.to(torch.int32 if name.startswith("scales.") else torch.float16).contiguous()
             for name, value in self.network.state_dict().items()
         }
-        stored |= {_TABLES + name: torch.from_numpy(array) for name, array in self.tables.pack().items()}
-        return stored | {"z_indexes": torch.from_numpy(self.z_indexes), "skip_below": torch.tensor(self.skip_below)}
+        sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables)}
+        for prefix, tables in sets.items():
+            stored |= {prefix + name: torch.from_numpy(array) for name, array in tables.pack().items()}
+        return stored | {"skip_below": torch.tensor(self.skip_below)}
 
     @torch.inference_mode()
     def analyse(self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None) -> Tensor:
@@ -155,7 +167,7 @@ class HyperpriorCodec:
         groups = []
         for rows, columns in grid(latents.shape[1], latents.shape[2], GROUP, 0):
             groups.append(self._code_group(latents[:, rows.core, columns.core] * gain, q))
-        return HyperpriorCoded(groups, self.tables)
+        return HyperpriorCoded(groups)
 
     def _code_group(self, gained: Tensor, q: Tensor) -> Group:
         height, width = gained.shape[1:]
@@ -175,14 +187,15 @@ class HyperpriorCodec:
         coded_b = ~first & (index_b >= self.skip_below)
         r_b = _quantise(gained - mean, coded_b)
 
-        symbols = [z.flatten(), r_a[coded_a], r_b[coded_b]]
-        indexes = [self._z_table_indexes(q, z.shape), index[coded_a].numpy(), index_b[coded_b].numpy()]
-        pieces = tuple((s.int().numpy(), i) for s, i in zip(symbols, indexes, strict=True))
+        pieces = (
+            Piece(z.flatten().int().numpy(), _channel_indexes(z.shape), self._z_tables_at(q)),
+            Piece(r_a[coded_a].int().numpy(), index[coded_a].numpy(), self.tables),
+            Piece(r_b[coded_b].int().numpy(), index_b[coded_b].numpy(), self.tables),
+        )
         return Group(z[0].int().numpy(), (r_a + r_b).to(torch.int16).numpy(), pieces)
 
-    def _z_table_indexes(self, q: Tensor, shape: torch.Size) -> npt.NDArray[np.uint8]:
-        row = self.z_indexes[int(anchor_of_quality(q))]
-        return np.repeat(row, shape[2] * shape[3])
+    def _z_tables_at(self, q: Tensor) -> TableSet:
+        return self.z_tables[int(anchor_of_quality(q))]
 
     @torch.inference_mode()
     def parse(self, payload: bytes, header: Header) -> list[Group]:
@@ -210,9 +223,8 @@ class HyperpriorCodec:
         sizes = self.network.sizes
         decoder = Decoder(stream)
         shape = torch.Size((1, sizes.hyper_latents, -(-height // 4), -(-width // 4)))
-        z_indexes = self._z_table_indexes(q, shape)
-        z_symbols = decoder.get(z_indexes, self.tables)
-        z = torch.from_numpy(z_symbols.astype(np.float64)).reshape(shape)
+        z_piece = _read(decoder, _channel_indexes(shape), self._z_tables_at(q))
+        z = torch.from_numpy(z_piece.symbols.astype(np.float64)).reshape(shape)
         if z.abs().max() > Z_MAX:
             raise CorruptStreamError(f"hyper-latents beyond {Z_MAX}")
         features = self.scales.features(z, level_of_quality(q), height, width)
@@ -224,18 +236,16 @@ class HyperpriorCodec:
         r_b, piece_b = self._get(decoder, index, ~first & (index >= self.skip_below))
         decoder.finish()
         r = (r_a + r_b).to(torch.int16).numpy()
-        return Group(z[0].int().numpy(), r, ((z_symbols, z_indexes), piece_a, piece_b))
+        return Group(z[0].int().numpy(), r, (z_piece, piece_a, piece_b))
 
-    def _get(
-        self, decoder: Decoder, index: Tensor, coded: Tensor
-    ) -> tuple[Tensor, tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]]:
-        indexes = index[coded].numpy()
-        symbols = decoder.get(indexes, self.tables)
+    def _get(self, decoder: Decoder, index: Tensor, coded: Tensor) -> tuple[Tensor, Piece]:
+        piece = _read(decoder, index[coded].numpy(), self.tables)
+        symbols = piece.symbols
         if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
             raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
         r = torch.zeros(index.shape)
         r[coded] = torch.from_numpy(symbols).float()
-        return r, (symbols, indexes)
+        return r, piece
 
     @torch.inference_mode()
     def synthesise(
@@ -273,6 +283,20 @@ class HyperpriorCodec:
             mean_b = self.network.means.second_means(features, (r + mean_a) * first)
             y[:, rows.core, columns.core] = ((r + torch.where(first, mean_a, mean_b)) * inverse)[0].cpu()
         return y
+
+
+def _channel_indexes(shape: torch.Size) -> npt.NDArray[np.uint8]:
+    """The table of each hyper-latent of (1, Z, h, w): its channel's."""
+    return np.repeat(np.arange(shape[1], dtype=np.uint8), shape[2] * shape[3])
+
+
+def _read(decoder: Decoder, indexes: npt.NDArray[np.uint8], tables: TableSet) -> Piece:
+    return Piece(decoder.get(indexes, tables), indexes, tables)
+
+
+def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
+    """The tables stored as `prefix`radius and `prefix`frequencies."""
+    return TableSet.unpack({name: tensors[prefix + name].numpy() for name in ("radius", "frequencies")})
 
 
 def _quantise(values: Tensor, coded: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save
 from torch import nn
@@ -22,20 +21,22 @@ from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.wcae import WaveletAutoencoder
 from lpcodec.codec.networks.wcae_codec import WcaeCodec
+from lpcodec.codec.training.calibration import calibrate
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.objectives import objective_for
-from lpcodec.entropy.tables import default_scales, default_tables
+from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
 SKIP_SCALE = 0.14
 """Latents of a smaller scale are not coded: 0.04 % of them would not have been zero."""
 
 
-def export(run: Path, name: str, out: Path, *, order: int = 0, note: str = "") -> Path:
+def export(run: Path, name: str, out: Path, *, data: Path | None = None, order: int = 0, note: str = "") -> Path:
     """Export the averaged weights of the run in folder `run` under `name` to folder `out`; return the weights' path.
 
     Args:
         name: the model's name, for one of several sets with its rate: `wcae@0.15`.
+        data: the training pictures; the default model's tables are then fitted to what they really hold.
         note: what people should know of the weights: the data's sources and licences, say; goes into the card.
         order: the place among the sets of weights of the same network; the first is what the plain name means.
 
@@ -53,19 +54,22 @@ def export(run: Path, name: str, out: Path, *, order: int = 0, note: str = "") -
     about: dict[str, Any] = {"kmac_per_pixel": kmac_per_pixel(network)}
     if isinstance(network, HyperpriorNetwork):
         about["sizes"] = vars(network.sizes)
-        tensors = _hyperprior_codec(network).to_tensors()
+        codec = _hyperprior_codec(network)
+        if data is not None:
+            about["calibration"] = calibrate(codec, data)
+        tensors = codec.to_tensors()
     else:
         assert isinstance(network, WaveletAutoencoder)
         if network.prior is not None:
             network.prior.export()
         tensors = WcaeCodec(network, name=name, number=0, digest=bytes(4)).to_tensors()
-    data = save(tensors, {"format": "lpcodec-weights-1", "network": state.plan["model"]})
+    stored = save(tensors, {"format": "lpcodec-weights-1", "network": state.plan["model"]})
     card = {
-        "name": name, "order": order, "digest": hashlib.sha256(data).hexdigest(), **about,
+        "name": name, "order": order, "digest": hashlib.sha256(stored).hexdigest(), **about,
         "training": _training(state, run), "note": note,
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / f"{name}.safetensors", data)
+    _write(out / f"{name}.safetensors", stored)
     _write(out / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
     return out / f"{name}.safetensors"
 
@@ -77,12 +81,13 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _hyperprior_codec(network: HyperpriorNetwork) -> HyperpriorCodec:
-    """Freeze the network's scale part and join it with its tables."""
+    """Freeze the network's scale part and join it with the Gaussian tables that it was trained with."""
     quality = torch.div(torch.arange(ANCHORS) * 65536, ANCHORS, rounding_mode="floor")
-    z_indexes = network.hyper_scale_indexes(quality).detach().numpy().astype(np.uint8)
+    z_indexes = network.hyper_scale_indexes(quality).detach().int().tolist()
     network.scales.freeze()
+    z_tables = tuple(gaussian_tables([default_scales()[index] for index in row]) for row in z_indexes)
     skip_below = sum(scale < SKIP_SCALE * 65536 for scale in default_scales())
-    return HyperpriorCodec(network, default_tables(), z_indexes, skip_below, name="", number=0, digest=bytes(4))
+    return HyperpriorCodec(network, default_tables(), z_tables, skip_below, name="", number=0, digest=bytes(4))
 
 
 def _training(state: Checkpoint, run: Path) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""Writes the tables of README.md and docs/*.md from result files: `python benchmarks/tables.py [--check]`.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end table -->`; what is between is replaced. With --check nothing
+is written, and the exit code is 1 where a page doesn't say what the result files say.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+PAGES = ("README.md", "docs/training.md", "docs/results.md")
+START, END = "<!-- table: {} -->", "<!-- end table -->"
+SHOWN = ("default", "jpeg", "jpeg2000")
+
+
+def kodak() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((RESULTS / "kodak.json").read_text())
+    return document
+
+
+def cards() -> list[dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in (ROOT / "codec" / "weights").glob("*.json")]
+    return sorted(found, key=lambda card: (card["name"].split("@")[0] != "default", card["training"]["model"], card["order"]))
+
+
+def targets() -> list[str]:
+    """At each rate target: ours beside JPEG and JPEG 2000."""
+    rows = [
+        (
+            f"{row['target_bpp']:g}", row["codec"], f"{row['bpp']:.4f}", f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}",
+            f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
+        )
+        for row in kodak()["targets"]
+        if row["codec"] in SHOWN
+    ]  # fmt: skip
+    return table(("target bpp", "codec", "real bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def bd_rates() -> list[str]:
+    """BD-rates of ours against each peer."""
+    rows = []
+    for row in kodak()["bd_rates"]:
+        if row["test"] == "default":
+            metric = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}[row["metric"]]
+            if "refused" in row:
+                rows.append((row["anchor"], metric, "refused", row["refused"]))
+            else:
+                overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f} dB"
+                rows.append((row["anchor"], metric, f"{row['percent']:+.1f} %", overlap))
+    return table(("against", "measure", "BD-rate", "overlap"), rows)
+
+
+def paper() -> list[str]:
+    """The paper's networks: one point each."""
+    document = kodak()
+    rows = [
+        (
+            row["codec"], f"{document['models'][row['codec']]['parameters']:,}", f"{row['bpp']:.4f}", f"{row['psnr']:.2f}",
+            f"{row['ms_ssim']:.4f}", f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
+        )
+        for row in document["sweeps"]
+        if row["codec"] in document["models"] and row["codec"] != "default"
+    ]  # fmt: skip
+    return table(("weights", "parameters", "bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def weights() -> list[str]:
+    """How each set of weights was trained."""
+    rows = []
+    for card in cards():
+        plan = card["training"]
+        cost = card["kmac_per_pixel"]
+        pictures = plan["steps"] * plan["batch"]
+        rows.append((
+            card["name"], f"{plan['steps']:,}", f"{pictures:,} of {plan['patch']}²", f"{plan['seconds'] / 60:.0f} min",
+            plan["device"], f"{plan['learning_rate']:g}", f"{plan.get('lmbda', 'all')}", f"{plan['held_score']:.4g}",
+            f"{cost['synthesis']:.1f} + {cost.get('entropy', 0):.1f}",
+        ))  # fmt: skip
+    head = ("weights", "steps", "patches", "time", "device", "rate", "lambda", "held-out loss", "decode kMAC/px")
+    return table(head, rows)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "targets": targets, "bd-rates": bd_rates, "paper": paper, "weights": weights,
+}  # fmt: skip
+
+
+def with_tables(text: str) -> str:
+    """The page with all its tables made anew."""
+    for name, make in TABLES.items():
+        start = START.format(name)
+        if start in text:
+            before, rest = text.split(start, 1)
+            text = "\n".join((before + start, *make(), END)) + rest.split(END, 1)[1]
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is out of date")
+    check = parser.parse_args().check
+    stale = []
+    for page in (ROOT / name for name in PAGES):
+        text = page.read_text()
+        if (new := with_tables(text)) != text:
+            stale.append(page.name)
+            if not check:
+                page.write_text(new)
+    if stale:
+        print(("out of date: " if check else "written: ") + ", ".join(stale))
+    sys.exit(1 if check and stale else 0)
+
+
+if __name__ == "__main__":
+    main()

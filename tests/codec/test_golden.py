@@ -1,0 +1,55 @@
+"""Golden files: what was encoded once must decode for ever, and the shipped weights must stay as good as they were.
+
+tests/golden/make.py makes them; until 1.0 they may be made anew when the format or the weights change.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import models
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+sys.path.insert(0, str(GOLDEN))
+import make as golden  # noqa: E402
+
+FIGURES = json.loads((GOLDEN / "golden.json").read_text())
+
+
+@pytest.mark.parametrize("stem", sorted(FIGURES))
+def test_a_golden_file_decodes_to_its_symbols_and_within_a_level_to_its_pixels(stem: str) -> None:
+    data = (GOLDEN / f"{stem}.lpc").read_bytes()
+    assert lpcodec.info(data)["symbols_hash"] == FIGURES[stem]["symbols_hash"]
+    decoded = np.asarray(lpcodec.decode(data), np.int16)  # decode compares the parsed symbols with the file's hash
+    with Image.open(GOLDEN / f"{stem}.png") as expected:
+        assert np.abs(decoded - np.asarray(expected, np.int16)).max() <= 1
+
+
+@pytest.mark.parametrize("stem", sorted(FIGURES))
+def test_the_shipped_weights_still_reach_the_bytes_and_psnr_they_had(stem: str) -> None:
+    figures = FIGURES[stem]
+    picture = golden.crop(figures["picture"])
+    data = lpcodec.encode(picture, model=figures["model"], quality=figures["quality"])
+    assert len(data) == pytest.approx(figures["bytes"], rel=0.01, abs=8)
+    assert golden.psnr(picture, lpcodec.decode(data)) == pytest.approx(figures["psnr"], abs=0.05)
+
+
+def test_there_is_a_golden_file_of_every_set_of_weights() -> None:
+    assert {figures["model"] for figures in FIGURES.values()} == {w.name for w in models.weights()}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_do_not_change_the_symbols(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for stem in FIGURES:
+            lpcodec.verify((GOLDEN / f"{stem}.lpc").read_bytes())
+    finally:
+        torch.set_num_threads(before)

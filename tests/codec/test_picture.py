@@ -1,0 +1,730 @@
+"""Pictures in and out: a test for each row of docs/pictures.md, and the lossless payloads."""
+
+import re
+import struct
+import threading
+import time
+import warnings
+import zlib
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+
+from lpcodec.codec import picture
+from lpcodec.codec.container import MAX_METADATA
+from lpcodec.codec.errors import DamagedFileError, FileAccessError, LimitError
+from lpcodec.codec.picture import Picture, Pixels, load
+
+MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6" title="\xc3\xa4"/></x:xmpmeta>'
+XMP_RESET = XMP.replace(b'"6"', b'"1"')
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(height: int, width: int, channels: int, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def image_of(mode: str, width: int, height: int, seed: int = 0) -> Image.Image:
+    """An image of any of Pillow's modes with every pixel random."""
+    if mode in DEEP_MODES:
+        values = np.random.default_rng(seed).integers(0, 65536, (height, width))
+        kind = {"I": "<i4", "F": "<f4", "I;16B": ">u2"}.get(mode, "<u2")
+        return Image.frombytes(mode, (width, height), (values / 256 if mode == "F" else values).astype(kind).tobytes())
+    if mode == "1":
+        return Image.fromarray(noise(height, width, 1, seed)[..., 0] > 127)
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    if mode in {"P", "PA"}:
+        image = Image.frombytes(mode, (width, height), noise(height, width, channels, seed).tobytes())
+        image.putpalette(noise(256, 1, 3, seed + 1).tobytes())
+        return image
+    if mode == "RGBX":
+        channels = 4
+    return Image.frombytes(mode, (width, height), noise(height, width, channels, seed).tobytes())
+
+
+def saved(image: Image.Image, format: str, **options: object) -> bytes:
+    target = BytesIO()
+    image.save(target, format, **options)
+    return target.getvalue()
+
+
+def exif_bytes(orientation: int | None = None) -> bytes:
+    """EXIF with a maker, an exposure folder and a GPS folder."""
+    exif = Image.Exif()
+    exif[271] = "Maker"
+    if orientation is not None:
+        exif[274] = orientation
+    exif[0x8769] = {0x829A: 0.5, 0x9286: b"ASCII\0\0\0a comment"}
+    exif[0x8825] = {1: "N", 3: "E"}
+    return exif.tobytes()
+
+
+def reopened_exif(exif: bytes | None) -> Image.Exif:
+    assert exif is not None
+    found = Image.Exif()
+    found.load(exif)
+    return found
+
+
+def grey_png_with_bits(bits: int, colour: int, raw: bytes, width: int, height: int, *extra: bytes) -> bytes:
+    """A hand-made PNG, for depths that Pillow doesn't write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    body = b"".join(chunk(block[:4], block[4:]) for block in extra) + chunk(b"IDAT", zlib.compress(raw))
+    return b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"")
+
+
+# What comes back: modes
+
+
+@settings(deadline=None)
+@given(st.sampled_from(MODES), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+def test_eight_bit_modes_come_back_as_pillow_converts_them(mode: str, width: int, height: int, seed: int) -> None:
+    image = image_of(mode, width, height, seed)
+    before = image.copy()
+    loaded = load(image, max_pixels=None)
+    grey, transparent = mode in {"1", "L", "LA", "La"}, mode in {"LA", "La", "PA", "RGBA", "RGBa"}
+    expected = image.convert("LA").convert("RGBA") if mode == "La" else image.convert("RGBA" if transparent else "RGB")
+    planes = np.asarray(expected)
+    assert loaded.pixels.dtype == np.uint8
+    assert loaded.pixels.shape == (height, width, 1 if grey else 3)
+    assert np.array_equal(np.broadcast_to(loaded.pixels, (height, width, 3)), planes[..., :3])
+    assert (loaded.alpha is not None) == transparent
+    if loaded.alpha is not None:
+        assert np.array_equal(loaded.alpha, planes[..., 3])
+    assert (image.mode, image.tobytes()) == (before.mode, before.tobytes())
+    back = picture.to_image(loaded)
+    assert back.mode == ("L" if grey else "RGB") + ("A" if transparent else "")
+    assert back.size == (width, height)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1"])
+def test_pictures_of_several_bands_are_put_together(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = image_of(mode, 20, 31)
+    image.info["transparency"] = 1
+    whole = load(image, max_pixels=None)
+    for pixels in (1, 20, 70, 160):
+        monkeypatch.setattr(picture, "_BAND_PIXELS", pixels)
+        loaded = load(image, max_pixels=None)
+        assert np.array_equal(loaded.pixels, whole.pixels)
+        assert loaded.alpha is not None
+        assert whole.alpha is not None
+        assert np.array_equal(loaded.alpha, whole.alpha)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(DEEP_MODES), st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+def test_deep_modes_come_back_as_grey_with_one_note(mode: str, width: int, height: int, seed: int) -> None:
+    image = image_of(mode, width, height, seed)
+    values = np.random.default_rng(seed).integers(0, 65536, (height, width)).astype(np.float64)
+    top = 255 if mode == "F" and values.max() / 256 > 1 else 1 if mode == "F" else 65535
+    exact = (values / 256 if mode == "F" else values) * 255 / top
+    loaded = load(image, max_pixels=None)
+    assert loaded.pixels.shape == (height, width, 1)
+    assert loaded.alpha is None
+    assert np.abs(loaded.pixels[..., 0] - np.clip(exact, 0, 255)).max() <= 0.5 + 1e-4
+    assert len(loaded.notes) == 1
+    assert "reduced to 8 bit" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_the_codecs_own_modes_come_back_unchanged(mode: str) -> None:
+    image = image_of(mode, 13, 7)
+    loaded = load(image, max_pixels=None)
+    assert picture.to_image(loaded).tobytes() == image.tobytes()
+    assert loaded.notes == ()
+    assert loaded.pixels.flags.writeable
+    assert loaded.pixels.flags.c_contiguous
+
+
+@pytest.mark.parametrize("transparency", [3, bytes(range(255, 155, -1))])
+def test_a_palette_with_transparency_becomes_rgba(transparency: int | bytes) -> None:
+    image = image_of("P", 20, 20)
+    data = saved(image, "PNG", transparency=transparency)
+    loaded = load(data, max_pixels=None)
+    indexes = np.asarray(image)
+    table = np.full(256, 255, np.uint8)
+    if isinstance(transparency, int):
+        table[transparency] = 0
+    else:
+        table[: len(transparency)] = list(transparency)
+    assert loaded.alpha is not None
+    assert np.array_equal(loaded.alpha, table[indexes])
+    palette = np.array(image.getpalette(), np.uint8).reshape(256, 3)
+    assert np.array_equal(loaded.pixels, palette[indexes])
+
+
+@pytest.mark.parametrize(("mode", "key"), [("L", 7), ("1", 255), ("RGB", (1, 2, 3)), ("I;16", 4660)])
+def test_a_transparent_colour_becomes_alpha(mode: str, key: int | tuple[int, int, int]) -> None:
+    image = image_of(mode, 9, 9)
+    if mode != "1":
+        image.putpixel((4, 2), key)
+        image.putpixel((8, 8), key)
+    loaded = load(saved(image, "PNG", transparency=key), max_pixels=None)
+    values = np.asarray(image if mode != "1" else image.convert("L")).reshape(9, 9, -1)
+    assert loaded.alpha is not None
+    assert np.array_equal(loaded.alpha == 0, (values == key).all(axis=2))
+    assert set(np.unique(loaded.alpha)) == {0, 255}
+
+
+def test_a_16_bit_colour_png_is_noted_and_its_transparent_colour_found() -> None:
+    raw = b"\0" + struct.pack(">6H", 0x1234, 0x5678, 0x9ABC, 0xFFFF, 0, 0x0100)
+    data = grey_png_with_bits(16, 2, raw, 2, 1, b"tRNS" + struct.pack(">3H", 0x1234, 0x5678, 0x9ABC))
+    loaded = load(data, max_pixels=None)
+    assert loaded.pixels.tolist() == [[[0x12, 0x56, 0x9A], [255, 0, 1]]]
+    assert loaded.alpha is not None
+    assert loaded.alpha.tolist() == [[0, 255]]
+    assert loaded.notes == ("16-bit input reduced to 8 bit",)
+
+
+def test_a_16_bit_ppm_is_noted_and_an_8_bit_one_is_not() -> None:
+    deep = b"P6 1 1 65535\n" + struct.pack(">3H", 65535, 0, 32768)
+    assert load(deep, max_pixels=None).notes == ("16-bit input reduced to 8 bit",)
+    assert load(b"P6 1 1 255\n\xff\0\x80", max_pixels=None).notes == ()
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+def test_a_16_bit_colour_tiff_is_noted(deflated: bool) -> None:
+    raw = struct.pack("<3H", 0xFFFF, 0x8000, 0)
+    strip = zlib.compress(raw) if deflated else raw
+    entries = [(256, 1), (257, 1), (258, 200), (259, 8 if deflated else 1), (262, 2), (273, 300), (277, 3)]
+    entries += [(278, 1), (279, len(strip))]
+    folder = b"".join(struct.pack("<HHII", tag, 3, 3 if tag == 258 else 1, value) for tag, value in entries)
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + folder + bytes(4)
+    data = head.ljust(200, b"\0") + struct.pack("<3H", 16, 16, 16).ljust(100, b"\0") + strip
+    loaded = load(data, max_pixels=None)
+    assert loaded.pixels.tolist() == [[[255, 128, 0]]]
+    assert loaded.notes == ("16-bit input reduced to 8 bit",)
+
+
+def test_a_16_bit_sgi_is_noted() -> None:
+    head = struct.pack(">HBBHHHH", 474, 0, 2, 3, 1, 1, 3)
+    loaded = load(head.ljust(512, b"\0") + struct.pack(">3H", 0xFFFF, 0x8000, 0), max_pixels=None)
+    assert loaded.pixels.tolist() == [[[255, 128, 0]]]
+    assert loaded.notes == ("16-bit input reduced to 8 bit",)
+
+
+def test_16_bit_values_are_rounded_to_the_nearest() -> None:
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    loaded = load(saved(Image.fromarray(values), "TIFF"), max_pixels=None)
+    assert np.array_equal(loaded.pixels[..., 0], np.rint(values / 257))
+    assert loaded.notes == ("16-bit input reduced to 8 bit",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "top"),
+    [
+        ([0.0, 0.5, 1.0, -3.0], [0, 128, 255, 0], 1),
+        ([0.0, 1.5, 254.6, 300.0], [0, 2, 255, 255], 255),
+        ([np.nan, np.inf, -np.inf, 1.0], [0, 255, 0, 255], 1),
+        ([np.nan, np.nan, np.nan, np.nan], [0, 0, 0, 0], 1),
+    ],
+)
+def test_float_pictures_say_which_range_was_taken(values: list[float], expected: list[int], top: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = load(Image.fromarray(np.array([values], np.float32)), max_pixels=None)
+    assert loaded.pixels.ravel().tolist() == expected
+    assert loaded.notes == (f"float input reduced to 8 bit, its values taken as 0 to {top}",)
+
+
+def test_32_bit_integers_are_taken_as_16_bit() -> None:
+    loaded = load(Image.fromarray(np.array([[-5, 0, 257, 65535, 10**6]], np.int32)), max_pixels=None)
+    assert loaded.pixels.ravel().tolist() == [0, 0, 1, 255, 255]
+    assert loaded.notes == ("32-bit input reduced to 8 bit, its values taken as 0 to 65535",)
+
+
+def test_an_animation_gives_its_first_frame_and_a_note() -> None:
+    frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "lime", "blue")]
+    for format in ("GIF", "WEBP", "TIFF", "PNG"):
+        loaded = load(saved(frames[0], format, save_all=True, append_images=frames[1:]), max_pixels=None)
+        assert abs(loaded.pixels[0, 0].astype(int) - (255, 0, 0)).max() <= 8, format
+        assert loaded.notes == ("the file holds several pictures (frames or pages): only the first was taken",)
+
+
+def test_an_open_animation_gives_its_current_frame_and_stays_there() -> None:
+    frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "lime", "blue")]
+    with Image.open(BytesIO(saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))) as image:
+        image.seek(1)
+        loaded = load(image, max_pixels=None)
+        assert loaded.pixels[0, 0].tolist() == [0, 255, 0]
+        assert loaded.notes[0].endswith("only the current one was taken")
+        assert image.tell() == 1
+        image.seek(0)
+        assert load(image, max_pixels=None).pixels[0, 0].tolist() == [255, 0, 0]
+        image.seek(2)
+        assert load(image, max_pixels=None).pixels[0, 0].tolist() == [0, 0, 255]
+
+
+# Colour spaces and profiles
+
+
+def cmyk_profile() -> bytes:
+    """A small CMYK printer profile, made here: each ink takes a quarter of the light and has no colour."""
+    curve = bytes(range(256))
+    identity = b"".join(struct.pack(">i", 65536 if i in (0, 4, 8) else 0) for i in range(9))
+    paper = b"".join(bytes([(4 - inks.bit_count()) * 255 // 4, 128, 128]) for inks in range(16))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + curve * 4 + paper + curve * 3
+    text = b"text" + bytes(4) + b"made for a test\0"
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    description = b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(4 + 4 + 2 + 1 + 67)
+    tags = {b"desc": description, b"cprt": text, b"wtpt": white, b"A2B0": lut}
+    place, table, body = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", place + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s", place + len(body), b"test", 0x02100000, b"prtr", b"CMYK", b"Lab ")
+    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return head + table + body
+
+
+def test_cmyk_goes_through_its_profile_which_is_dropped() -> None:
+    image = image_of("CMYK", 16, 16)
+    for x, inks in enumerate([(0, 0, 0, 0), (0, 255, 0, 255), (255, 255, 255, 255)]):
+        image.putpixel((x, 0), inks)
+    loaded = load(saved(image, "TIFF", icc_profile=cmyk_profile()), max_pixels=None)
+    assert loaded.icc is None
+    assert loaded.notes == ("CMYK picture converted to sRGB through its ICC profile, which isn't kept",)
+    assert np.ptp(loaded.pixels.astype(int), axis=2).max() <= 2  # the profile knows greys only
+    levels = [loaded.pixels[0, x, 0] for x in range(3)]
+    assert levels[0] == 255
+    assert 100 <= levels[1] <= 140  # two inks: L* = 50, which is 119 in sRGB
+    assert levels[2] <= 2
+    assert not np.array_equal(loaded.pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("profile", [b"no profile at all", SRGB])
+def test_cmyk_with_an_unusable_profile_is_converted_plainly(profile: bytes) -> None:
+    image = image_of("CMYK", 16, 16)
+    loaded = load(saved(image, "TIFF", icc_profile=profile), max_pixels=None)
+    assert loaded.icc is None
+    assert loaded.notes == ("CMYK picture converted to sRGB; its ICC profile isn't kept",)
+    assert np.array_equal(loaded.pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB", "HSV"])
+def test_other_colour_spaces_become_srgb_without_their_profile(mode: str) -> None:
+    image = image_of(mode, 6, 5)
+    assert load(image, max_pixels=None).notes == (f"{mode} picture converted to sRGB",)
+    image.info["icc_profile"] = SRGB
+    loaded = load(image, max_pixels=None)
+    assert loaded.icc is None
+    assert loaded.notes == (f"{mode} picture converted to sRGB; its ICC profile isn't kept",)
+
+
+# Orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [("JPEG", "L"), ("JPEG", "RGB"), *product(("PNG", "WEBP", "TIFF"), ("L", "RGB", "RGBA"))],
+)
+def test_orientation_is_applied_and_reset(orientation: int, format: str, mode: str) -> None:
+    options = {"WEBP": {"lossless": True, "exact": True}}.get(format, {})
+    data = saved(image_of(mode, 7, 4), format, exif=exif_bytes(orientation), **options)
+    with Image.open(BytesIO(data)) as opened:
+        upright = ImageOps.exif_transpose(opened)
+    loaded = load(data, max_pixels=None)
+    again = picture.to_image(loaded)
+    assert again.size == upright.size == ((4, 7) if orientation > 4 else (7, 4))
+    assert again.convert("RGBA").tobytes() == upright.convert("RGBA").tobytes()
+    kept = reopened_exif(loaded.exif)
+    assert kept.get(274, 1) == 1
+    assert kept[271] == "Maker"
+    assert kept.get_ifd(0x8769)[0x829A] == 0.5
+    assert kept.get_ifd(0x8825)[3] == "E"
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize(("kind", "width"), [(1, 1), (3, 2), (4, 4)])
+def test_only_the_orientations_own_bytes_change(order: str, kind: int, width: int) -> None:
+    """Whatever else the EXIF holds (here a maker's block that nobody can parse) stays as it was."""
+
+    def number(value: int, length: int) -> bytes:
+        return value.to_bytes(length, "little" if order == "little" else "big")
+
+    head = (b"II" if order == "little" else b"MM") + number(42, 2) + number(8, 4) + number(2, 2)
+    first = number(271, 2) + number(2, 2) + number(4, 4) + b"abc\0"
+    entry = number(274, 2) + number(kind, 2) + number(1, 4)
+    rest = bytes(4 - width) + number(0, 4) + b"\x00\xffmaker's own"
+    image = Image.new("L", (2, 3))
+    image.info["exif"] = b"Exif\0\0" + head + first + entry + number(8, width) + rest
+    loaded = load(image, max_pixels=None)
+    assert loaded.pixels.shape == (2, 3, 1)
+    assert loaded.exif == head + first + entry + number(1, width) + rest
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_orientations_without_a_meaning_turn_nothing(orientation: int) -> None:
+    image = image_of("RGB", 5, 3)
+    loaded = load(saved(image, "PNG", exif=exif_bytes(orientation)), max_pixels=None)
+    assert picture.to_image(loaded).tobytes() == image.tobytes()
+
+
+def test_orientation_told_by_xmp_alone_is_applied_and_reset() -> None:
+    image = image_of("RGB", 5, 3)
+    for block in (XMP, XMP.replace(b'Orientation="6"', b"z=''/><tiff:Orientation>6</tiff:Orientation><r")):
+        image.info = {"xmp": block}
+        loaded = load(image, max_pixels=None)
+        assert picture.to_image(loaded).tobytes() == ImageOps.exif_transpose(image).tobytes()
+        assert loaded.xmp is not None
+        assert re.findall(rb"Orientation\W+([0-9])", loaded.xmp) == [b"1"]
+        assert loaded.exif is None
+
+
+def test_exif_comes_before_xmp() -> None:
+    image = image_of("RGB", 5, 3)
+    image.info = {"xmp": XMP, "exif": exif_bytes(3)}
+    loaded = load(image, max_pixels=None)
+    assert picture.to_image(loaded).tobytes() == image.transpose(Image.Transpose.ROTATE_180).tobytes()
+    assert loaded.xmp == XMP_RESET
+
+
+# Metadata
+
+
+def metadata_picture(mode: str = "RGB") -> Picture:
+    planes = noise(6, 5, 3 if mode.startswith("RGB") else 1)
+    alpha = noise(6, 5, 1)[..., 0] if mode.endswith("A") else None
+    return Picture(planes, alpha, SRGB, exif_bytes(1).removeprefix(b"Exif\0\0"), XMP_RESET)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_metadata_survives_saving_and_loading(format: str, mode: str, tmp_path: Path) -> None:
+    original = metadata_picture(mode)
+    target = tmp_path / "picture"
+    picture.save(picture.to_image(original), target, format)
+    loaded = load(target, max_pixels=None)
+    assert loaded.icc == original.icc
+    assert loaded.xmp == original.xmp
+    kept = reopened_exif(loaded.exif)
+    assert kept[271] == "Maker"
+    assert kept.get_ifd(0x8769)[0x9286] == b"ASCII\0\0\0a comment"
+    assert kept.get_ifd(0x8825)[1] == "N"
+    if format in {"PNG", "JPEG", "WEBP"}:
+        assert loaded.exif == original.exif
+    assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("kind", ["icc", "exif", "xmp"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_each_kind_of_metadata_survives_alone(kind: str, format: str) -> None:
+    whole = metadata_picture()
+    part = Picture(whole.pixels, **{kind: getattr(whole, kind)})
+    target = BytesIO()
+    picture.save(picture.to_image(part), target, format)
+    loaded = load(target.getvalue(), max_pixels=None)
+    present = {name for name in ("icc", "exif", "xmp") if getattr(loaded, name)}
+    assert present == {kind}
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_lossless_formats_keep_every_pixel(format: str, mode: str) -> None:
+    image = image_of(mode, 33, 21)
+    target = BytesIO()
+    picture.save(image, target, format)
+    with Image.open(target) as again:
+        assert again.convert(mode).tobytes() == image.tobytes()
+
+
+def test_xmp_in_an_encoding_of_its_own_survives_in_png() -> None:
+    block = "<x:xmpmeta/>".encode("utf-16")
+    image = Image.new("L", (3, 3))
+    image.info["xmp"] = block
+    target = BytesIO()
+    picture.save(image, target, "PNG")
+    assert load(target.getvalue(), max_pixels=None).xmp == block
+
+
+def test_metadata_comes_in_every_form_that_pillow_has() -> None:
+    image = Image.new("L", (3, 3))
+    image.info = {"XML:com.adobe.xmp": XMP_RESET.decode(), "exif": exif_bytes(1), "icc_profile": SRGB}
+    loaded = load(image, max_pixels=None)
+    assert loaded.xmp == XMP_RESET
+    assert loaded.icc == SRGB
+    assert loaded.exif == exif_bytes(1).removeprefix(b"Exif\0\0")
+    image.info = {"xmp": "", "exif": b"", "icc_profile": None}
+    loaded = load(image, max_pixels=None)
+    assert (loaded.icc, loaded.exif, loaded.xmp, loaded.notes) == (None, None, None, ())
+
+
+def test_exif_that_is_set_by_hand_or_as_text_is_found() -> None:
+    by_hand = image_of("RGB", 4, 2)
+    by_hand.getexif()[274] = 6
+    by_hand.getexif()[271] = "Maker"
+    loaded = load(by_hand, max_pixels=None)
+    assert loaded.pixels.shape == (4, 2, 3)
+    assert dict(reopened_exif(loaded.exif)) == {271: "Maker"}
+    text = PngImagePlugin.PngInfo()
+    block = exif_bytes(6)
+    text.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    loaded = load(saved(image_of("RGB", 4, 2), "PNG", pnginfo=text), max_pixels=None)
+    assert loaded.pixels.shape == (4, 2, 3)
+    assert reopened_exif(loaded.exif).get_ifd(0x8825)[1] == "N"
+
+
+@pytest.mark.parametrize("raw", [b"Exif\0\0garbage", b"II+\0\x08\0\0\0", b"x"])
+def test_unreadable_exif_is_left_out_with_a_note(raw: bytes) -> None:
+    image = Image.new("L", (2, 2))
+    image.info["exif"] = raw
+    loaded = load(image, max_pixels=None)
+    assert loaded.exif is None
+    assert loaded.notes == ("the EXIF is unreadable and was left out",)
+
+
+@given(st.binary(max_size=80))
+@settings(deadline=None)
+def test_hostile_exif_never_stops_a_picture(tail: bytes) -> None:
+    image = Image.new("L", (2, 2))
+    for head in (b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\x03\0\x12\x01"):
+        image.info = {"exif": head + tail}
+        assert load(image, max_pixels=None).pixels.shape == (2, 2, 1)
+
+
+def test_a_tiffs_layout_is_not_taken_for_exif() -> None:
+    assert load(saved(Image.new("RGB", (9, 9)), "TIFF"), max_pixels=None).exif is None
+
+
+def test_metadata_over_the_bound_is_left_out_with_a_note() -> None:
+    image = Image.new("L", (2, 2))
+    image.info = {"icc_profile": bytes(MAX_METADATA + 1), "xmp": bytes(MAX_METADATA)}
+    loaded = load(image, max_pixels=None)
+    assert loaded.icc is None
+    assert loaded.xmp is not None
+    assert loaded.notes == (
+        f"the ICC profile of {MAX_METADATA + 1} bytes was left out: at most {MAX_METADATA} can be kept",
+    )
+
+
+# What can't be read or written
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"])
+def test_what_is_no_picture_is_a_file_access_error(data: bytes) -> None:
+    with pytest.raises(FileAccessError) as caught:
+        load(data, max_pixels=None)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF"])
+def test_a_cut_picture_is_a_file_access_error(format: str) -> None:
+    data = saved(image_of("RGB", 60, 60), format)
+    with pytest.raises(FileAccessError) as caught:
+        load(data[: len(data) // 2], max_pixels=None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileAccessError, match=r"missing\.png: can't be read: No such file"):
+        load(tmp_path / "missing.png", max_pixels=None)
+    with pytest.raises(FileAccessError, match="can't be read"):
+        load(str(tmp_path), max_pixels=None)
+
+
+def test_a_picture_without_pixels_is_refused() -> None:
+    with pytest.raises(FileAccessError, match=r"no pixels \(0 x 5\)"):
+        load(Image.new("RGB", (0, 5)), max_pixels=None)
+
+
+def test_the_limit_is_checked_before_pixels_are_decoded() -> None:
+    """Half a picture: decoding it would be another error."""
+    data = saved(image_of("RGB", 40, 30), "PNG")[:200]
+    with pytest.raises(LimitError, match="40 x 30 pixels are over the limit of 1199"):
+        load(data, max_pixels=1199)
+    with pytest.raises(FileAccessError):
+        load(data, max_pixels=1200)
+    with pytest.raises(LimitError):
+        load(image_of("L", 40, 30), max_pixels=1199)
+
+
+def test_an_inner_picture_larger_than_declared_is_over_the_limit() -> None:
+    """An icon's directory says 16 x 16; the PNG inside says 9000 x 9000 and would be 324 MB of pixels."""
+    inner = grey_png_with_bits(8, 6, b"", 9000, 9000)
+    data = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
+    with pytest.raises(LimitError, match="81000000 pixels are over the limit of 1000"):
+        load(data, max_pixels=1000)
+
+
+def test_pillows_own_limit_gives_way_to_ours_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    data = saved(Image.new("L", (50, 50)), "PNG")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for limit in (None, 2500):
+            threads = [threading.Thread(target=load, args=(data,), kwargs={"max_pixels": limit}) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert load(data, max_pixels=limit).pixels.shape == (50, 50, 1)
+            assert Image.MAX_IMAGE_PIXELS == 100
+        with pytest.raises(LimitError):
+            load(data, max_pixels=2000)
+        with pytest.raises(FileAccessError):
+            load(data[:-20], max_pixels=None)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm", ".gif"])
+def test_formats_without_alpha_refuse_it(suffix: str, tmp_path: Path) -> None:
+    target = tmp_path / f"picture{suffix}"
+    with pytest.raises(FileAccessError, match=r"can't hold the picture's alpha channel; use \.png"):
+        picture.save(image_of("RGBA", 3, 3), target)
+    assert not target.exists()
+    picture.save(image_of("RGB", 3, 3), target)
+    assert target.exists()
+
+
+def test_what_cannot_be_written_is_a_file_access_error(tmp_path: Path) -> None:
+    image = image_of("RGB", 3, 3)
+    with pytest.raises(FileAccessError, match=r"no such picture format; use \.png"):
+        picture.save(image, tmp_path / "picture.xyz")
+    with pytest.raises(FileAccessError, match="can't be written: No such file"):
+        picture.save(image, tmp_path / "missing" / "picture.png")
+    image.info["xmp"] = bytes(70_000)
+    with pytest.raises(FileAccessError, match=r"can't be written as JPEG: .*; use \.png"):
+        picture.save(image, tmp_path / "picture.jpg")
+
+
+# Lossless payloads
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.sampled_from([0, 1, 0xF0, 255]))
+def test_alpha_comes_back(width: int, height: int, seed: int, mask: int) -> None:
+    alpha: Pixels = noise(height, width, 1, seed)[..., 0] & np.uint8(mask)
+    payload = picture.alpha_to_bytes(alpha)
+    assert np.array_equal(picture.alpha_from_bytes(payload, width, height), alpha)
+    assert len(payload) <= alpha.size + 20
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_stored_pictures_come_back(width: int, height: int, seed: int, grey: bool) -> None:
+    pixels = noise(height, width, 1 if grey else 3, seed)
+    payload = picture.stored_to_bytes(pixels)
+    assert np.array_equal(picture.stored_from_bytes(payload, width, height, grey), pixels)
+
+
+def smooth(height: int, width: int) -> Pixels:
+    y, x = np.mgrid[:height, :width]
+    disc: Pixels = np.clip((height * 0.4 - np.hypot(y - height / 2, x - width / 2)) * 60 + 128, 0, 255).astype(np.uint8)
+    return disc
+
+
+@pytest.mark.parametrize("coding", ["deflate", "PNG", "WEBP"])
+def test_every_coding_of_alpha_is_read(coding: str) -> None:
+    alpha = smooth(30, 50)
+    if coding == "deflate":
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        payload = b"\x01" + deflate.compress(alpha.tobytes()) + deflate.flush()
+    else:
+        image = Image.fromarray(alpha)
+        payload = b"\x02" + saved(image.convert("RGB") if coding == "WEBP" else image, coding, lossless=True)
+    assert np.array_equal(picture.alpha_from_bytes(payload, 50, 30), alpha)
+    for width, height in ((30, 50), (50, 29), (50, 31), (1, 1)):
+        if (coding, width, height) != ("deflate", 30, 50):  # rows don't know how long they are
+            with pytest.raises(DamagedFileError, match="alpha: "):
+                picture.alpha_from_bytes(payload, width, height)
+
+
+def test_constant_alpha_costs_next_to_nothing() -> None:
+    for value in (0, 128, 255):
+        alpha = np.full((3000, 4000), value, np.uint8)
+        payload = picture.alpha_to_bytes(alpha)
+        assert payload == bytes([0, value])
+        assert np.array_equal(picture.alpha_from_bytes(payload, 4000, 3000), alpha)
+
+
+def test_a_large_alpha_takes_a_couple_of_seconds() -> None:
+    alpha = smooth(3000, 4000)
+    begin = time.process_time()
+    payload = picture.alpha_to_bytes(alpha)
+    assert time.process_time() - begin < 4
+    assert len(payload) < 60_000
+    assert np.array_equal(picture.alpha_from_bytes(payload, 4000, 3000), alpha)
+
+
+def test_a_side_too_long_for_webp_is_stored_as_png() -> None:
+    pixels = noise(1, 20_000, 3)
+    payload = picture.stored_to_bytes(pixels)
+    assert payload.startswith(b"\x89PNG")
+    assert np.array_equal(picture.stored_from_bytes(payload, 20_000, 1, False), pixels)
+
+
+def test_noise_is_stored_without_growing() -> None:
+    pixels = noise(64, 64, 3)
+    assert len(picture.stored_to_bytes(pixels)) <= pixels.size + 128
+
+
+def refused(payload: bytes, width: int, height: int, grey: bool, words: str) -> None:
+    with pytest.raises(DamagedFileError, match=words) as caught:
+        picture.stored_from_bytes(payload, width, height, grey)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_inner_header_of_another_size_is_damage_before_it_is_decoded() -> None:
+    """Bombs: a few bytes that declare hundreds of megapixels."""
+    png = grey_png_with_bits(8, 0, b"", 60_000, 60_000)
+    refused(png, 8, 8, True, "60000 x 60000 pixels inside a file of 8 x 8")
+    webp = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8L" + struct.pack("<I", 10)
+    webp += b"\x2f" + struct.pack("<I", 16382 | 16382 << 14) + bytes(5)
+    refused(webp, 8, 8, False, "16383 x 16383 pixels inside a file of 8 x 8")
+
+
+def test_only_the_plain_forms_that_are_written_are_read() -> None:
+    image = image_of("RGB", 12, 9)
+    for data in (
+        b"",
+        b"\x89PNG",
+        saved(image, "GIF"),
+        saved(image, "WEBP"),
+        saved(image, "WEBP", lossless=True, exif=exif_bytes(1)),
+        saved(image_of("RGBA", 12, 9), "PNG"),
+        saved(image_of("P", 12, 9), "PNG"),
+        saved(image_of("I;16", 12, 9), "PNG"),
+        saved(image_of("L", 12, 9), "PNG"),
+    ):
+        refused(data, 12, 9, False, "neither a PNG nor a WebP")
+    refused(saved(image, "PNG"), 12, 9, True, "neither a PNG nor a WebP")
+    refused(saved(image, "WEBP", lossless=True), 12, 9, True, r"decodes to an array of shape \(9, 12, 3\)")
+    refused(saved(image_of("RGBA", 12, 9), "WEBP", lossless=True), 12, 9, False, r"shape \(9, 12, 4\)")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x00", b"\x00\x01\x02", b"\x01", b"\x01\xff\xff", b"\x02", b"\x03abc", b"\xff"]
+)
+def test_alpha_without_sense_is_damage(payload: bytes) -> None:
+    with pytest.raises(DamagedFileError, match="alpha: "):
+        picture.alpha_from_bytes(payload, 3, 3)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_damaged_payloads_are_damaged_files_or_decode_to_the_right_shape(format: str) -> None:
+    """The container's checksums stand before this; a forged file meets the inner parsers."""
+    data = saved(image_of("RGB", 24, 18), format, lossless=True)
+    chance = np.random.default_rng(3)
+    for number in range(400):
+        mutant = bytearray(data[: len(data) - number] if number < 200 else data)
+        if number >= 200:
+            mutant[chance.integers(len(data))] ^= 1 << int(chance.integers(8))
+        try:
+            planes = picture.stored_from_bytes(bytes(mutant), 24, 18, False)
+        except DamagedFileError:
+            continue
+        assert planes.shape == (18, 24, 3)
