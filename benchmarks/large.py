@@ -2,8 +2,8 @@
 
     python benchmarks/large.py --megapixels 12 50 --bpp 0.3
 
-The picture is the same for a number of megapixels on every machine: matplotlib's sample photograph, enlarged four times,
-tiled with its mirror images (so no tile has an edge) and grained with mild seeded noise (so no tile is cheap). Peak
+The picture is the same for a number of megapixels on every machine: matplotlib's sample photograph, enlarged four
+times, tiled with its mirror images (no tile has an edge) and grained with mild seeded noise (no tile is cheap). Peak
 memory is the process's largest resident set, the interpreter and the weights among it; "above" is what it took above
 `import lpcodec` and the loaded weights. Exits with 1 where a process took more than --limit-mb.
 """

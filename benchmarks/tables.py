@@ -25,7 +25,9 @@ def kodak() -> dict[str, Any]:
 
 def cards() -> list[dict[str, Any]]:
     found = [json.loads(path.read_text()) for path in (ROOT / "codec" / "weights").glob("*.json")]
-    return sorted(found, key=lambda card: (card["name"].split("@")[0] != "default", card["training"]["model"], card["order"]))
+    return sorted(
+        found, key=lambda card: (card["name"].split("@")[0] != "default", card["training"]["model"], card["order"])
+    )
 
 
 def targets() -> list[str]:

@@ -2,9 +2,9 @@
 
 A network is an architecture under a number (which files carry); its weights are `NAME.safetensors` with a card
 `NAME.json`, in the package's `weights/` and in the folder that the environment variable LPCODEC_WEIGHTS names. A file
-names its weights by the network's number and the first 4 bytes of their SHA-256. Where both folders hold a name, it means
-the weights of the second. `wcae@0.15` is a set of weights of
-the network `wcae` for one rate; a network's plain name means the first of its sets.
+names its weights by the network's number and the first 4 bytes of their SHA-256. Where both folders hold a name, it
+means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for one rate; a network's plain
+name means the first of its sets.
 """
 
 import functools
@@ -68,7 +68,7 @@ class Network:
 
 
 NETWORKS = (
-    Network("default", 1, "hyperprior", 4_763_232, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+    Network("default", 1, "hyperprior", 4_767_616, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
     Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
     Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
     Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
@@ -117,12 +117,22 @@ def weights() -> list[Weights]:
     found = []
     for path in (path for folder in _folders() for path in sorted(folder.glob("*.json"))):
         try:
-            found.append(Weights(path.with_suffix(".safetensors"), json.loads(path.read_text())))
-            network_named(found[-1].name)
-        except (ValueError, KeyError, TypeError, UsageError) as error:
-            raise UsageError(f"{path}: not the card of a model of this version: {error}") from error
+            card = Weights(path.with_suffix(".safetensors"), json.loads(path.read_text()))
+            if len(card.digest) != 4:
+                raise ValueError("its digest is too short")
+            network_named(card.name)
+            found.append(card)
+        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+            raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
     place = {network.name: i for i, network in enumerate(NETWORKS)}
     return sorted(found, key=lambda w: (place[w.name.split("@")[0]], w.card.get("order", 0), w.name))
+
+
+def _visible() -> list[Weights]:
+    """`weights()` without the packaged sets whose name one in LPCODEC_WEIGHTS has: files still find those."""
+    sets = weights()
+    own = {w.name for w in sets if w.path.parent != _PACKAGED}
+    return [w for w in sets if w.path.parent != _PACKAGED or w.name not in own]
 
 
 def names() -> list[str]:
@@ -132,16 +142,16 @@ def names() -> list[str]:
 
 def describe() -> list[dict[str, Any]]:
     """One JSON-ready object for each set of weights, and one for each network that has none."""
-    sets = weights()
+    sets = _visible()
     rows = []
     for network in NETWORKS:
-        mine = {w.name: w for w in reversed(sets) if w.name.split("@")[0] == network.name}
+        mine = [w for w in sets if w.name.split("@")[0] == network.name]
         about: dict[str, Any] = {
             "name": network.name, "network": network.name, "kind": "codec", "number": network.number,
             "parameters": network.parameters,
             "has_quality": network.has_quality, "description": network.description,
         }  # fmt: skip
-        for w in reversed(mine.values()):
+        for w in mine:
             extra = {k: w.card[k] for k in ("kmac_per_pixel", "training") if k in w.card}
             size = w.path.stat().st_size if w.path.exists() else 0
             rows.append(about | {"name": w.name, "digest": w.card["digest"], "weights": True, "bytes": size} | extra)
@@ -157,9 +167,9 @@ def variants(name: str) -> list[str]:
         UsageError: no such model, or no weights for it.
     """
     network = network_named(name)
-    found = [w.name for w in weights() if name in (w.name, w.name.split("@")[0])]
+    found = [w.name for w in _visible() if name in (w.name, w.name.split("@")[0])]
     if not found:
-        sets = [w.name for w in weights() if w.name.split("@")[0] == network.name]
+        sets = [w.name for w in _visible() if w.name.split("@")[0] == network.name]
         raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
     return found
 
@@ -172,7 +182,8 @@ def load(name: str, device: str = "cpu") -> Codec:
         UnknownModelError: the weights don't have the digest that their card gives.
     """
     chosen = variants(name)[0]
-    return _load(next(w.path for w in weights() if w.name == chosen), device)
+    found = next(w for w in _visible() if w.name == chosen)
+    return _load(found.path, found.digest, device)
 
 
 def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
@@ -183,7 +194,7 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
     """
     for w in weights():
         if w.digest == digest and network_named(w.name).number == number:
-            return _load(w.path, device)
+            return _load(w.path, w.digest, device)
     network = next((n.name for n in NETWORKS if n.number == number), f"number {number}")
     raise UnknownModelError(
         f"the file was made with weights {digest.hex()} of model {network}, which aren't installed: install the "
@@ -192,7 +203,8 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(path: Path, device: str) -> Codec:
+def _load(path: Path, wanted: bytes, device: str) -> Codec:
+    """The codec of one set of weights; `wanted`, its digest, makes weights that were replaced be read again."""
     from safetensors.torch import load as parse_tensors
 
     card = json.loads(path.with_suffix(".json").read_text())
@@ -201,7 +213,7 @@ def _load(path: Path, device: str) -> Codec:
     except OSError as error:
         raise UnknownModelError(f"{path.name}: the weights can't be read: {error.strerror}") from error
     digest = hashlib.sha256(data).hexdigest()
-    if digest != card["digest"]:
+    if digest != card["digest"] or bytes.fromhex(digest)[:4] != wanted:
         raise UnknownModelError(f"{path.name}: these aren't the weights that their card names; install lpcodec again")
     network = network_named(card["name"])
     identity: dict[str, Any] = {

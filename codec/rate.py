@@ -69,7 +69,7 @@ class _Bracket:
         self.widths.append(self.high - self.low)
 
     def next_quality(self) -> float | None:
-        """Where to look next: inside the bracket, or at an end of 0..100 that all points ask for; None if it is empty."""
+        """Where to look next: inside the bracket, or at an end that all points ask for; None if nothing is left."""
         lowest = round(self.low / _UNIT) + self.low_tried
         highest = round(self.high / _UNIT) - self.high_tried
         if lowest > highest:

@@ -31,22 +31,38 @@ def read_pictures(root: Path) -> Iterator[tuple[str, Image.Image]]:
     """Yield (name, RGB picture) for every picture below `root`, inside its .tar files too, in a stable order.
 
     `root` may be a folder, a .tar file or a picture.
+
+    Raises:
+        OSError: a file can't be read or is broken; the text names it.
     """
     files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
     for path in files:
         if path.suffix.lower() == ".tar":
-            with tarfile.open(path) as tar:
-                for member in tar:
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                        stream = tar.extractfile(member)
-                        if stream is not None:
-                            yield f"{path.name}/{member.name}", _rgb(stream.read())
+            for inside, data in _tar_members(path):
+                name = f"{path.name}/{inside}"
+                yield name, _rgb(name, data)
         elif path.suffix.lower() in SUFFIXES:
-            yield str(path.relative_to(root)) if path != root else path.name, _rgb(path.read_bytes())
+            name = str(path.relative_to(root)) if path != root else path.name
+            yield name, _rgb(name, path.read_bytes())
 
 
-def _rgb(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data)).convert("RGB")
+def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                    stream = tar.extractfile(member)
+                    if stream is not None:
+                        yield member.name, stream.read()
+    except tarfile.TarError as error:
+        raise OSError(f"{path.name}: not a whole tar file: {error}") from error
+
+
+def _rgb(name: str, data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OSError(f"{name}: not a whole picture: {error}") from error
 
 
 class PictureStore:
@@ -98,6 +114,7 @@ def load_stores(root: Path, smallest: int, device: str | torch.device = "cpu") -
 
     Raises:
         NoPicturesError: fewer than two pictures are there.
+        OSError: a file can't be read or is broken.
     """
     train: list[np.ndarray] = []
     held: list[np.ndarray] = []

@@ -14,6 +14,7 @@ index lies below `skip_below` are zero and not coded.
 Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -44,6 +45,8 @@ GROUP = 64
 TILE = 64
 """Latents a side of a tile of the transforms."""
 SYMBOL_MAX = 32767
+_SLACK_BITS = 32
+"""A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."
 
 
@@ -106,6 +109,8 @@ class HyperpriorCodec:
     ) -> None:  # fmt: skip
         self.name, self.number, self.digest = name, number, digest
         self.tables, self.z_tables, self.skip_below = tables, z_tables, skip_below
+        # The bits of the cheapest hyper-latents there can be at one place, by anchor: no honest group has fewer.
+        self.least_bits = tuple(sum(16 - math.log2(int(f.max())) for f in t.frequencies) for t in z_tables)
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
         self.scales = self.network.scales.to("cpu")
@@ -207,8 +212,14 @@ class HyperpriorCodec:
         h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
         tiles = list(grid(h, w, GROUP, 0))
         q = torch.tensor([header.quality])
+        streams = _split(payload, len(tiles))
+        least = self.least_bits[int(anchor_of_quality(q))]
+        for stream, (rows, columns) in zip(streams, tiles, strict=True):
+            places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
+            if 8 * len(stream) + _SLACK_BITS < least * places:
+                raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
         groups = []
-        for stream, (rows, columns) in zip(_split(payload, len(tiles)), tiles, strict=True):
+        for stream, (rows, columns) in zip(streams, tiles, strict=True):
             try:
                 groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start))
             except CorruptStreamError as error:

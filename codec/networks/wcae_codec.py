@@ -15,6 +15,7 @@ an artificial edge costs bits.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ Symbols = npt.NDArray[np.int32]
 
 TILE = 1024
 """Side, in pixels, of the part of a picture that goes through the network at once, halo apart."""
+_SLACK_BITS = 32
+"""A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _SIDE_DATA = struct.Struct("<hHhh")
 
 
@@ -168,6 +171,9 @@ class WcaeCodec:
                 raise DamagedFileError("damaged: impossible range of symbols")
             tables, centre = _global_tables(*side)
             payload = payload[_SIDE_DATA.size :]
+        places = math.prod(shape) / len(tables)
+        if 8 * len(payload) + _SLACK_BITS < places * sum(16 - math.log2(int(f.max())) for f in tables.frequencies):
+            raise DamagedFileError("damaged: the payload is shorter than any can be for a picture of this size")
         try:
             decoder = Decoder(payload)
             symbols = decoder.get(_indexes(shape, tables), tables)

@@ -41,7 +41,7 @@ def calibrate(codec: HyperpriorCodec, data: Path) -> dict[str, int | float]:
     for number, (_, picture) in zip(range(PICTURES), read_pictures(data), strict=False):
         latents = codec.analyse(np.asarray(picture)[:LARGEST, :LARGEST])
         for quality in qualities[number % 4 :: 4]:
-            anchor = int(round(quality / 100 * 65535)) * ANCHORS // 65536
+            anchor = round(quality / 100 * 65535) * ANCHORS // 65536
             for group in codec.code(latents, float(quality)).groups:
                 for channel, values in enumerate(group.z.reshape(len(group.z), -1)):
                     z_counts[anchor, channel] += np.bincount(values + Z_MAX, minlength=2 * Z_MAX + 1)
@@ -57,8 +57,9 @@ def calibrate(codec: HyperpriorCodec, data: Path) -> dict[str, int | float]:
 
 
 def _count(
-    symbols: npt.NDArray[np.int32], indexes: npt.NDArray[np.uint8], tables: TableSet, counts: list[npt.NDArray[np.int64]]
-) -> None:
+    symbols: npt.NDArray[np.int32], indexes: npt.NDArray[np.uint8], tables: TableSet,
+    counts: list[npt.NDArray[np.int64]],
+) -> None:  # fmt: skip
     entries, _ = tables.entries(symbols, indexes)
     widest = max(map(len, counts))
     found = np.bincount(indexes.astype(np.int64) * widest + entries, minlength=len(counts) * widest)

@@ -102,12 +102,13 @@ def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@torch.no_grad()
 def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
     """Count thousands of multiply-accumulates a pixel, by part, on a 512 x 512 picture (torch's flop counter)."""
     side = 512
 
     def count(run: Any) -> float:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        with FlopCounterMode(display=False) as counter:
             run()
         return round(float(counter.get_total_flops()) / 2 / side**2 / 1000, 3)
 
@@ -116,7 +117,7 @@ def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
         y = network.analyse(picture)
         level = torch.tensor([32])
         hw = (y.shape[2], y.shape[3])
-        z = network.hyper_analysis(y).round().detach()
+        z = network.hyper_analysis(y).round()
 
         def entropy_side() -> None:
             features = network.scales.features(z, level, *hw)

@@ -63,7 +63,8 @@ def train(
     default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
 
     Raises:
-        UsageError: an unknown model, both limits, nothing to resume, or a folder that already holds a run.
+        UsageError: an unknown model, both limits, nothing to resume, a run of another model, or a folder that already
+            holds a run.
         FileAccessError: `data` has no usable pictures.
     """
     if steps is not None and time_limit is not None:
@@ -76,7 +77,11 @@ def train(
     }  # fmt: skip
     found = _find_run(out, resume, device)
     if found is not None:
-        plan = {**found.plan, **{k: v for k, v in (("steps", steps), ("time_limit", time_limit)) if v is not None}}
+        if found.plan["model"] != model:
+            raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
+        new_end = {"steps": steps, "time_limit": time_limit} if steps is not None or time_limit is not None else {}
+        plan = {**found.plan, **new_end}
+    plan["device"] = device
     if plan["steps"] is None and plan["time_limit"] is None:
         plan["steps"] = 20_000
     torch.manual_seed(plan["seed"])
@@ -122,7 +127,10 @@ class _Run:
             network.load_state_dict(found.weights)
             self.averaged.load_state_dict(found.averaged)
             self.optimiser.load_state_dict(found.optimiser)
-            self.generator.set_state(found.generator.cpu())
+            if found.generator.numel() == self.generator.get_state().numel():
+                self.generator.set_state(found.generator.cpu())
+            else:  # the state of another device's generator
+                self.generator.manual_seed(plan["seed"] + found.step)
             self.step, self.seconds, self.best = found.step, found.seconds, found.best
             torch.manual_seed(plan["seed"] + found.step)
         self.board = _board(out)
@@ -135,6 +143,8 @@ class _Run:
             for number, handler in before.items():
                 signal.signal(number, handler)
         self._checkpoint()
+        if self.board is not None:
+            self.board.close()
         draw_curve(self.out)
         return self.out
 
@@ -185,10 +195,11 @@ class _Run:
         return {"loss": float(loss.detach()), "gradient": float(norm), "rate": rate, **figures}
 
     def _checkpoint(self) -> None:
-        state = torch.random.get_rng_state()
-        torch.manual_seed(1)
-        held = self.objective.validate(self.averaged, self.held)
-        torch.random.set_rng_state(state)
+        # The same noise every time, and none taken from the training's, on a GPU neither.
+        device = self.held.device
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+            torch.manual_seed(1)
+            held = self.objective.validate(self.averaged, self.held)
         self.best = min(self.best, held["score"])
         self._log({"step": self.step, "seconds": round(self.seconds, 1), **{f"held_{k}": v for k, v in held.items()}})
         Checkpoint(

@@ -16,6 +16,8 @@ from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, 
 from lpcodec.codec.networks.wcae import loss as wcae_loss
 from lpcodec.datasets.patches import PictureStore
 
+START_PATCHES, START_SIZE = 96, 192
+"""What the principal components are taken from."""
 VALIDATION_PATCHES = 24
 VALIDATION_SIZE = 256
 VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
@@ -64,7 +66,7 @@ class HyperpriorObjective:
         self.learning_rate = 6e-4
 
     def start(self, store: PictureStore, generator: torch.Generator) -> None:
-        self.network.start_from_principal_components(store.batch(96, 192, generator))
+        self.network.start_from_principal_components(store.batch(START_PATCHES, START_SIZE, generator))
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         shortcuts = [*self.network.analysis.shortcut.parameters(), *self.network.synthesis.shortcut.parameters()]

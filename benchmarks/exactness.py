@@ -1,0 +1,146 @@
+"""Whether files decode to the same symbols, and to pixels within one level, however the processor is used.
+
+    python benchmarks/exactness.py
+
+Encodes a few pictures (one of more than a megapixel), decodes the files in a fresh process for every combination of
+threads, torch's and oneDNN's instruction sets, and memory format, on CUDA where there is one, and prints a table. Exits
+with 1 where symbols differ or a pixel is more than one level away from the first row's. An instruction set that the
+processor hasn't is a limit that changes nothing.
+"""
+
+import argparse
+import io
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+THREADS = (1, 2)
+ATEN = ("default", "avx2", "avx512")
+ONEDNN = ("SSE41", "AVX2", "AVX512_CORE")
+QUALITIES = (5, 50, 95)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to decode."""
+
+    threads: int = 1
+    aten: str = ""
+    onednn: str = ""
+    channels_last: bool = True
+    device: str = "cpu"
+
+    def environment(self) -> dict[str, str]:
+        limits = {"ATEN_CPU_CAPABILITY": self.aten, "ONEDNN_MAX_CPU_ISA": self.onednn}
+        return {"OMP_NUM_THREADS": str(self.threads)} | {name: value for name, value in limits.items() if value}
+
+
+def settings() -> Iterator[Setting]:
+    """The matrix, the machine's own choice first."""
+    yield Setting()
+    yield Setting(channels_last=False)
+    for threads, aten, onednn in itertools.product(THREADS, ATEN, ONEDNN):
+        yield Setting(threads, aten, onednn)
+    import torch
+
+    if torch.cuda.is_available():
+        yield Setting(device="cuda")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the matrix; see --help."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--setting", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.child:
+        _child(options.child, Setting(**options.setting))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        _encode(Path(folder), options.model)
+        return _compare(Path(folder))
+
+
+def _encode(folder: Path, model: str) -> None:
+    from matplotlib.cbook import get_sample_data
+    from PIL import Image
+
+    from lpcodec.codec import api
+
+    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
+        photo = image.convert("RGB")
+    large = photo.resize((1100, 1290), Image.Resampling.BICUBIC)
+    files = {f"photo-{quality}": api.encode(photo, model=model, quality=quality) for quality in QUALITIES}
+    files["large-60"] = api.encode(large, model=model, quality=60)
+    files["grey-40"] = api.encode(photo.convert("L").crop((0, 0, 301, 77)), model=model, quality=40)
+    for name, data in files.items():
+        (folder / f"{name}.lpc").write_bytes(data)
+
+
+def _compare(folder: Path) -> int:
+    paths = sorted(folder.glob("*.lpc"))
+    print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes: {', '.join(p.stem for p in paths)}")
+    print("| device | threads | torch | oneDNN | channels last | symbols | largest difference | pixels that differ |")
+    print("|---|---:|---|---|---|---|---:|---:|")
+    first: tuple[list[str], list[Any]] | None = None
+    failed = False
+    for setting in settings():
+        symbols, pixels = _decoded(folder, setting)
+        first = first or (symbols, pixels)
+        differences = [np.abs(a.astype(np.int16) - b) for a, b in zip(pixels, first[1], strict=True)]
+        largest = max(int(difference.max()) for difference in differences)
+        share = sum(int((d > 0).sum()) for d in differences) / sum(d.size for d in differences)
+        same = symbols == first[0]
+        failed |= not same or largest > 1
+        print(
+            f"| {setting.device} | {setting.threads} | {setting.aten or '-'} | {setting.onednn or '-'} | "
+            f"{'yes' if setting.channels_last else 'no'} | {'same' if same else 'DIFFER'} | {largest} | {share:.4%} |",
+            flush=True,
+        )
+    return int(failed)
+
+
+def _decoded(folder: Path, setting: Setting) -> tuple[list[str], list[Any]]:
+    """The symbols' digests and the pixels of all files, from a process of its own."""
+    words = [sys.executable, __file__, "--child", str(folder), "--setting", json.dumps(vars(setting))]
+    ran = subprocess.run(words, stdout=subprocess.PIPE, check=True, env=os.environ | setting.environment())
+    stream = io.BytesIO(ran.stdout)
+    symbols = json.loads(stream.readline())
+    return symbols, [np.load(stream) for _ in symbols]
+
+
+def _child(folder: Path, setting: Setting) -> None:
+    import torch
+
+    from lpcodec.codec import api, container, models
+    from lpcodec.codec.container import SectionType
+
+    torch.set_num_threads(setting.threads)
+    symbols, pictures = [], []
+    for path in sorted(folder.glob("*.lpc")):
+        data = path.read_bytes()
+        file = container.read(data)
+        codec: Any = models.load_by_identity(file.header.model_number, file.header.model_digest, setting.device)
+        if not setting.channels_last:
+            codec.network.to(memory_format=torch.contiguous_format)
+        payload = file.payload(SectionType.LATENTS)
+        assert payload is not None
+        symbols.append(codec.hash_of(codec.parse(payload, file.header)).hex())
+        pictures.append(np.asarray(api.decode(data, device=setting.device)))
+    print(json.dumps(symbols), flush=True)
+    for picture in pictures:
+        np.save(sys.stdout.buffer, picture)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The `lpcodec` command: its words, wired to one file a command.
+
+torch, numpy and Pillow are imported by the commands that compute, when they run: `lpcodec --help` is quick.
+"""
+
+from typing import Annotated
+
+import typer
+
+import lpcodec
+from lpcodec.cli import decode, demo, encode, export, info, models, train, verify
+from lpcodec.cli.failures import end_on_sigterm, guarded
+
+app = typer.Typer(
+    name="lpcodec",
+    help="A learned image codec: pictures to small files and back, at the rate you ask for.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lpcodec {lpcodec.__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=encode.EXAMPLES)
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(epilog=encode.EXAMPLES)(guarded(encode.encode))
+app.command(epilog=decode.EXAMPLES)(guarded(decode.decode))
+app.command(epilog=info.EXAMPLES)(guarded(info.info))
+app.command(epilog=verify.EXAMPLES)(guarded(verify.verify))
+app.command(epilog=models.EXAMPLES)(guarded(models.models))
+app.command(epilog=demo.EXAMPLES)(guarded(demo.demo))
+app.command(epilog=train.EXAMPLES)(guarded(train.train))
+app.command(epilog=export.EXAMPLES)(guarded(export.export))
+
+
+def main() -> None:
+    """Run the command; what the console script and `python -m lpcodec` call."""
+    end_on_sigterm()
+    app(prog_name="lpcodec")

@@ -1,0 +1,91 @@
+"""`lpcodec decode`: .lpc files to pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lpcodec.cli import batch, files, progress
+from lpcodec.cli.failures import say
+from lpcodec.cli.options import (
+    Device,
+    MaxMemory,
+    MaxPixels,
+    OutDir,
+    Quiet,
+    SkipExisting,
+    Threads,
+    examples,
+    use_threads,
+)
+from lpcodec.codec.errors import UsageError
+
+ENDING = ".png"
+EXAMPLES = examples(
+    "lpcodec decode photo.lpc",
+    "lpcodec decode photo.lpc photo.webp",
+    "lpcodec decode *.lpc --out-dir decoded --skip-existing",
+    "lpcodec decode - - < photo.lpc > photo.png",
+)
+
+
+def decode(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IN [OUT]",
+            help="An .lpc file, and the picture (default: a PNG beside it). - is stdin, stdout.",
+        ),
+    ],
+    out_dir: OutDir = None,
+    skip_existing: SkipExisting = False,
+    max_pixels: MaxPixels = None,
+    max_memory: MaxMemory = None,
+    threads: Threads = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Decode files to pictures; the ending of OUT says which format."""
+    jobs = batch.plan([str(path) for path in inputs], out_dir, ENDING)
+    todo = batch.missing(jobs, skip_existing=skip_existing)
+    if out_dir is None and len(inputs) == 1 and todo and todo[0].target is not None and todo[0].target.exists():
+        raise UsageError(f"{todo[0].target} exists already and may be the original: name an OUT, or --out-dir")
+    formats = {job: _format(job.target) for job in todo}
+    batch.make_folder(out_dir)
+    use_threads(threads)
+
+    with progress.over_files(len(todo), quiet=quiet) as bars:
+
+        def work(job: batch.Job) -> None:
+            from lpcodec.codec import api, picture
+
+            bars.begin(job.source)
+            try:
+                image = api.decode(
+                    files.read_whole(job.source),
+                    max_pixels=max_pixels,
+                    max_memory=max_memory,
+                    device=device,
+                    progress=bars.stage,
+                )
+                files.write_whole(job.target, lambda stream: picture.save(image, stream, formats[job]))
+            finally:
+                bars.end()
+            if not quiet:
+                say(f"{job.words}: {image.width} x {image.height} pixels")
+
+        code, failures = batch.for_each(todo, work, lambda job: job.source)
+    batch.summarise(len(jobs), len(todo), failures, quiet=quiet)
+    raise typer.Exit(code)
+
+
+def _format(target: Path | None) -> str:
+    """Pillow's name for the format that `target`'s ending asks for; PNG without a name or an ending."""
+    from PIL import Image
+
+    if target is None or not target.suffix:
+        return "PNG"
+    name = Image.registered_extensions().get(target.suffix.lower())
+    if name is None or name not in Image.SAVE:
+        raise UsageError(f"{target}: Pillow writes no pictures that end in {target.suffix}; use .png")
+    return name

@@ -1,0 +1,123 @@
+"""Failures in words: every exception becomes one line on stderr and an exit code, never a traceback.
+
+```
+LpcodecError        -> its own text           its own code (codec/errors.py)
+MemoryError, torch  -> "not enough memory"    5, as any other limit
+OSError             -> the file and reason    7 (disk full, no permission, no such folder)
+anything else       -> "this is a bug"        1
+Ctrl-C 130, SIGTERM 143, reader of a pipe gone 141: as the shell counts signals
+```
+With LPCODEC_DEBUG=1 in the environment the traceback follows the line.
+"""
+
+import functools
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn, ParamSpec
+
+import typer
+
+from lpcodec.codec.errors import ExitCode, LpcodecError
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+TERMINATED = 143
+
+P = ParamSpec("P")
+
+
+def printable(text: str) -> str:
+    """`text` on one line: white space runs become one space, what can't be shown becomes its escape."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in line)
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """The exit code and the line's text for `error`."""
+    text = str(error)
+    if isinstance(error, LpcodecError) and error.exit_code != ExitCode.BUG:
+        return error.exit_code, text or type(error).__name__
+    if isinstance(error, MemoryError) or _torch_ran_out(error):
+        return (
+            ExitCode.OVER_LIMIT,
+            "not enough memory for this picture (--max-pixels sets a limit beforehand)",
+        )
+    if isinstance(error, OSError):
+        reason = error.strerror or text or type(error).__name__
+        return ExitCode.FILE_ACCESS, f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
+    return (
+        ExitCode.BUG,
+        f"this is a bug, please report it: {type(error).__name__}: {text} (LPCODEC_DEBUG=1 shows where)",
+    )
+
+
+def complain(error: Exception, about: str | None = None) -> int:
+    """Write the line for `error`, led by the file it is `about`; return the exit code."""
+    code, text = explain(error)
+    if about is not None and not text.startswith(f"{about}:"):
+        text = f"{about}: {text}"
+    say(f"lpcodec: error: {text}")
+    if os.environ.get("LPCODEC_DEBUG") == "1":
+        traceback.print_exception(error, file=sys.stderr)
+    return code
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """`command` with every exception turned into a line and an exit code; typer's own pass through."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            say("lpcodec: interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            _forget_stdout()
+            raise typer.Exit(PIPE_CLOSED) from None
+        except Exception as error:
+            raise typer.Exit(complain(error)) from None
+
+    return run
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM unwind the stack like Ctrl-C does, so that unfinished files are removed on the way."""
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _torch_ran_out(error: Exception) -> bool:
+    """torch reports a failed allocation as a RuntimeError: on the CPU of no class of its own."""
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError"
+        or "not enough memory" in str(error)
+        or "can't allocate memory" in str(error)
+    )
+
+
+def _forget_stdout() -> None:
+    """Point stdout at nothing, or the interpreter's last flush would complain about the closed pipe."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -1,0 +1,72 @@
+"""Words that several commands share: their options, and the numbers people write (20k, 1.5M, 15m)."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(k|m|g)(i?))?b?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.IGNORECASE)
+_POWER = {"": 0, "k": 1, "m": 2, "g": 3}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def amount(text: str) -> int:
+    """A number of bytes or pixels: 20000, 20k, 20KB, 1.5M by thousands; 20Ki, 1MiB by powers of 1024."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no amount: write 20000, 20k, 20KB or 1.5M")
+    number, prefix, binary = match.groups(default="")
+    whole = int(float(number) * (1024 if binary else 1000) ** _POWER[prefix.lower()])
+    if whole < 1:
+        raise typer.BadParameter(f"{text!r}: give at least 1")
+    return whole
+
+
+def duration(text: str) -> float:
+    """A number of seconds: 90, 90s, 15m, 2h."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration: write 90, 90s, 15m or 2h")
+    number, unit = match.groups()
+    return float(number) * _SECONDS[unit.lower()]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: one example a line."""
+    return "\n".join(("[bold]Examples[/bold]", *(line.replace("[", r"\[") for line in lines)))
+
+
+OutDir = Annotated[
+    Path | None,
+    typer.Option("--out-dir", metavar="DIR", help="Put the outputs there; for one input or many."),
+]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what has its output already: resumes a batch.")
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        parser=amount,
+        metavar="N",
+        help="Refuse larger pictures, e.g. 50M. There is a default.",
+    ),
+]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option("--max-memory", parser=amount, metavar="BYTES", help="Refuse what would need more memory, e.g. 2G."),
+]
+Threads = Annotated[int | None, typer.Option("--threads", "-j", min=1, metavar="N", help="Threads to compute with.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu or cuda.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def use_threads(count: int | None) -> None:
+    """Bound the threads torch computes with; None leaves its own choice."""
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)

@@ -1,0 +1,119 @@
+"""Progress on stderr: bars where a person looks on; elsewhere nothing, or now and then a line.
+
+The bars are rich's, which is imported only when one is shown.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lpcodec.cli.failures import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+SECONDS_BETWEEN_LINES = 15.0
+TrainingProgress = Callable[[int, int | None, float | None, Mapping[str, float]], None]
+
+
+class Silent:
+    """Progress over files that nobody looks at."""
+
+    def begin(self, name: str) -> None:
+        """Work on the file `name` begins."""
+
+    def stage(self, name: str, fraction: float) -> None:
+        """The present file is in stage `name`, of which `fraction` (0 to 1) is done."""
+
+    def end(self) -> None:
+        """The present file is finished, well or not."""
+
+
+class FileBars(Silent):
+    """A bar for the stage of the present file, and above it one for the files where there are several."""
+
+    def __init__(self, bars: "Progress", files: int) -> None:
+        self._bars = bars
+        self._files = files
+        self._name = ""
+        self._ended = 0
+        self._overall = bars.add_task("files", total=files, visible=files > 1, note=f"0 of {files}")
+        self._stage = bars.add_task("", total=1.0, note="")
+
+    def begin(self, name: str) -> None:
+        self._name = name
+        self._bars.update(self._stage, description=name, completed=0.0, note="")
+
+    def stage(self, name: str, fraction: float) -> None:
+        self._bars.update(self._stage, description=self._name, completed=fraction, note=name)
+
+    def end(self) -> None:
+        self._ended += 1
+        self._bars.update(self._overall, completed=self._ended, note=f"{self._ended} of {self._files}")
+
+
+@contextmanager
+def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> Iterator[Silent]:
+    """Progress over `files` files: bars on `console` (stderr); silence if `quiet`, or off a terminal."""
+    if quiet or not files or (console is None and not sys.stderr.isatty()):
+        yield Silent()
+        return
+    with _bars(console) as bars:
+        yield FileBars(bars, files)
+
+
+@contextmanager
+def over_training(*, console: "Console | None" = None) -> Iterator[TrainingProgress]:
+    """The callback for a training loop: a bar with the time left and the latest losses, or plain lines."""
+    if console is None and not sys.stderr.isatty():
+        yield _training_lines()
+        return
+    with _bars(console) as bars:
+        task = bars.add_task("training", total=None, note="")
+
+        def advance(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> None:
+            words = training_words(step, total, eta, metrics)
+            bars.update(task, total=total, completed=step, note=words)
+
+        yield advance
+
+
+def training_words(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> str:
+    """`step 200 of 5,000, 0:12:30 left, loss 0.5312, bpp 0.31`."""
+    words = [f"step {step:,}" + (f" of {total:,}" if total else "")]
+    if eta is not None:
+        minutes, seconds = divmod(max(0, round(eta)), 60)
+        words.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+    words += [f"{name} {value:.4g}" for name, value in metrics.items()]
+    return ", ".join(words)
+
+
+def _training_lines() -> TrainingProgress:
+    last = -SECONDS_BETWEEN_LINES
+
+    def tell(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES or step == total:
+            last = now
+            say(training_words(step, total, eta, metrics))
+
+    return tell
+
+
+def _bars(console: "Console | None") -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        console=console or Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+    )

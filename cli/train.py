@@ -1,0 +1,67 @@
+"""`lpcodec train`: train a model on a folder of pictures."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lpcodec.cli import progress
+from lpcodec.cli.failures import say
+from lpcodec.cli.options import Device, Threads, duration, examples
+from lpcodec.codec.errors import UsageError
+
+EXAMPLES = examples(
+    "lpcodec train default --data photos --out runs/default --time-limit 8h",
+    "lpcodec train default --data photos --out runs/default --time-limit 2h --resume",
+    "lpcodec train wcae --data photos --out runs/wcae --steps 20000 --lmbda 0.01 --device cuda",
+)
+
+
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model to train; see lpcodec models.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A folder of pictures, searched through.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The run: checkpoints and log.")],
+    steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train N steps in all.")] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", parser=duration, metavar="S", help="Train for so long: 90, 15m, 8h."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches a step.")] = None,
+    patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch, pixels.")] = None,
+    lmbda: Annotated[
+        float | None,
+        typer.Option("--lmbda", metavar="L", help="Weight of distortion against rate (wcae family)."),
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R", help="Peak rate.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of weights and patches.")] = None,
+    threads: Threads = None,
+    device: Device = "cpu",
+) -> None:
+    """Train a model; a run can be stopped and resumed. Options left out take the recipe's values."""
+    if steps is not None and time_limit is not None:
+        raise UsageError("give --steps or --time-limit, not both")
+    from lpcodec.codec.training import loop
+
+    choices: dict[str, Any] = {
+        "batch": batch,
+        "patch": patch,
+        "seed": seed,
+        "lmbda": lmbda,
+        "learning_rate": learning_rate,
+        "threads": threads,
+    }
+    given = {name: value for name, value in choices.items() if value is not None}
+    with progress.over_training() as tell:
+        loop.train(
+            model=model,
+            data=data,
+            out=out,
+            steps=steps,
+            time_limit=time_limit,
+            resume=resume,
+            device=device,
+            progress=tell,
+            **given,
+        )
+    say(f"the run is in {out}; lpcodec export {out} --name {model} --out DIR makes its weights usable")

@@ -1,0 +1,127 @@
+"""A codec that costs nothing, in the place of the real one: what is tested is what the command does with it."""
+
+import importlib
+import json
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from lpcodec.cli.app import app
+from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError
+
+MARK = b"fake lpc "
+
+
+@dataclass(frozen=True)
+class FakeResult:
+    """Has the fields of `lpcodec.codec.api.EncodeResult`."""
+
+    data: bytes
+    notes: tuple[str, ...]
+    bpp: float
+    quality: float | None
+    model: str
+    width: int
+    height: int
+
+
+class FakeApi(types.ModuleType):
+    """Codes a picture as its size; remembers its calls; raises what `failures` holds for a source."""
+
+    def __init__(self) -> None:
+        super().__init__("lpcodec.codec.api")
+        self.calls: list[tuple[str, Any, dict[str, Any]]] = []
+        self.failures: dict[str, BaseException] = {}
+        self.notes: tuple[str, ...] = ()
+        self.quality: float | None = 34.2
+
+    def encode_report(self, image: Path | bytes, **options: Any) -> FakeResult:
+        self.calls.append(("encode", image, options))
+        if (failure := self.failures.get(Path(image).name if isinstance(image, Path) else "-")) is not None:
+            raise failure
+        options["progress"]("analysis", 0.5)
+        if isinstance(image, Path):
+            try:
+                image = image.read_bytes()
+            except OSError as error:
+                raise FileAccessError(f"{image}: {error.strerror}") from error
+        if options["bpp"] == 0.0001:
+            raise TargetError("0.0001 bpp can't be reached: the nearest is 0.02 bpp")
+        data = MARK + json.dumps({"length": len(image)}).encode()
+        return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16)
+
+    def decode(self, data: bytes, **options: Any) -> Image.Image:
+        self.calls.append(("decode", data, options))
+        self._check(data)
+        options["progress"]("synthesis", 1.0)
+        return Image.new("RGB", (32, 16), (200, 100, 50))
+
+    def info(self, data: bytes) -> dict[str, Any]:
+        self._check(data)
+        return {
+            "width": 32,
+            "bytes": len(data),
+            "bpp": 0.15,
+            "model": {"name": "default", "installed": True, "has_quality": True},
+            "sections": [{"type": "latents", "bytes": 12345}],
+        }
+
+    def verify(self, data: bytes, **options: Any) -> dict[str, Any]:
+        self.calls.append(("verify", data, options))
+        return self.info(data)
+
+    @staticmethod
+    def _check(data: bytes) -> None:
+        if not data.startswith(MARK):
+            raise DamagedFileError("not an lpcodec file")
+
+
+def put_in_place(monkeypatch: pytest.MonkeyPatch, name: str, module: types.ModuleType) -> None:
+    """Let `import name` and `from parent import last` find `module`."""
+    parent, _, last = name.rpartition(".")
+    monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(importlib.import_module(parent), last, module, raising=False)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    """The fake, in place of `lpcodec.codec.api`."""
+    fake = FakeApi()
+    put_in_place(monkeypatch, "lpcodec.codec.api", fake)
+    return fake
+
+
+@pytest.fixture
+def replace_module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`replace_module(name, **attributes)`: a module of that name with these attributes, for one test."""
+
+    def replace(name: str, **attributes: Any) -> types.ModuleType:
+        module = types.ModuleType(name)
+        vars(module).update(attributes)
+        put_in_place(monkeypatch, name, module)
+        return module
+
+    return replace
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def lpcodec() -> Any:
+    """`lpcodec("encode", "a.png")`: run the command in this process."""
+
+    def run(*words: str, stdin: bytes | None = None) -> Result:
+        return CliRunner().invoke(app, list(words), input=stdin)
+
+    return run

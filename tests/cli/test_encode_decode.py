@@ -1,0 +1,245 @@
+"""encode and decode: names, targets, batches, what is said and what is left on the disk."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lpcodec.codec.errors import LimitError, UnknownModelError
+
+TARGETS = [("--bpp", "0.15"), ("--size", "20k"), ("--psnr", "34"), ("--quality", "50"), ("-q", "50")]
+
+
+def picture(name: str) -> str:
+    Image.new("RGB", (32, 16)).save(name)
+    return name
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(autouse=True)
+def _here(folder: Path, api: Any) -> None:
+    """Every test runs in its own folder with the fake codec."""
+
+
+def test_the_output_stands_beside_the_input(lpcodec: Any, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    ran = lpcodec("encode", picture("sub/photo.v2.png"))
+    assert ran.exit_code == 0
+    assert names(folder / "sub") == {"photo.v2.png", "photo.v2.lpc"}
+
+
+def test_what_was_done_is_told_on_stderr(lpcodec: Any, api: Any) -> None:
+    api.notes = ("16-bit input reduced to 8 bit",)
+    ran = lpcodec("encode", picture("photo.png"))
+    size = Path("photo.lpc").stat().st_size
+    assert ran.stdout == ""
+    assert ran.stderr.splitlines() == [
+        "lpcodec: note: photo.png: 16-bit input reduced to 8 bit",
+        f"photo.png -> photo.lpc: {size} bytes, 0.150 bpp, quality 34.2, default",
+    ]
+    api.quality = None
+    assert "bpp, default" in lpcodec("encode", "photo.png").stderr  # a model without a dial
+    assert lpcodec("encode", "photo.png", "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize(("option", "value"), TARGETS)
+def test_each_target_reaches_the_codec_alone(lpcodec: Any, api: Any, option: str, value: str) -> None:
+    assert lpcodec("encode", picture("a.png"), option, value).exit_code == 0
+    given = {name: api.calls[0][2][name] for name in ("bpp", "size", "psnr", "quality")}
+    expected = {"--bpp": ("bpp", 0.15), "--size": ("size", 20_000), "--psnr": ("psnr", 34.0)}
+    name, number = expected.get(option, ("quality", 50.0))
+    assert given == {"bpp": None, "size": None, "psnr": None, "quality": None, name: number}
+
+
+def test_two_targets_are_wrong_usage(lpcodec: Any, api: Any) -> None:
+    for first in TARGETS:
+        for second in TARGETS:
+            if first[0].lstrip("-")[0] != second[0].lstrip("-")[0]:
+                assert lpcodec("encode", picture("a.png"), *first, *second).exit_code == 2
+    assert api.calls == []
+
+
+@pytest.mark.parametrize("words", [("-q", "101"), ("-q", "-1"), ("--size", "many"), ("--size", "0"), ("-j", "0")])
+def test_impossible_numbers_are_wrong_usage(lpcodec: Any, words: tuple[str, str]) -> None:
+    assert lpcodec("encode", picture("a.png"), *words).exit_code == 2
+
+
+def test_options_reach_the_codec(lpcodec: Any, api: Any) -> None:
+    lpcodec(
+        "encode",
+        picture("a.png"),
+        "--model",
+        "hq",
+        "--strip",
+        "--best-effort",
+        "--max-pixels",
+        "5M",
+        "--device",
+        "cuda",
+    )
+    options = api.calls[0][2]
+    assert (options["model"], options["strip"], options["best_effort"]) == ("hq", True, True)
+    assert (options["max_pixels"], options["device"]) == (5_000_000, "cuda")
+    lpcodec("decode", "a.lpc", "b.png", "--max-pixels", "5M", "--max-memory", "2G")
+    options = api.calls[1][2]
+    assert (options["max_pixels"], options["max_memory"]) == (5_000_000, 2_000_000_000)
+
+
+def test_threads_are_given_to_torch(lpcodec: Any, replace_module: Any) -> None:
+    import sys
+
+    counts: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "torch", type("torch", (), {"set_num_threads": counts.append}))
+        assert lpcodec("encode", picture("a.png"), "-j", "3").exit_code == 0
+        assert lpcodec("encode", "a.png").exit_code == 0
+    assert counts == [3]
+
+
+def test_through_pipes_and_back(lpcodec: Any, folder: Path) -> None:
+    coded = lpcodec("encode", "-", stdin=Path(picture("a.png")).read_bytes())
+    assert coded.stdout_bytes.startswith(b"fake lpc ")
+    assert coded.stderr.startswith("- -> -: ")
+    decoded = lpcodec("decode", "-", "-", stdin=coded.stdout_bytes)
+    assert decoded.stdout_bytes.startswith(b"\x89PNG")
+    assert lpcodec("decode", "-", "b.webp", "--quiet", stdin=coded.stdout_bytes).exit_code == 0
+    assert names(folder) == {"a.png", "b.webp"}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("b.jpg", "JPEG"), ("b.PNG", "PNG"), ("b.webp", "WEBP"), ("b.tiff", "TIFF"), ("b", "PNG")],
+)
+def test_the_ending_says_the_format(lpcodec: Any, name: str, form: str) -> None:
+    lpcodec("encode", picture("a.png"))
+    ran = lpcodec("decode", "a.lpc", name)
+    assert ran.stderr == f"a.lpc -> {name}: 32 x 16 pixels\n"
+    with Image.open(name) as image:
+        assert image.format == form
+
+
+def test_endings_that_cannot_be_written_are_found_before_decoding(lpcodec: Any, api: Any) -> None:
+    Path("a.lpc").touch()
+    for name in ("b.lpc", "b.txt"):
+        assert lpcodec("decode", "a.lpc", name).exit_code == 2
+    assert api.calls == []
+
+
+def test_decode_never_replaces_a_picture_that_was_not_named(lpcodec: Any) -> None:
+    original = Path(picture("a.png")).read_bytes()
+    lpcodec("encode", "a.png")
+    ran = lpcodec("decode", "a.lpc")
+    assert (ran.exit_code, Path("a.png").read_bytes()) == (2, original)
+    assert "a.png exists already" in ran.stderr
+    assert lpcodec("decode", "a.lpc", "a.png").exit_code == 0
+    assert Path("a.png").read_bytes() != original
+
+
+def test_encode_never_takes_a_second_picture_for_its_output(lpcodec: Any) -> None:
+    original = Path(picture("b.png")).read_bytes()
+    ran = lpcodec("encode", picture("a.png"), "b.png")
+    assert (ran.exit_code, Path("b.png").read_bytes()) == (2, original)
+    assert "--out-dir" in ran.stderr
+
+
+def test_an_output_that_is_its_input_is_wrong_usage(lpcodec: Any, folder: Path) -> None:
+    Path("a.lpc").write_bytes(Path(picture("a.png")).read_bytes())
+    Path("link.lpc").symlink_to("a.lpc")
+    for words in (("a.lpc",), ("a.lpc", "a.lpc"), ("a.lpc", "link.lpc"), ("a.lpc", "--out-dir", ".")):
+        assert lpcodec("encode", *words).exit_code == 2
+
+
+def test_a_batch_fills_the_folder(lpcodec: Any, folder: Path) -> None:
+    ran = lpcodec("encode", picture("a.png"), picture("b.jpg"), "--out-dir", "new/coded")
+    assert ran.exit_code == 0
+    assert names(folder / "new/coded") == {"a.lpc", "b.lpc"}
+    assert ran.stderr.splitlines()[-1] == "2 files: 2 done, 0 there already, 0 failed"
+    assert lpcodec("decode", "new/coded/a.lpc", "new/coded/b.lpc", "--out-dir", "decoded").exit_code == 0
+    assert names(folder / "decoded") == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize(
+    "words", [("a.png", "b.png", "c.png"), ("a.png", "a.jpg", "--out-dir", "o"), ("-", "--out-dir", "o")]
+)
+def test_batches_whose_names_are_unclear_are_wrong_usage(lpcodec: Any, folder: Path, words: tuple[str, ...]) -> None:
+    for name in ("a.png", "b.png", "c.png", "a.jpg"):
+        picture(name)
+    assert lpcodec("encode", *words).exit_code == 2
+    assert names(folder) == {"a.png", "b.png", "c.png", "a.jpg"}
+
+
+def test_a_batch_tries_all_and_ends_with_the_largest_code(lpcodec: Any, api: Any, folder: Path) -> None:
+    files = [picture(f"{letter}.png") for letter in "abcd"]
+    api.failures = {
+        "a.png": LimitError("too large"),
+        "b.png": UnknownModelError("no weights"),
+        "d.png": ValueError("?"),
+    }
+    ran = lpcodec("encode", *files, "--out-dir", "o", "--quiet")
+    assert ran.exit_code == 5
+    assert names(folder / "o") == {"c.lpc"}
+    lines = ran.stderr.splitlines()
+    assert lines[:2] == ["lpcodec: error: a.png: too large", "lpcodec: error: b.png: no weights"]
+    assert "d.png: this is a bug, please report it: ValueError: ?" in lines[2]
+    assert lines[3] == "4 files: 1 done, 0 there already, 3 failed"
+
+
+def test_a_batch_run_again_does_only_what_is_missing(lpcodec: Any, api: Any, folder: Path) -> None:
+    files = [picture(f"{letter}.png") for letter in "abc"]
+    api.failures = {"b.png": MemoryError()}
+    assert lpcodec("encode", *files, "--out-dir", "o").exit_code == 5
+    before = (folder / "o/a.lpc").stat().st_mtime_ns
+    api.failures, api.calls = {}, []
+    ran = lpcodec("encode", *files, "--out-dir", "o", "--skip-existing")
+    assert [call[1].name for call in api.calls] == ["b.png"]
+    assert (folder / "o/a.lpc").stat().st_mtime_ns == before
+    assert ran.stderr.splitlines()[-1] == "3 files: 1 done, 2 there already, 0 failed"
+    again = lpcodec("encode", "a.png", "o/a.lpc", "--skip-existing")
+    assert (again.exit_code, again.stderr) == (0, "nothing to do: the output is there already\n")
+
+
+def test_ctrl_c_ends_a_batch(lpcodec: Any, api: Any, folder: Path) -> None:
+    api.failures = {"b.png": KeyboardInterrupt()}
+    ran = lpcodec("encode", *(picture(f"{letter}.png") for letter in "abc"), "--out-dir", "o")
+    assert (ran.exit_code, names(folder / "o")) == (130, {"a.lpc"})
+
+
+def test_an_older_output_survives_a_failure(lpcodec: Any, api: Any, folder: Path) -> None:
+    Path("a.lpc").write_bytes(b"older")
+    api.failures = {"a.png": LimitError("too large")}
+    assert lpcodec("encode", picture("a.png")).exit_code == 5
+    assert Path("a.lpc").read_bytes() == b"older"
+    assert names(folder) == {"a.png", "a.lpc"}
+    api.failures = {}
+    assert lpcodec("encode", "a.png").exit_code == 0
+    assert Path("a.lpc").read_bytes() != b"older"
+
+
+def test_named_errors_and_their_codes(lpcodec: Any) -> None:
+    picture("a.png")
+    Path("bad.lpc").write_bytes(b"junk")
+    cases = {
+        ("encode", "none.png"): (7, "none.png: No such file or directory"),
+        ("encode", "a.png", "--bpp", "0.0001"): (
+            6,
+            "a.png: 0.0001 bpp can't be reached: the nearest is 0.02 bpp",
+        ),
+        ("encode", "a.png", "none/a.lpc"): (7, "a.png: none/a.lpc: No such file or directory"),
+        ("decode", "none.lpc"): (7, "none.lpc: No such file or directory"),
+        ("decode", "bad.lpc"): (3, "bad.lpc: not an lpcodec file"),
+        ("verify", "bad.lpc"): (3, "bad.lpc: not an lpcodec file"),
+        ("info", "bad.lpc"): (3, "bad.lpc: not an lpcodec file"),
+    }
+    for words, (code, text) in cases.items():
+        ran = lpcodec(*words)
+        assert (ran.exit_code, ran.stderr, ran.stdout) == (code, f"lpcodec: error: {text}\n", "")
+
+
+def test_a_folder_is_no_output(lpcodec: Any, folder: Path) -> None:
+    (folder / "o").mkdir()
+    assert lpcodec("encode", picture("a.png"), "o").exit_code == 7
+    assert lpcodec("encode", "a.png", "b.png", "--out-dir", "a.png").exit_code == 7

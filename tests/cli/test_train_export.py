@@ -1,0 +1,108 @@
+"""train and export: what they hand to the loop, and how they tell of its progress."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lpcodec.cli import progress
+
+
+@pytest.fixture
+def loop(replace_module: Any) -> list[dict[str, Any]]:
+    """The training loop, replaced by one that remembers its arguments and takes two steps."""
+    calls: list[dict[str, Any]] = []
+
+    def train(**given: Any) -> Path:
+        calls.append(given)
+        for step in (1, 2):
+            given["progress"](step, 2, 3725.4, {"loss": 0.53125, "bpp": 0.3})
+        return Path(given["out"])
+
+    replace_module("lpcodec.codec.training.loop", train=train)
+    return calls
+
+
+BASE = ("train", "wcae", "--data", "photos", "--out", "run")
+
+
+def test_options_left_out_are_the_loop_s_choice(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    assert lpcodec(*BASE).exit_code == 0
+    del loop[0]["progress"]
+    assert loop[0] == {
+        "model": "wcae", "data": Path("photos"), "out": Path("run"), "steps": None, "time_limit": None,
+        "resume": False, "device": "cpu",
+    }  # fmt: skip
+
+
+def test_options_given_reach_the_loop(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    how = ["--time-limit", "15m", "--resume", "--device", "cuda", "--batch", "4", "--patch", "128"]
+    fine = ["--seed", "7", "--lmbda", "0.01", "--learning-rate", "1e-4", "-j", "2"]
+    assert lpcodec(*BASE, *how, *fine).exit_code == 0
+    expected = {
+        "time_limit": 900.0, "resume": True, "device": "cuda", "batch": 4, "patch": 128, "seed": 7,
+        "lmbda": 0.01, "learning_rate": 1e-4, "threads": 2,
+    }  # fmt: skip
+    assert {name: loop[0][name] for name in expected} == expected
+
+
+def test_steps_or_time_but_not_both(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    assert lpcodec(*BASE, "--steps", "5", "--time-limit", "5").exit_code == 2
+    assert loop == []
+
+
+def test_off_a_terminal_progress_is_plain_lines(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    lines = lpcodec(*BASE).stderr.splitlines()
+    assert lines[:2] == [
+        "step 1 of 2, 1:02:05 left, loss 0.5312, bpp 0.3",
+        "step 2 of 2, 1:02:05 left, loss 0.5312, bpp 0.3",
+    ]
+    assert lines[2].startswith("the run is in run;")
+
+
+def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.over_training() as tell:
+        for step in range(1, 101):
+            tell(step, None, None, {})
+    assert capsys.readouterr().err == "step 1\n"
+
+
+def test_on_a_terminal_progress_is_a_bar() -> None:
+    screen = io.StringIO()
+    with progress.over_training(console=Console(file=screen, force_terminal=True, width=100)) as tell:
+        tell(5, 10, 60.0, {"loss": 0.5})
+    assert "step 5 of 10, 0:01:00 left, loss 0.5" in screen.getvalue()
+
+
+def test_bars_over_files() -> None:
+    screen = io.StringIO()
+    with progress.over_files(2, quiet=False, console=Console(file=screen, force_terminal=True, width=100)) as bars:
+        for name in ("c.png", "a[b].png"):
+            bars.begin(name)
+            bars.stage("analysis", 0.5)
+            bars.end()
+    assert all(words in screen.getvalue() for words in ("a[b].png", "analysis", "2 of 2"))
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_no_bars_where_nobody_looks(quiet: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.over_files(2, quiet=quiet) as bars:
+        bars.begin("a.png")
+        bars.stage("analysis", 0.5)
+        bars.end()
+    assert capsys.readouterr().err == ""
+
+
+def test_export(lpcodec: Any, replace_module: Any) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def export(**given: Any) -> Path:
+        calls.append(given)
+        return Path("weights/wcae.safetensors")
+
+    replace_module("lpcodec.codec.training.export", export=export)
+    ran = lpcodec("export", "run", "--name", "wcae@0.15", "--out", "weights")
+    assert ran.stdout == "weights/wcae.safetensors\n"
+    assert calls == [{"run": Path("run"), "name": "wcae@0.15", "out": Path("weights")}]

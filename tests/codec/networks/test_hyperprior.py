@@ -1,0 +1,235 @@
+"""The hyperprior network: sizes, the start as a transform codec, quality maps, and the training pass."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from lpcodec.codec.networks.hyperprior import (
+    ANCHORS,
+    FOLDED,
+    LAMBDA_MAX,
+    LAMBDA_MIN,
+    LEVELS,
+    STRIDE,
+    Z_MAX,
+    HyperpriorNetwork,
+    HyperpriorSizes,
+    anchor_of_quality,
+    first_step_mask,
+    lambda_of_quality,
+    level_of_quality,
+)
+from lpcodec.codec.training.export import kmac_per_pixel
+from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
+from lpcodec.entropy.likelihood import SCALES
+
+SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
+
+
+def small_network(seed: int = 0) -> HyperpriorNetwork:
+    torch.manual_seed(seed)
+    return HyperpriorNetwork(SMALL)
+
+
+def pictures(count: int, side: int = 64, seed: int = 0) -> Tensor:
+    """Smooth colour pictures in 0..1: photographs' energy lies in the low frequencies too."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, side // 16 + 2, side // 16 + 2, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic", align_corners=False)
+    return smooth.clamp(0, 1)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    return float(-10 * torch.log10((a - b).square().mean()))
+
+
+def test_the_default_sizes_have_the_parameters_that_the_registry_says() -> None:
+    assert sum(p.numel() for p in HyperpriorNetwork().parameters()) == 4_767_616
+
+
+def test_shapes() -> None:
+    network = small_network()
+    x = pictures(2, 64)[..., :48]
+    y = network.analyse(x)
+    assert y.shape == (2, SMALL.latents, 4, 3)
+    assert network.synthesise(y).shape == x.shape
+    for side, quarter in ((1, 1), (4, 1), (5, 2), (17, 5)):
+        z = network.hyper_analysis(torch.randn(2, SMALL.latents, side, 3))
+        assert z.shape == (2, SMALL.hyper_latents, quarter, 1)
+        level = torch.tensor([0, 63])
+        for part in (network.scales, network.means):
+            assert part.features(z.round(), level, side, 3).shape == (2, SMALL.context_width, side, 3)
+
+
+def test_hyper_latents_are_clamped() -> None:
+    network = small_network()
+    z = network.hyper_analysis(1e30 * torch.randn(1, SMALL.latents, 8, 8))
+    assert z.abs().max() <= Z_MAX
+
+
+def test_it_starts_as_a_transform_codec() -> None:
+    network = small_network()
+    network.start_from_principal_components(pictures(40, 64))
+    held = pictures(4, 128, seed=9)
+    with torch.no_grad():
+        y = network.analyse(held)
+        assert psnr(network.synthesise(y), held) > 30
+        energy = y.square().mean((0, 2, 3))
+    assert energy[:4].sum() > 10 * energy[-4:].sum(), "the components come in falling order"
+    basis = network.analysis.shortcut.weight.detach().reshape(SMALL.latents, 4 * FOLDED)
+    assert torch.allclose(basis @ basis.T, torch.eye(SMALL.latents), atol=1e-4)
+    assert torch.equal(network.synthesis.shortcut.weight.detach().reshape(4 * FOLDED, -1), basis.T)
+
+
+def test_all_components_lose_nothing() -> None:
+    torch.manual_seed(0)
+    sizes = HyperpriorSizes(width=8, latents=4 * FOLDED, hyper_width=8, hyper_latents=4, context_width=8)
+    network = HyperpriorNetwork(sizes)
+    network.start_from_principal_components(torch.rand(4, 3, 128, 128))
+    x = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert psnr(network.synthesise(network.analyse(x)), x) > 80
+
+
+@pytest.mark.parametrize("shape", [(32, 4, 6), (32, 3, 5), (1, 7, 2), (2, 1, 1)])
+def test_the_first_step_has_every_other_latent(shape: tuple[int, int, int]) -> None:
+    mask = first_step_mask(*shape)
+    assert (mask.shape, mask.dtype) == ((1, *shape), torch.bool)
+    assert int(mask.sum()) == math.ceil(math.prod(shape) / 2)
+    for axis in range(1, 4):  # neighbours over places and channels belong to different steps
+        if mask.shape[axis] > 1:
+            length = mask.shape[axis] - 1
+            assert (mask.narrow(axis, 0, length) != mask.narrow(axis, 1, length)).all()
+    assert mask[0, 0, 0, 0]
+
+
+def test_levels_and_anchors() -> None:
+    quality = torch.arange(65536)
+    for levels, count in ((level_of_quality(quality), LEVELS), (anchor_of_quality(quality), ANCHORS)):
+        assert torch.equal(levels.unique(), torch.arange(count))
+        assert (levels.diff() >= 0).all()
+        assert (levels.bincount() == 65536 // count).all()
+
+
+def test_lambda_runs_log_linearly_between_its_ends() -> None:
+    values = lambda_of_quality(torch.tensor([0, 13107, 26214, 39321, 52428, 65535])).double()
+    assert float(values[0]) == pytest.approx(LAMBDA_MIN, rel=1e-5)
+    assert float(values[-1]) == pytest.approx(LAMBDA_MAX, rel=1e-5)
+    steps = values.log().diff()
+    assert torch.allclose(steps, steps[0].expand(5), rtol=1e-4)
+
+
+def test_gains_start_monotone_and_are_interpolated_between_anchors() -> None:
+    network = small_network()
+    quality = torch.arange(0, 65536, 257)
+    gain, inverse = network.gain(quality), network.inverse_gain(quality)
+    assert gain.shape == inverse.shape == (len(quality), SMALL.latents, 1, 1)
+    assert (gain.diff(dim=0) > 0).all()
+    assert torch.allclose(gain * inverse, torch.ones(()))
+    with torch.no_grad():
+        network.log_gain.normal_()
+    place = torch.tensor([round(65535 * i / (ANCHORS - 1)) for i in range(ANCHORS)])
+    assert torch.allclose(network.gain(place)[..., 0, 0].log(), network.log_gain, atol=1e-3)
+    middle = torch.tensor([(65535 // (ANCHORS - 1)) * 2 + 4681])
+    expected = (network.log_gain[2] + network.log_gain[3]) / 2
+    assert torch.allclose(network.gain(middle)[0, :, 0, 0].log(), expected, atol=1e-3)
+
+
+def test_hyper_scale_indexes_are_table_indexes() -> None:
+    network = small_network()
+    quality = torch.tensor([0, 65535])
+    assert (network.hyper_scale_indexes(quality) == 20).all()
+    with torch.no_grad():
+        network.z_index.normal_(std=10)
+    index = network.hyper_scale_indexes(quality)
+    assert torch.equal(index, index.round())
+    assert (int(index.min()), int(index.max())) == (0, SCALES - 1)
+
+
+def test_scale_indexes_are_integers_in_range_and_the_network_is_provably_exact() -> None:
+    network = small_network()
+    z = torch.randint(-Z_MAX, Z_MAX + 1, (1, SMALL.hyper_latents, 2, 2)).float()
+    level = torch.tensor([17])
+    scales = network.scales
+    features = scales.features(z, level, 7, 8)
+    symbols = torch.randint(-300, 300, (1, SMALL.latents, 7, 8)) * first_step_mask(SMALL.latents, 7, 8)
+    found = (features, scales.first_indexes(features), scales.second_indexes(features, symbols))
+    scales.freeze()
+    features = scales.features(z.double(), level, 7, 8)
+    exact = (features, scales.first_indexes(features), scales.second_indexes(features, symbols))
+    for trained, shipped, top in zip(found, exact, (ACTIVATION_MAX, SCALES - 1, SCALES - 1), strict=True):
+        assert torch.equal(trained.double(), shipped)
+        assert torch.equal(shipped, shipped.floor())
+        assert 0 <= shipped.min() <= shipped.max() <= top
+    assert set(scales.bounds()) == {"coarse", "middle", "first", "neighbours + mixed", "second"}
+    assert max(scales.bounds().values()) < ACCUMULATOR_LIMIT
+
+
+def test_a_network_that_might_overflow_is_refused() -> None:
+    network = small_network()
+    with torch.no_grad():
+        network.scales.mixed.weight.mul_(400)
+    with pytest.raises(ValueError, match=r"neighbours \+ mixed: accumulators reach \d+"):
+        network.scales.freeze()
+
+
+def test_the_training_pass_reaches_every_parameter() -> None:
+    network = small_network()
+    network.start_from_principal_components(pictures(40, 64))
+    x = pictures(ANCHORS, 64, seed=3)
+    quality = torch.linspace(0, 65535, ANCHORS).long()
+    decoded, bits, z_bits = network(x, quality)
+    assert decoded.shape == x.shape
+    assert bits.shape == z_bits.shape == (ANCHORS,)
+    assert (bits > 0).all()
+    assert (z_bits > 0).all()
+    assert bits[-1] > 2 * bits[0], "a finer quality takes more bits"
+    distortion = (decoded - x).square().mean((1, 2, 3))
+    assert distortion[-1] < distortion[0]
+    loss = ((bits + z_bits) / 4096 + lambda_of_quality(quality) * 255**2 * distortion).mean()
+    assert torch.isfinite(loss)
+    loss.backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+    # The tails start at zero, so at the first step nothing reaches what lies before them: they themselves move first.
+    behind = ("head", "blocks", "gdn")
+    silent = [name for name, p in network.named_parameters() if not p.grad.any()]
+    expected = [
+        name for name, _ in network.named_parameters()
+        if name.startswith(("analysis.", "synthesis.")) and name.split(".")[1] in behind
+    ]  # fmt: skip
+    assert sorted(silent) == sorted(expected)
+
+
+def test_bfloat16_is_kept_out_of_the_entropy_model() -> None:
+    network = small_network()
+    seen: dict[str, set[torch.dtype]] = {}
+
+    def note(name: str):  # type: ignore[no-untyped-def]
+        return lambda module, given, result: seen.setdefault(name, set()).add(result.dtype)
+
+    for name in ("scales.coarse", "scales.first", "scales.second", "means.first", "means.second", "analysis.head"):
+        network.get_submodule(name).register_forward_hook(note(name))
+    decoded, _, _ = network(pictures(1), torch.tensor([30_000]), amp=True)
+    assert decoded.dtype == torch.float32
+    assert seen.pop("analysis.head") == {torch.bfloat16}
+    assert set().union(*seen.values()) == {torch.float32}
+
+
+def test_cost_a_pixel() -> None:
+    """Counted by hand: multiply-accumulates of each convolution at its resolution, over the pixels."""
+    s = SMALL
+    w, m, n, z, c = s.width, s.latents, s.hyper_width, s.hyper_latents, s.context_width
+    eighth, sixteenth, half, quarter = 1 / 64, 1 / STRIDE**2, 1 / 32**2, 1 / 64**2
+    expected = {
+        "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * m + 4 * FOLDED * m),
+        "hyper_analysis": sixteenth * 9 * m * n + half * 9 * n * n + quarter * 9 * n * z,
+        "entropy": 2 * (quarter * 9 * (z + 1) * 4 * n + half * 9 * n * 4 * c)
+        + sixteenth * (c * m + 9 * m * c + c * c + 2 * c * m)
+        + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
+        "synthesis": sixteenth * (9 * m * 4 * w + m * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
+    }
+    assert kmac_per_pixel(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)

@@ -1,0 +1,438 @@
+"""encode and decode as a person uses them: what comes back, targets, sizes, limits, estimates, determinism."""
+
+import io
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import lpcodec
+from lpcodec.codec import api, container, models, picture
+from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.errors import (
+    DamagedFileError,
+    FileAccessError,
+    LimitError,
+    TargetError,
+    UnknownModelError,
+    UsageError,
+)
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+MODES = {
+    "1": "L", "L": "L", "LA": "LA", "P": "RGB", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB",
+    "I;16": "L", "F": "L",
+}  # fmt: skip
+SIZES = ((1, 1), (1, 70), (70, 1), (15, 17), (16, 16), (65, 33), (257, 130))
+
+
+def png(image: Image.Image, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    difference = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    return 10 * math.log10(255**2 / max(float(np.mean(difference**2)), 1e-10))
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """`image` in any mode, those with alpha with a ramp in it."""
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    if mode == "F":
+        return Image.fromarray(np.asarray(image.convert("L")).astype(np.float32))
+    if mode in {"LA", "RGBA"}:
+        plain = image.convert(mode)
+        plain.putalpha(Image.linear_gradient("L").resize(image.size))
+        return plain
+    return image.convert(mode)
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_every_size_comes_back(self, portrait: Image.Image, size: tuple[int, int]) -> None:
+        image = portrait.resize(size, Image.Resampling.LANCZOS)
+        decoded = lpcodec.decode(lpcodec.encode(image, quality=60))
+        assert (decoded.size, decoded.mode) == (size, "RGB")
+        assert psnr(image, decoded) > 20
+
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_every_size_is_coded_by_the_model_and_not_only_stored(
+        self, portrait: Image.Image, size: tuple[int, int]
+    ) -> None:
+        pixels = np.asarray(portrait.resize(size, Image.Resampling.LANCZOS))
+        codec = models.load("default")
+        coded = codec.code(codec.analyse(pixels), 60)
+        header = Header(*size, Kind.MODEL, False, codec.number, codec.digest, round(0.6 * 65535), coded.symbols_hash)
+        file = LpcFile(header, (Section(SectionType.LATENTS, coded.payload()),))
+        decoded = lpcodec.decode(container.write(file))
+        assert decoded.size == size
+        assert psnr(Image.fromarray(pixels), decoded) > 18
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_every_mode_comes_back_as_the_documentation_says(self, portrait: Image.Image, mode: str) -> None:
+        image = in_mode(portrait.resize((90, 105)), mode)
+        result = api.encode_report(image, quality=80)
+        decoded = lpcodec.decode(result.data)
+        assert (decoded.size, decoded.mode) == (image.size, MODES[mode])
+        source = picture.to_image(picture.load(image, max_pixels=None))
+        colours = ("RGB" if "RGB" in decoded.mode else "L",)
+        assert psnr(source.convert(*colours), decoded.convert(*colours)) > (12 if mode in "1P" else 24)
+        if decoded.mode.endswith("A"):
+            assert (np.asarray(decoded)[..., -1] == np.asarray(source)[..., -1]).all(), "alpha is lossless"
+
+    def test_a_palette_with_transparency_comes_back_with_its_alpha(self, thumbnail: Image.Image) -> None:
+        image = thumbnail.quantize(16)
+        data = png(image, transparency=bytes([0, 128]))
+        decoded = lpcodec.decode(lpcodec.encode(data, quality=50))
+        expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))[..., 3]
+        assert decoded.mode == "RGBA"
+        assert (np.asarray(decoded)[..., 3] == expected).all()
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_the_exif_orientation_is_applied_and_reset(self, orientation: int) -> None:
+        upright = Image.new("L", (40, 24))
+        ImageDraw.Draw(upright).rectangle((0, 0, 12, 8), fill=255)  # white at the upper left once it is upright
+        turns = {
+            2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180],
+            4: [Image.Transpose.FLIP_TOP_BOTTOM], 5: [Image.Transpose.TRANSPOSE],
+            6: [Image.Transpose.ROTATE_90], 7: [Image.Transpose.TRANSVERSE], 8: [Image.Transpose.ROTATE_270],
+        }  # fmt: skip
+        image = upright
+        for turn in turns.get(orientation, []):
+            image = image.transpose(turn)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        decoded = lpcodec.decode(lpcodec.encode(png(image, exif=exif), quality=90))
+        assert decoded.size == upright.size
+        assert psnr(upright, decoded) > 20
+        assert decoded.getexif().get(0x0112, 1) == 1
+
+    def test_metadata_are_kept_byte_by_byte_unless_stripped(self, thumbnail: Image.Image) -> None:
+        from PIL import ImageCms
+
+        exif = Image.Exif()
+        exif[0x010F] = "A maker"
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">a packet</x:xmpmeta>'
+        stream = io.BytesIO()
+        thumbnail.save(stream, "WEBP", lossless=True, exif=exif, icc_profile=icc, xmp=xmp)
+        kept = lpcodec.decode(lpcodec.encode(stream.getvalue()))
+        assert kept.info["icc_profile"] == icc
+        assert kept.info["xmp"] == xmp
+        assert kept.getexif()[0x010F] == "A maker"
+        stripped = lpcodec.decode(lpcodec.encode(stream.getvalue(), strip=True))
+        assert not {"icc_profile", "xmp", "exif"} & stripped.info.keys()
+
+    def test_paths_bytes_and_images_give_the_same_file(self, thumbnail: Image.Image, tmp_path: Path) -> None:
+        path = tmp_path / "a.png"
+        path.write_bytes(png(thumbnail))
+        sources = (path, str(path), path.read_bytes(), thumbnail)
+        assert len({lpcodec.encode(source, quality=50) for source in sources}) == 1
+
+    def test_what_is_no_picture_is_a_named_error(self, tmp_path: Path) -> None:
+        for source in (b"", b"no picture", tmp_path / "missing.png", tmp_path):
+            with pytest.raises(FileAccessError):
+                lpcodec.encode(source)
+
+    def test_encoding_and_decoding_are_deterministic(self, face: Image.Image) -> None:
+        one, other = (lpcodec.encode(face, bpp=0.4) for _ in range(2))
+        assert one == other
+        assert lpcodec.decode(one).tobytes() == lpcodec.decode(other).tobytes()
+
+
+class TestTargets:
+    @pytest.mark.parametrize("bpp", [0.2, 0.45, 1.0])
+    @pytest.mark.parametrize("name", ["portrait", "face"])
+    def test_a_rate_is_never_exceeded_and_met_within_three_percent(
+        self, bpp: float, name: str, request: pytest.FixtureRequest
+    ) -> None:
+        image = request.getfixturevalue(name)
+        result = api.encode_report(image, bpp=bpp)
+        assert 0.97 * bpp - 64 / (image.width * image.height) <= result.bpp <= bpp
+        assert result.bpp == 8 * len(result.data) / (image.width * image.height)
+
+    def test_a_size_is_never_exceeded_with_alpha_and_metadata_in_it(self, face: Image.Image) -> None:
+        image = in_mode(face, "RGBA")
+        image.info["xmp"] = np.random.default_rng(0).bytes(1000)
+        for size in (4500, 9000):
+            data = lpcodec.encode(image, size=size)
+            assert 0.97 * size - 8 <= len(data) <= size
+            assert lpcodec.decode(data).mode == "RGBA"
+
+    @pytest.mark.parametrize("target", [26.0, 30.0])
+    def test_a_psnr_is_never_missed_and_hardly_exceeded(self, face: Image.Image, target: float) -> None:
+        result = api.encode_report(face, psnr=target)
+        reached = psnr(face, lpcodec.decode(result.data))
+        assert target <= reached < target + 0.3
+        assert result.quality is not None
+
+    def test_quality_is_a_dial(self, face: Image.Image) -> None:
+        results = [api.encode_report(face, quality=quality) for quality in (0, 25, 50, 75, 100)]
+        sizes = [len(result.data) for result in results]
+        fidelities = [psnr(face, lpcodec.decode(result.data)) for result in results]
+        assert sizes == sorted(sizes)
+        assert fidelities == sorted(fidelities)
+        assert [result.quality for result in results] == [0, 25, 50, 75, 100]
+
+    def test_the_default_is_quality_50(self, face: Image.Image) -> None:
+        assert lpcodec.encode(face) == lpcodec.encode(face, quality=50)
+
+    def test_a_size_out_of_reach_names_the_nearest_which_can_be_had(self, face: Image.Image) -> None:
+        with pytest.raises(TargetError, match=r"^60 bytes \(.* bpp\) can't be reached") as caught:
+            lpcodec.encode(face, size=60)
+        assert "--strip" not in str(caught.value)
+        nearest = int(re.findall(r"nearest is (\d+) bytes", str(caught.value))[0])
+        assert len(lpcodec.encode(face, size=nearest)) == nearest
+
+    def test_metadata_in_the_way_of_a_size_are_named(self, face: Image.Image) -> None:
+        image = face.copy()
+        image.info["xmp"] = np.random.default_rng(0).bytes(5000)
+        with pytest.raises(TargetError, match="--strip leaves the metadata out"):
+            lpcodec.encode(image, size=4000)
+        assert len(lpcodec.encode(image, size=4000, strip=True)) <= 4000
+
+    def test_a_psnr_out_of_reach_names_the_highest_that_can_be_had(self, face: Image.Image) -> None:
+        with pytest.raises(TargetError, match=r"^90 dB can't be reached: the finest quality gives \d+\.\d\d dB$"):
+            lpcodec.encode(face, psnr=90)
+
+    @pytest.mark.parametrize(("target", "quality"), [({"size": 60}, 0), ({"psnr": 90}, 100), ({"bpp": 20}, 100)])
+    def test_best_effort_gives_the_nearest_and_says_so(
+        self, face: Image.Image, target: dict[str, Any], quality: float
+    ) -> None:
+        result = api.encode_report(face, best_effort=True, **target)
+        if result.model == "stored":  # more bytes may be allowed than losslessness takes
+            assert result.bpp <= target["bpp"]
+        else:
+            assert result.quality == quality
+            assert any("nearest" in note for note in result.notes)
+
+    @pytest.mark.parametrize(
+        "targets",
+        [
+            {"quality": 50, "bpp": 0.3}, {"size": 100, "psnr": 30}, {"quality": 101}, {"quality": -1},
+            {"quality": math.nan}, {"bpp": 0}, {"bpp": math.inf}, {"psnr": math.nan}, {"size": -5},
+        ],
+    )  # fmt: skip
+    def test_targets_that_cannot_be_are_usage_errors(self, thumbnail: Image.Image, targets: dict[str, Any]) -> None:
+        with pytest.raises(UsageError):
+            lpcodec.encode(thumbnail, **targets)
+
+    def test_an_unknown_model_is_a_usage_error(self, thumbnail: Image.Image) -> None:
+        with pytest.raises(UsageError):
+            lpcodec.encode(thumbnail, model="nonesuch")
+
+
+def _plot() -> Pixels:
+    image = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(image)
+    for i in range(12):
+        draw.line([(x, 150 + 100 * math.sin(x / 20 + i)) for x in range(400)], fill=(20 * i, 0, 200))
+    return np.asarray(image)
+
+
+def _text() -> Pixels:
+    image = Image.new("RGB", (400, 400), "white")
+    letters = np.random.default_rng(2).integers(33, 126, (25, 65))
+    for row, line in enumerate(letters):
+        ImageDraw.Draw(image).text((2, 16 * row), "".join(map(chr, line)), fill="black")
+    return np.asarray(image)
+
+
+def _gradient() -> Pixels:
+    y, x = np.mgrid[:200, :300]
+    return np.stack([x * 255 // 299, y * 255 // 199, (x + y) * 255 // 498], 2).astype(np.uint8)
+
+
+def _noise(high: int) -> Pixels:
+    return np.random.default_rng(high).integers(0, high, (160, 160, 3), np.uint8) * np.uint8(255 // (high - 1))
+
+
+def _periodic() -> Pixels:
+    """Noise to the model, and to a quick look; a lossless coder with a long memory sees that it repeats."""
+    return np.tile(np.random.default_rng(4).integers(0, 256, (40, 300, 3), np.uint8), (12, 1, 1))
+
+
+def _misleading() -> Pixels:
+    """A strip of noise along the upper edge and nothing below it."""
+    pixels = np.full((1200, 300, 3), 77, np.uint8)
+    pixels[:3] = np.random.default_rng(5).integers(0, 256, (3, 300, 3), np.uint8)
+    return pixels
+
+
+ADVERSARIES: dict[str, Callable[[], Pixels]] = {
+    "one pixel": lambda: np.full((1, 1, 3), 9, np.uint8),
+    "flat": lambda: np.full((300, 300, 3), 200, np.uint8),
+    "flat grey": lambda: np.full((300, 300, 1), 200, np.uint8),
+    "noise": lambda: _noise(256),
+    "two-valued noise": lambda: _noise(2),
+    "one-bit noise": lambda: np.repeat(_noise(2)[..., :1], 3, 2),
+    "line art": _plot,
+    "text": _text,
+    "gradient": _gradient,
+    "checkerboard": lambda: (np.indices((200, 200)).sum(0) % 2 * 255).astype(np.uint8)[..., None],
+    "periodic": _periodic,
+    "misleading": _misleading,
+}
+
+
+class TestNeverAbsurdlyLarge:
+    @pytest.mark.parametrize("name", ADVERSARIES)
+    def test_no_file_is_larger_than_lossless_and_64_bytes(self, name: str) -> None:
+        pixels = ADVERSARIES[name]()
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        lossless = len(picture.stored_to_bytes(pixels))
+        for quality in (40, 100):
+            result = api.encode_report(image, quality=quality)
+            assert len(result.data) <= lossless + 64
+            if result.model == "stored":
+                assert lpcodec.decode(result.data).tobytes() == image.tobytes(), "stored is lossless"
+                assert lpcodec.info(result.data)["kind"] == "stored"
+                assert any("losslessly" in note for note in result.notes)
+
+    def test_a_photograph_is_not_stored(self, face: Image.Image) -> None:
+        assert api.encode_report(face, quality=90).model == "default"
+
+    def test_storing_is_chosen_only_where_it_is_smaller(self) -> None:
+        """A picture of 2 bits a pixel losslessly, and next to nothing coded, is not stored at the default quality."""
+        soft = np.random.default_rng(6).integers(0, 2, (200, 200, 1)) + _gradient()[:, :200].astype(int) // 2
+        image = Image.fromarray(soft.astype(np.uint8))
+        data = lpcodec.encode(image)
+        assert len(data) < len(picture.stored_to_bytes(soft.astype(np.uint8)))
+
+    def test_a_rate_that_lossless_meets_is_met_losslessly(self) -> None:
+        image = Image.fromarray(_plot())
+        result = api.encode_report(image, bpp=2)
+        assert result.model == "stored"
+        assert result.bpp <= 2
+
+    def test_a_psnr_that_no_quality_reaches_is_reached_losslessly_where_that_is_cheap(self) -> None:
+        image = Image.fromarray(_plot())
+        assert psnr(image, lpcodec.decode(lpcodec.encode(image, psnr=90))) >= 90
+
+
+class TestTheEstimate:
+    @pytest.mark.parametrize("quality", [0, 37, 100])
+    @pytest.mark.parametrize("name", ["face", "thumbnail", "one pixel", "flat", "noise", "three groups"])
+    def test_bits_estimated_are_bits_written(self, name: str, quality: float, request: pytest.FixtureRequest) -> None:
+        if name in ADVERSARIES:
+            pixels = ADVERSARIES[name]()
+        elif name == "three groups":
+            portrait = request.getfixturevalue("portrait")
+            pixels = np.asarray(portrait.resize((2100, 40), Image.Resampling.BICUBIC))
+        else:
+            pixels = np.asarray(request.getfixturevalue(name))
+        codec = models.load("default")
+        coded = codec.code(codec.analyse(pixels), quality)
+        estimate, written = coded.bits / 8, len(coded.payload())
+        assert estimate <= written <= 1.01 * estimate + 32
+
+
+class TestProgress:
+    def test_each_stage_goes_from_0_to_1(self, portrait: Image.Image) -> None:
+        image = portrait.resize((2100, 40))
+        calls: list[tuple[str, float]] = []
+        data = lpcodec.encode(image, quality=40, progress=lambda *call: calls.append(call))
+        lpcodec.decode(data, progress=lambda *call: calls.append(call))
+        stages = list(dict.fromkeys(stage for stage, _ in calls))
+        assert stages == ["analysis", "synthesis"]
+        for stage in stages:
+            parts = [part for name, part in calls if name == stage]
+            assert len(parts) > 1
+            assert parts == sorted(parts)
+            assert parts[0] > 0
+            assert parts[-1] == 1
+
+    def test_a_search_analyses_once(self, face: Image.Image) -> None:
+        calls: list[tuple[str, float]] = []
+        lpcodec.encode(face, bpp=0.5, progress=lambda *call: calls.append(call))
+        assert [part for stage, part in calls if stage == "analysis"].count(1.0) == 1
+
+
+class TestLimits:
+    def test_a_large_picture_is_refused_before_it_is_encoded(self, thumbnail: Image.Image) -> None:
+        with pytest.raises(LimitError, match="max-pixels"):
+            lpcodec.encode(thumbnail, max_pixels=44 * 52 - 1)
+        assert lpcodec.encode(thumbnail, max_pixels=44 * 52)
+
+    def test_limits_hold_before_the_model_is_even_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unexpected(*_: Any) -> None:
+            raise AssertionError("the limit was checked too late")
+
+        for module, name in ((models, "load_by_identity"), (np, "empty"), (np, "full")):
+            monkeypatch.setattr(module, name, unexpected)
+        header = Header(16384, 16384, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
+        data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(900)),)))
+        for call in (lpcodec.decode, lpcodec.verify):
+            with pytest.raises(LimitError, match="max-pixels"):
+                call(data, max_pixels=10**6)
+        with pytest.raises(LimitError, match="MB of memory"):
+            lpcodec.decode(data, max_memory=1 << 30)
+
+    def test_the_default_limit(self) -> None:
+        header = Header(2**15, 2**14, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
+        data = container.write(LpcFile(header, (Section(SectionType.LATENTS, b""),)))
+        with pytest.raises(LimitError, match=str(api.DEFAULT_MAX_PIXELS)):
+            lpcodec.decode(data)
+
+    def test_enough_memory_is_enough(self, thumbnail: Image.Image) -> None:
+        assert lpcodec.decode(lpcodec.encode(thumbnail), max_memory=1 << 30).size == thumbnail.size
+
+
+class TestInfoAndVerify:
+    def test_info_says_what_the_file_holds(self, face: Image.Image) -> None:
+        image = in_mode(face, "RGBA")
+        data = lpcodec.encode(image, quality=33)
+        about = lpcodec.info(data)
+        expected = {
+            "format_version": 1, "width": 256, "height": 224, "mode": "RGBA", "kind": "model", "bytes": len(data),
+            "bpp": 8 * len(data) / (256 * 224), "quality": 33.0,
+        }  # fmt: skip
+        assert expected.items() <= about.items()
+        codec = models.load("default")
+        assert about["model"] == {
+            "name": "default", "number": codec.number, "digest": codec.digest.hex(), "installed": True,
+            "has_quality": True,
+        }  # fmt: skip
+        assert [section["type"] for section in about["sections"]] == ["LATENTS", "ALPHA"]
+        assert about["overhead_bytes"] + sum(section["bytes"] for section in about["sections"]) == len(data)
+        assert lpcodec.verify(data) == about
+
+    def test_a_missing_model_is_named_by_decode_and_shown_by_info(self, thumbnail: Image.Image) -> None:
+        codec = models.load("default")
+        header = Header(44, 52, Kind.MODEL, False, codec.number, b"none", 0, b"hash")
+        data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(8)),)))
+        about = lpcodec.info(data)
+        assert about["model"]["installed"] is False
+        assert about["model"]["name"] == "default"
+        for call in (lpcodec.decode, lpcodec.verify):
+            with pytest.raises(UnknownModelError, match="install"):
+                call(data)
+
+    def test_verify_finds_symbols_that_are_not_the_ones_encoded(self, face: Image.Image) -> None:
+        file = container.read(lpcodec.encode(face, quality=20))
+        header = Header(**(vars(file.header) | {"symbols_hash": b"\0\1\2\3"}))
+        data = container.write(LpcFile(header, file.sections))
+        for call in (lpcodec.decode, lpcodec.verify):
+            with pytest.raises(DamagedFileError, match="symbols"):
+                call(data)
+        assert lpcodec.info(data)["kind"] == "model"
+
+    def test_verify_looks_into_every_section(self, face: Image.Image) -> None:
+        image = in_mode(face, "RGBA")
+        image.info["xmp"] = b"<packet/>"
+        file = container.read(lpcodec.encode(image, quality=20))
+        for damaged in (SectionType.LATENTS, SectionType.ALPHA, SectionType.XMP):
+            sections = tuple(
+                Section(s.type, b"\7" + s.payload if s.type == damaged else s.payload) for s in file.sections
+            )
+            with pytest.raises(DamagedFileError):
+                lpcodec.verify(container.write(LpcFile(file.header, sections)))

@@ -1,0 +1,175 @@
+"""The registry: what is listed is what is there, and weights are what their cards say or refused."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+
+from lpcodec.codec import models
+from lpcodec.codec.container import Header, Kind
+from lpcodec.codec.errors import UnknownModelError, UsageError
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
+from lpcodec.codec.networks.wcae import load_network
+from lpcodec.codec.networks.wcae_codec import WcaeCodec
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that LPCODEC_WEIGHTS names; there are no packaged weights."""
+    monkeypatch.setattr(models, "_PACKAGED", tmp_path / "packaged")
+    (tmp_path / "packaged").mkdir()
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv(models.WEIGHTS_VARIABLE, str(folder))
+    return folder
+
+
+def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
+    """Write a set of random weights of the wcae family and its card; return its digest of 4 bytes."""
+    torch.manual_seed(seed)
+    network = load_network(name.split("@")[0])
+    data = save(WcaeCodec(network, name=name, number=0, digest=bytes(4)).to_tensors())
+    (folder / f"{name}.safetensors").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    (folder / f"{name}.json").write_text(json.dumps({"name": name, "digest": digest, **card}))
+    return bytes.fromhex(digest)[:4]
+
+
+def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
+    rows = {row["name"]: row for row in models.describe()}
+    assert list(rows) == ["default", "wcae", "nowcae", "wcae-wide"] == models.names()
+    for name, row in rows.items():
+        network = HyperpriorNetwork() if name == "default" else load_network(name)
+        assert row["parameters"] == sum(p.numel() for p in network.parameters())
+        assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, "codec", False, None)
+        assert row["description"]
+    assert [row["has_quality"] for row in rows.values()] == [True, False, False, False]
+    json.dumps(models.describe())
+
+
+def test_numbers_of_networks_are_never_given_anew() -> None:
+    """Files carry them."""
+    assert {n.name: n.number for n in models.NETWORKS} == {"default": 1, "wcae": 16, "nowcae": 17, "wcae-wide": 18}
+
+
+def test_the_packaged_weights_are_whole() -> None:
+    for card in models._PACKAGED.glob("*.json"):
+        codec = models.load(card.stem)
+        data = card.with_suffix(".safetensors").read_bytes()
+        assert codec.digest == hashlib.sha256(data).digest()[:4]
+        assert codec.name == card.stem
+        assert models.load_by_identity(codec.number, codec.digest) is codec
+
+
+def test_weights_in_a_folder_of_one_s_own(own: Path) -> None:
+    digest = put(own, "nowcae@0.15", kmac_per_pixel={"analysis": 1.0}, training={"steps": 3})
+    (row,) = [row for row in models.describe() if row["network"] == "nowcae"]
+    assert row["name"] == "nowcae@0.15"
+    assert row["digest"][:8] == digest.hex()
+    assert (row["weights"], row["kmac_per_pixel"], row["training"]) == (True, {"analysis": 1.0}, {"steps": 3})
+    assert row["bytes"] == (own / "nowcae@0.15.safetensors").stat().st_size
+    codec = models.load("nowcae")
+    assert (codec.name, codec.number, codec.digest, codec.has_quality) == ("nowcae@0.15", 17, digest, False)
+    assert models.load("nowcae@0.15") is codec is models.load_by_identity(17, digest)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    coded = codec.code(codec.analyse(pixels), 0)
+    header = Header(50, 40, Kind.MODEL, False, 17, digest, 0, coded.symbols_hash)
+    symbols = codec.parse(coded.payload(), header)
+    assert codec.hash_of(symbols) == coded.symbols_hash
+    assert codec.synthesise(symbols, header).shape == (40, 50, 3)
+
+
+def test_variants_come_in_their_order(own: Path) -> None:
+    for name, order in (("wcae@0.6", 2), ("wcae@0.15", 1), ("wcae@0.3", 0), ("nowcae", 0)):
+        put(own, name, order=order)
+    assert models.variants("wcae") == ["wcae@0.3", "wcae@0.15", "wcae@0.6"]
+    assert models.variants("wcae@0.6") == ["wcae@0.6"]
+    assert models.load("wcae").name == "wcae@0.3"
+    assert models.names() == ["default", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide"]
+
+
+def test_one_s_own_weights_hide_packaged_ones_but_files_find_both(own: Path) -> None:
+    packaged = put(models._PACKAGED, "nowcae", seed=1, order=0)
+    mine = put(own, "nowcae", seed=2, order=5)
+    assert models.variants("nowcae") == ["nowcae"]
+    assert [row["digest"][:8] for row in models.describe() if row["network"] == "nowcae"] == [mine.hex()]
+    assert models.load("nowcae").digest == mine
+    assert models.load_by_identity(17, mine).digest == mine
+    assert models.load_by_identity(17, packaged).digest == packaged
+
+
+def test_without_the_variable_only_packaged_weights_count(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(own, "nowcae")
+    monkeypatch.delenv(models.WEIGHTS_VARIABLE)
+    assert models.weights() == []
+    monkeypatch.setenv(models.WEIGHTS_VARIABLE, str(own / "missing"))
+    assert models.weights() == []
+
+
+def test_unknown_names(own: Path) -> None:
+    for call in (models.load, models.variants, models.network_named):
+        with pytest.raises(UsageError, match=r"no model named 'jpeg'; `lpcodec models` lists them"):
+            call("jpeg")
+    with pytest.raises(UsageError, match=r"no weights for 'wcae' are installed$"):
+        models.load("wcae")
+    put(own, "wcae@0.3")
+    with pytest.raises(UsageError, match=r"no weights for 'wcae@9' are installed; there are: wcae@0\.3"):
+        models.load("wcae@9")
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "default"), (17, "nowcae"), (200, "number 200")])
+def test_unknown_weights_are_named_with_what_to_do(own: Path, number: int, name: str) -> None:
+    put(own, "nowcae")
+    with pytest.raises(UnknownModelError) as caught:
+        models.load_by_identity(number, b"\x01\x02\xab\xcd")
+    text = str(caught.value)
+    for words in (f"model {name}", "0102abcd", "install", models.WEIGHTS_VARIABLE):
+        assert words in text
+    assert "\n" not in text
+
+
+def test_the_number_counts_as_well_as_the_digest(own: Path) -> None:
+    digest = put(own, "nowcae")
+    with pytest.raises(UnknownModelError, match="model wcae"):
+        models.load_by_identity(16, digest)
+
+
+def test_changed_weights_are_refused(own: Path) -> None:
+    digest = put(own, "nowcae", seed=7)
+    path = own / "nowcae.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    for load in (lambda: models.load("nowcae"), lambda: models.load_by_identity(17, digest)):
+        with pytest.raises(UnknownModelError, match=r"nowcae\.safetensors: these aren't the weights"):
+            load()
+    path.unlink()
+    with pytest.raises(UnknownModelError, match=r"nowcae\.safetensors: the weights can't be read"):
+        models.load("nowcae")
+
+
+def test_replaced_weights_are_read_again(own: Path) -> None:
+    first = put(own, "nowcae", seed=1)
+    assert models.load("nowcae").digest == first
+    second = put(own, "nowcae", seed=2)
+    assert first != second
+    assert models.load("nowcae").digest == second
+    assert models.load_by_identity(17, second).digest == second
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "{}", '{"name": "nowcae"}', '{"name": "nowcae", "digest": "xy"}',
+        '{"name": "nowcae", "digest": "ab"}', '{"name": "jpeg", "digest": "0123456789"}', "\x00",
+    ],
+)  # fmt: skip
+def test_what_is_no_card_is_named(own: Path, text: str) -> None:
+    (own / "stray.json").write_text(text)
+    with pytest.raises(UsageError, match=r"stray\.json: not the card of a model"):
+        models.describe()

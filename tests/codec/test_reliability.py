@@ -1,0 +1,252 @@
+"""The numbered promises of docs/reliability.md that need the whole codec: exactness, damage, bounds, concurrency."""
+
+import importlib.util
+import os
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import container, models, picture
+from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.errors import DamagedFileError, LimitError
+from lpcodec.codec.networks.wcae import load_network
+from lpcodec.codec.networks.wcae_codec import WcaeCodec
+from lpcodec.entropy.coder import Encoder
+
+DAMAGED, FORGED = 10_000, 200
+HUGE = 16384
+
+# Decoding compares the symbols that were parsed with the hash of those that were encoded.
+CHILD = """
+import sys, torch
+from pathlib import Path
+import numpy as np
+import lpcodec
+torch.set_num_threads(int(sys.argv[2]))
+for path in sorted(Path(sys.argv[1]).glob("*.lpc")):
+    np.save(path.with_suffix(f".{sys.argv[3]}.npy"), np.asarray(lpcodec.decode(path.read_bytes())))
+"""
+
+
+@pytest.fixture(scope="session")
+def files(portrait: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, one of more than a megapixel (and so of several groups), with their pixels as decoded here."""
+    folder = tmp_path_factory.mktemp("exact")
+    for name, size, quality in (("large", (1060, 950), 40), ("small", (200, 140), 90)):
+        data = lpcodec.encode(portrait.resize(size, Image.Resampling.BICUBIC), quality=quality)
+        (folder / f"{name}.lpc").write_bytes(data)
+        np.save(folder / f"{name}.here.npy", np.asarray(lpcodec.decode(data)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mutants() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mutants", Path(__file__).with_name("mutants.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def originals(mutants: ModuleType) -> list[bytes]:
+    files: list[bytes] = mutants.originals()
+    return files
+
+
+def stored_file(payload: bytes, side: int = HUGE) -> bytes:
+    return container.write(LpcFile(Header(side, side, Kind.STORED, False), (Section(SectionType.STORED, payload),)))
+
+
+class TestG1Exactness:
+    @pytest.mark.parametrize(
+        ("threads", "aten", "onednn"), [(2, "default", "SSE41"), (1, "avx2", "AVX2"), (2, "avx512", "AVX512_CORE")]
+    )
+    def test_symbols_are_the_same_and_pixels_within_a_level(
+        self, files: Path, threads: int, aten: str, onednn: str
+    ) -> None:
+        limits = {"ATEN_CPU_CAPABILITY": aten, "ONEDNN_MAX_CPU_ISA": onednn, "OMP_NUM_THREADS": str(threads)}
+        words = [sys.executable, "-c", CHILD, str(files), str(threads), aten]
+        subprocess.run(words, check=True, env=os.environ | limits, timeout=300)
+        for path in files.glob("*.lpc"):
+            here, there = (np.load(path.with_suffix(f".{name}.npy")).astype(np.int16) for name in ("here", aten))
+            assert np.abs(here - there).max() <= 1
+
+    def test_encoder_and_decoder_arrive_at_the_same_symbols_and_coded_indexes(self, face: Image.Image) -> None:
+        codec: Any = models.load("default")
+        coded = codec.code(codec.analyse(np.asarray(face)), 30)
+        header = Header(*face.size, Kind.MODEL, False, codec.number, codec.digest, round(0.3 * 65535))
+        for sent, read in zip(coded.groups, codec.parse(coded.payload(), header), strict=True):
+            assert (sent.r == read.r).all()
+            assert (sent.z == read.z).all()
+            for one, other in zip(sent.pieces, read.pieces, strict=True):
+                assert (one.indexes == other.indexes).all()
+
+
+class TestG3Damage:
+    def test_no_damaged_file_passes(self, mutants: ModuleType, originals: list[bytes]) -> None:
+        outcomes: Counter[str] = Counter()
+        for mutant in mutants.damaged(originals, DAMAGED, seed=0):
+            start = time.perf_counter()
+            outcomes[mutants.outcome(mutant)] += 1
+            assert time.perf_counter() - start < 5
+        assert outcomes.keys() == {"DamagedFileError", "UnknownModelError"}
+        assert outcomes["DamagedFileError"] > 0.95 * DAMAGED
+
+    def test_no_forged_file_does_harm(self, mutants: ModuleType, originals: list[bytes]) -> None:
+        outcomes: Counter[str] = Counter()
+        for mutant in mutants.forged(originals, FORGED, seed=0):
+            start = time.perf_counter()
+            outcomes[mutants.outcome(mutant, mutants.MAX_PIXELS)] += 1
+            assert time.perf_counter() - start < 5
+        assert outcomes.keys() == {"DamagedFileError", "UnknownModelError", "LimitError", "decoded"}
+
+    def test_every_cut_is_noticed(self, originals: list[bytes]) -> None:
+        for data in originals:
+            for length in range(len(data)):
+                with pytest.raises(DamagedFileError):
+                    lpcodec.decode(data[:length])
+
+
+class TestG4Bounds:
+    """A small file that declares a large picture within the default limit fails before work is done for it."""
+
+    @pytest.mark.parametrize("quality", [0, 65535])
+    def test_a_payload_too_short_for_the_declared_size_is_refused_unparsed(
+        self, quality: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        codec: Any = models.load("default")
+        monkeypatch.setattr(codec, "_parse_group", lambda *_: pytest.fail("it was parsed"))
+        random = np.random.default_rng(0)
+        header = Header(HUGE, HUGE, Kind.MODEL, False, codec.number, codec.digest, quality, b"hash")
+        for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020)):
+            start = time.perf_counter()
+            with pytest.raises(DamagedFileError, match=r"shorter|past the end"):
+                lpcodec.decode(container.write(LpcFile(header, (Section(SectionType.LATENTS, payload),))))
+            assert time.perf_counter() - start < 1
+
+    @pytest.mark.parametrize("pixels", [(1, 1), (16, 16), (64, 64), (256, 256), (1024, 1024)], ids=str)
+    def test_no_honest_picture_is_called_too_short(self, pixels: tuple[int, int]) -> None:
+        codec = models.load("default")
+        for value in (0, 128, 255) if pixels[0] < 1024 else (128,):
+            latents = codec.analyse(np.full((*pixels, 3), value, np.uint8))
+            for quality in (0, 50, 100) if pixels[0] < 1024 else (0,):
+                coded = codec.code(latents, quality)
+                header = Header(*pixels, Kind.MODEL, False, 0, bytes(4), round(quality / 100 * 65535))
+                codec.parse(coded.payload(), header)
+
+    def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
+        """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
+        codec: Any = models.load("default")
+        for anchor, tables in enumerate(codec.z_tables):
+            cheapest = [int(np.argmax(f[:-1])) - int(r) for f, r in zip(tables.frequencies, tables.radius, strict=True)]
+            encoder = Encoder()
+            symbols = np.repeat(np.array(cheapest, np.int32), 256)
+            encoder.put(symbols, np.repeat(np.arange(len(cheapest), dtype=np.uint8), 256), tables)
+            header = Header(1024, 1024, Kind.MODEL, False, 0, bytes(4), anchor * 8192 + 1)
+            with pytest.raises(DamagedFileError) as caught:
+                codec.parse(encoder.finish(), header)
+            assert "shorter" not in str(caught.value)
+
+    @pytest.mark.parametrize("body", [zlib.compress(bytes(900_000)), bytes(range(256)) * 3], ids=["short", "nonsense"])
+    def test_a_stored_png_that_is_not_the_declared_picture_fails_at_once(self, body: bytes) -> None:
+        def chunk(name: bytes, data: bytes) -> bytes:
+            return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+        head = chunk(b"IHDR", struct.pack(">IIBBBBB", HUGE, HUGE, 8, 2, 0, 0, 0))
+        png = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+        start = time.perf_counter()
+        with pytest.raises(DamagedFileError):
+            lpcodec.decode(stored_file(png))
+        assert time.perf_counter() - start < 5
+
+    def test_a_wcae_payload_too_short_for_the_declared_size_is_refused_unread(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        network = load_network("nowcae", channel_prior=True)
+        assert network.prior is not None
+        network.prior.export()
+        codec = WcaeCodec(network, name="nowcae", number=17, digest=bytes(4))
+        monkeypatch.setattr("lpcodec.codec.networks.wcae_codec.Decoder", lambda *_: pytest.fail("it was read"))
+        with pytest.raises(DamagedFileError, match="shorter"):
+            codec.parse(bytes(1000), Header(HUGE, HUGE, Kind.MODEL, False))
+
+    def test_metadata_that_would_inflate_without_end_stop_at_16_mib(self, originals: list[bytes]) -> None:
+        file = container.read(originals[0])
+        bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
+        payload = bomb.compress(bytes(64 << 20)) + bomb.flush()
+        sections = (*file.sections, Section(SectionType.XMP, payload))
+        with pytest.raises(DamagedFileError, match="more than 16777216 bytes"):
+            lpcodec.decode(container.write(LpcFile(file.header, sections)))
+
+    def test_alpha_of_another_size_is_refused(self, originals: list[bytes]) -> None:
+        file = container.read(originals[0])
+        for alpha in (np.zeros((300, 300), np.uint8), np.arange(90_000).reshape(300, 300).astype(np.uint8)):
+            payload = bytes([2]) + picture.stored_to_bytes(alpha[..., None])
+            sections = (*file.sections, Section(SectionType.ALPHA, payload))
+            with pytest.raises(DamagedFileError, match="300 x 300 pixels inside a file of"):
+                lpcodec.decode(container.write(LpcFile(file.header, sections)))
+
+
+class TestG10Concurrency:
+    def test_eight_threads_give_the_bytes_and_pixels_of_one(self, portrait: Image.Image) -> None:
+        crops = [portrait.crop((40 * i, 50 * i, 40 * i + 130, 50 * i + 90 + i)) for i in range(8)]
+        targets: list[dict[str, Any]] = [{"quality": 20}, {"bpp": 0.5}, {"psnr": 27}, {"quality": 90}] * 2
+
+        def there_and_back(number: int) -> tuple[bytes, bytes]:
+            data = lpcodec.encode(crops[number], **targets[number])
+            return data, lpcodec.decode(data).tobytes()
+
+        serial = [there_and_back(number) for number in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(there_and_back, range(8))) == serial
+            repeated = list(pool.map(there_and_back, [3] * 8))
+        assert repeated == [serial[3]] * 8
+
+    def test_eight_threads_may_be_the_first_to_load_a_model(self, thumbnail: Image.Image) -> None:
+        expected = lpcodec.encode(thumbnail, quality=50)
+        models._load.cache_clear()
+        with ThreadPoolExecutor(8) as pool:
+            files = list(pool.map(lambda _: lpcodec.encode(thumbnail, quality=50), range(8)))
+        assert files == [expected] * 8
+
+    def test_the_pixel_limit_of_one_thread_is_not_that_of_another(self, thumbnail: Image.Image) -> None:
+        """Pillow's own limit is a global, which is set while a picture is open."""
+        before = Image.MAX_IMAGE_PIXELS
+
+        def work(number: int) -> bytes | None:
+            try:
+                return lpcodec.encode(thumbnail, quality=10, max_pixels=100 if number % 2 else 10**6)
+            except LimitError:
+                return None
+
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(work, range(32)))
+        assert results == [results[0], None] * 16
+        assert results[0] is not None
+        assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_file_for_another_size_is_refused_by_its_hash_or_its_length(originals: list[bytes]) -> None:
+    """The header's size is under the digest; should someone make that right, the symbols don't fit."""
+    file = container.read(originals[1])
+    for width, height in ((45, 52), (44, 49), (64, 64), (16, 16), (208, 11)):
+        changed = replace(file, header=replace(file.header, width=width, height=height))
+        if (-(-width // 16), -(-height // 16)) == (-(-44 // 16), -(-52 // 16)):
+            continue
+        with pytest.raises(DamagedFileError):
+            lpcodec.decode(container.write(changed))

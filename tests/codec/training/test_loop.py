@@ -1,0 +1,386 @@
+"""Training from end to end, small: a run, its stop and its resumption, and the weights that come out of it."""
+
+import hashlib
+import json
+import math
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import models
+from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.networks.hyperprior import HyperpriorSizes
+from lpcodec.codec.training import loop, objectives
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.codec.training.export import export
+from lpcodec.codec.training.loop import train
+from lpcodec.codec.training.objectives import HyperpriorObjective, WcaeObjective, objective_for
+
+SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six smooth pictures: an easy set."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        coarse = Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8))
+        coarse.resize((208, 200), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks, small validation, quick schedule."""
+    monkeypatch.setattr(objectives, "HyperpriorSizes", lambda: SMALL)
+    monkeypatch.setattr(objectives, "START_PATCHES", 8)
+    monkeypatch.setattr(objectives, "START_SIZE", 64)
+    monkeypatch.setattr(loop, "VALIDATION_SIZE", 64)
+    monkeypatch.setattr(loop, "VALIDATION_PATCHES", 2)
+    monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
+    monkeypatch.setattr(loop, "LOG_EVERY", 5)
+    monkeypatch.setattr(loop, "_board", lambda out: None)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own folder of weights, the only one there is."""
+    folder = tmp_path / "weights"
+    monkeypatch.setattr(models, "_PACKAGED", tmp_path / "none")
+    monkeypatch.setenv(models.WEIGHTS_VARIABLE, str(folder))
+    return folder
+
+
+def run(model: str, data: Path, out: Path, **given: Any) -> Path:
+    return train(model, data, out, **{"steps": 10, "patch": 64, "batch": 2, **given})
+
+
+def entries(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def stop_after(steps: int) -> loop.Progress:
+    def progress(step: int, total: int | None, left: float | None, figures: dict[str, float]) -> None:
+        if step == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return progress
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_run_writes_its_log_its_state_and_its_curve(data: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int | None, float | None]] = []
+    out = run("default", data, tmp_path / "run", progress=lambda step, total, left, _: told.append((step, total, left)))
+    assert out == tmp_path / "run"
+    assert [step for step, _, _ in told] == list(range(1, 11))
+    assert {total for _, total, _ in told} == {10}
+    assert told[-1][2] == pytest.approx(0)
+    log = entries(out)
+    assert [e["step"] for e in log] == [5, 10, 10]
+    assert {"loss", "gradient", "rate", "bpp", "z_bpp", "psnr"} <= log[0].keys()
+    assert {"held_score", "held_bpp@15", "held_psnr@90"} <= log[-1].keys()
+    assert all(math.isfinite(value) for e in log for value in e.values())
+    with Image.open(out / "curve.png") as curve:
+        assert curve.format == "PNG"
+    assert sorted(p.name for p in out.iterdir()) == ["checkpoint.pt", "curve.png", "log.jsonl"]
+    state = Checkpoint.load(out)
+    assert (state.step, state.plan["model"], state.plan["patch"], state.plan["device"]) == (10, "default", 64, "cpu")
+    assert state.plan["data"] == {"pictures": 5, "held_out": 1, "megapixels": 0.2}
+    assert state.best == pytest.approx(log[-1]["held_score"], rel=1e-4)
+    assert not same(state.weights, state.averaged)
+    json.dumps(state.plan)
+
+
+@pytest.mark.parametrize(("model", "steps", "rate"), [("default", 60, None), ("nowcae", 25, 1e-3)])
+def test_the_loss_falls(model: str, steps: int, rate: float | None, data: Path, tmp_path: Path) -> None:
+    first = entries(run(model, data, tmp_path / "short", steps=1))[-1]["held_score"]
+    last = entries(run(model, data, tmp_path / "run", steps=steps, learning_rate=rate))[-1]["held_score"]
+    assert last < 0.9 * first
+
+
+def test_the_same_seed_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
+    states = [Checkpoint.load(run("nowcae", data, tmp_path / str(i), steps=3, seed=s)) for i, s in enumerate((4, 4, 5))]
+    assert same(states[0].weights, states[1].weights)
+    assert not same(states[0].weights, states[2].weights)
+
+
+def test_the_rate_warms_up_and_falls(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    log = entries(run("nowcae", data, tmp_path / "run", steps=20, learning_rate=0.1))
+    rates = [e["rate"] for e in log if "rate" in e]
+    assert rates[0] == pytest.approx(0.1 / 3, rel=0.01)
+    assert np.argmax(rates) == 2
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert rates[-1] < 0.003
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_where_it_was(number: signal.Signals, data: Path, tmp_path: Path) -> None:
+    before = signal.getsignal(number)
+
+    def progress(step: int, *rest: object) -> None:
+        if step == 4:
+            os.kill(os.getpid(), number)
+
+    out = run("default", data, tmp_path / "run", seed=3, progress=progress)
+    assert signal.getsignal(number) is before
+    stopped = Checkpoint.load(out)
+    assert stopped.step == 4
+    assert (out / "curve.png").exists()
+    train("default", data, out, resume=True)
+    resumed = Checkpoint.load(out)
+    assert resumed.step == 10
+    assert resumed.plan == stopped.plan
+    assert resumed.plan["seed"] == 3
+    assert resumed.seconds > stopped.seconds
+    assert resumed.best <= stopped.best
+    assert [e["step"] for e in entries(out)] == [4, 5, 10, 10]
+    assert not same(resumed.weights, stopped.weights)
+
+
+def test_resuming_keeps_the_state_to_the_last_bit(data: Path, tmp_path: Path) -> None:
+    out = run("nowcae", data, tmp_path / "run", progress=stop_after(4))
+    stopped = Checkpoint.load(out)
+    train("nowcae", data, out, resume=True, steps=4)  # nothing is left to do
+    again = Checkpoint.load(out)
+    assert (again.step, again.plan["steps"]) == (4, 4)
+    assert same(again.weights, stopped.weights)
+    assert same(again.averaged, stopped.averaged)
+    assert torch.equal(again.generator, stopped.generator)
+    for key, state in stopped.optimiser["state"].items():
+        assert same(again.optimiser["state"][key], state)
+
+
+def test_a_run_may_be_given_more(data: Path, tmp_path: Path) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=2)
+    train("nowcae", data, out, resume=True, steps=5)
+    assert Checkpoint.load(out).step == 5
+    train("nowcae", data, out, resume=True, time_limit=Checkpoint.load(out).seconds + 0.2)
+    state = Checkpoint.load(out)
+    assert state.step > 5, "the time takes the place of the steps"
+    assert state.plan["steps"] is None
+
+
+def test_a_time_limit_ends_a_run(data: Path, tmp_path: Path) -> None:
+    state = Checkpoint.load(run("nowcae", data, tmp_path / "run", steps=None, time_limit=0.3))
+    assert state.seconds >= 0.3
+    assert state.step >= 1
+    assert state.plan["steps"] is None
+
+
+def test_a_generator_of_another_device_is_seeded_anew(data: Path, tmp_path: Path) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=2)
+    state = Checkpoint.load(out)
+    state.generator = torch.zeros(16, dtype=torch.uint8)  # what a CUDA generator's looks like
+    state.save(out)
+    train("nowcae", data, out, resume=True, steps=3)
+    assert Checkpoint.load(out).step == 3
+
+
+def test_checkpoints_take_no_random_numbers(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Checkpoint.load(run("default", data, tmp_path / "a", steps=4))
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    out = run("default", data, tmp_path / "b", steps=4)
+    assert [e["step"] for e in entries(out) if "held_score" in e] == [1, 2, 3, 4, 4]
+    assert same(Checkpoint.load(out).weights, plain.weights)
+
+
+def test_a_step_without_a_finite_gradient_is_skipped(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = WcaeObjective.loss
+    steps = iter(range(100))
+
+    def broken(self: WcaeObjective, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        value, figures = loss(self, batch)
+        return (value * math.nan if next(steps) == 1 else value), figures
+
+    monkeypatch.setattr(WcaeObjective, "loss", broken)
+    state = Checkpoint.load(run("nowcae", data, tmp_path / "run", steps=4))
+    assert all(torch.isfinite(v).all() for v in state.weights.values())
+    assert state.step == 4
+    assert {float(s["step"]) for s in state.optimiser["state"].values()} == {3.0}
+
+
+def test_the_averaged_weights_follow(data: Path, tmp_path: Path) -> None:
+    first = Checkpoint.load(run("nowcae", data, tmp_path / "one", steps=1))
+    torch.manual_seed(0)
+    start = objective_for(first.plan, "cpu").network.state_dict()
+    decay = 2 / 11
+    for name, value in first.averaged.items():
+        assert torch.allclose(value, decay * start[name] + (1 - decay) * first.weights[name], atol=1e-6), name
+
+
+def test_a_checkpoint_is_replaced_whole(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    state = Checkpoint.load(out)
+    state.step = 99
+
+    def fail(*given: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        state.save(out)
+    assert Checkpoint.load(out).step == 1
+
+
+def test_usage_errors(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not both"):
+        run("default", data, tmp_path / "x", steps=5, time_limit=5.0)
+    with pytest.raises(UsageError, match=r"no checkpoint\.pt to resume from"):
+        run("default", data, tmp_path / "x", resume=True)
+    with pytest.raises(UsageError, match="no model named 'jpeg'"):
+        run("jpeg", data, tmp_path / "x")
+    for option in ({"lmbda": 0.01}, {"channel_prior": True}):
+        with pytest.raises(UsageError, match="--lmbda, --channel-prior are the wcae family's"):
+            run("default", data, tmp_path / "x", **option)
+    assert not (tmp_path / "x").exists()
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    with pytest.raises(UsageError, match="already holds a run: give --resume"):
+        run("nowcae", data, out)
+    with pytest.raises(UsageError, match="holds a run of nowcae, not of wcae"):
+        run("wcae", data, out, resume=True)
+
+
+def test_folders_without_usable_pictures(data: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder in (empty, tmp_path / "missing"):
+        with pytest.raises(FileAccessError, match=r"--data: .*fewer than two pictures of at least 64 pixels"):
+            run("default", folder, tmp_path / "run")
+    with pytest.raises(FileAccessError, match="at least 201 pixels"):
+        run("default", data, tmp_path / "run", patch=201)
+    (empty / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(FileAccessError, match=r"broken\.jpg: not a whole picture"):
+        run("default", empty, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_models_choose_their_own_patch_and_rate() -> None:
+    plan: dict[str, Any] = {"model": "wcae"}
+    objective = objective_for(plan, "cpu")
+    assert isinstance(objective, WcaeObjective)
+    assert (objective.lmbda, objective.patch, objective.learning_rate) == (0.0025, 256, 1e-4)
+    default = objective_for({"model": "default"}, "cpu")
+    assert isinstance(default, HyperpriorObjective)
+    assert (default.patch, default.learning_rate) == (192, 6e-4)
+    groups = list(default.parameter_groups())
+    counted = [id(p) for group in groups for p in group["params"]]  # type: ignore[attr-defined]
+    assert sorted(counted) == sorted(id(p) for p in default.network.parameters())
+    assert [group["lr_scale"] for group in groups] == [1.0, 0.2]
+
+
+def pictures_of(data: Path) -> list[Image.Image]:
+    small = Image.open(data / "3.png").crop((0, 0, 70, 53))
+    rng = np.random.default_rng(0)
+    noise = rng.integers(-20, 20, (53, 70, 3))
+    return [Image.fromarray((np.asarray(small).astype(int) + noise).clip(0, 255).astype(np.uint8))]
+
+
+def round_trip(name: str, picture: Image.Image) -> np.ndarray:
+    data = lpcodec.encode(picture, model=name)
+    about = lpcodec.info(data)
+    assert about["kind"] == "model"
+    assert about["model"]["name"] == models.load(name).name
+    lpcodec.verify(data)
+    decoded = np.asarray(lpcodec.decode(data))
+    assert decoded.shape == (*picture.size[::-1], 3)
+    return decoded
+
+
+def check_card(path: Path, name: str, steps: int) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    assert card["name"] == name
+    assert card["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card["training"]["steps"] == steps
+    assert card["training"]["device"] == "cpu"
+    assert card["training"]["data"]["pictures"] == 5
+    assert math.isfinite(card["training"]["held_score"])
+    assert all(value > 0 for value in card["kmac_per_pixel"].values())
+    assert sorted(p.name for p in path.parent.iterdir()) == [f"{name}.json", f"{name}.safetensors"]
+    return card
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_the_default_model_from_pictures_to_files(
+    calibrated: bool, data: Path, tmp_path: Path, registry: Path
+) -> None:
+    out = run("default", data, tmp_path / "run", steps=3)
+    path = export(out, "default", registry, data=data if calibrated else None, order=2, note="pictures of nothing")
+    card = check_card(path, "default", 3)
+    assert card["sizes"] == vars(SMALL)
+    assert (card["order"], card["note"]) == (2, "pictures of nothing")
+    assert ("calibration" in card) == calibrated
+    if calibrated:
+        assert card["calibration"]["pictures"] == 6
+        assert card["calibration"]["fitted_bits_a_symbol"] <= card["calibration"]["gaussian_bits_a_symbol"]
+    (picture,) = pictures_of(data)
+    decoded = round_trip("default", picture)
+    assert np.square(decoded.astype(float) - np.asarray(picture)).mean() < 3000
+    data_small = lpcodec.encode(picture, quality=0)
+    assert len(data_small) < len(lpcodec.encode(picture, quality=100))
+    codec = models.load("default")
+    assert codec.digest.hex() == card["digest"][:8]
+    averaged = Checkpoint.load(out).averaged["log_gain"]
+    assert torch.equal(codec.network.log_gain.cpu(), averaged.half().float()), "the averaged weights are exported"
+
+
+def test_the_wcae_with_a_channel_prior_from_pictures_to_files(data: Path, tmp_path: Path, registry: Path) -> None:
+    out = run("wcae", data, tmp_path / "run", steps=3, channel_prior=True, lmbda=0.01)
+    path = export(out, "wcae@0.15", registry)
+    card = check_card(path, "wcae@0.15", 3)
+    assert (card["training"]["lmbda"], card["training"]["channel_prior"]) == (0.01, True)
+    codec = models.load("wcae@0.15")
+    assert codec.network.prior is not None
+    assert (codec.network.prior.units[1] > 0).all()
+    round_trip("wcae@0.15", pictures_of(data)[0])
+    round_trip("wcae", pictures_of(data)[0])
+
+
+def test_exports_that_can_not_be(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no checkpoint\.pt; give the folder that lpcodec train wrote"):
+        export(tmp_path, "default", tmp_path / "weights")
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    with pytest.raises(UsageError, match="trained nowcae; 'wcae' is a name of another network"):
+        export(out, "wcae", tmp_path / "weights")
+    with pytest.raises(UsageError, match="no model named 'mine'"):
+        export(out, "mine", tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_run_leaves_no_threads(data: Path, tmp_path: Path) -> None:
+    before = threading.active_count()
+    run("nowcae", data, tmp_path / "run", steps=1)
+    assert threading.active_count() == before
+
+
+def test_tensorboard_is_used_where_it_is_installed(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    class Board:
+        def add_scalar(self, *given: Any) -> None:
+            calls.append(given)
+
+        def close(self) -> None:
+            calls.append(("closed",))
+
+    monkeypatch.setattr(loop, "_board", lambda out: Board())
+    run("nowcae", data, tmp_path / "run", steps=5)
+    assert calls[-1] == ("closed",)
+    assert {name for name, *_ in calls} >= {"loss", "held_score"}
+    assert all(step == 5 for _, _, step in calls[:-1])

@@ -1,0 +1,98 @@
+"""The training likelihood against the integer tables it stands for, and its gradients."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lpcodec.entropy.likelihood import (
+    LIKELIHOOD_FLOOR,
+    LOG_STEP,
+    SCALE_MAX,
+    SCALE_MIN,
+    SCALES,
+    gaussian_bits,
+    round_straight_through,
+    scale_of_index,
+    uniform_noise,
+)
+from lpcodec.entropy.tables import SCALE_BITS, TOTAL, default_scales, default_tables
+
+
+def test_the_grid_is_that_of_the_tables() -> None:
+    scales = default_scales()
+    assert len(scales) == SCALES
+    for i, scale in enumerate(scales):
+        assert abs(SCALE_MIN * math.exp(i * LOG_STEP) * 2**SCALE_BITS - scale) <= 1
+    values = scale_of_index(torch.arange(SCALES, dtype=torch.float64)) * 2**SCALE_BITS
+    assert (values - torch.tensor(scales)).abs().max() <= 1
+    assert scales[-1] == SCALE_MAX * 2**SCALE_BITS
+
+
+@pytest.mark.parametrize("index", range(SCALES))
+def test_bits_are_those_of_the_table(index: int) -> None:
+    """A frequency is the mass in units of 2**-16, rounded, at least 1, after the escape and the floors took theirs."""
+    tables = default_tables()
+    frequencies = tables.frequencies[index][:-1].astype(np.float64)
+    symbols = torch.from_numpy(tables.symbols()[index]).double()
+    bits = gaussian_bits(symbols, torch.tensor(float(index))).double().numpy()
+    mass = TOTAL * 2.0**-bits
+    share = 1 + 1e-3 * frequencies  # what the floors of rare symbols take from the frequent ones
+    assert (np.abs(frequencies - np.maximum(mass, 1)) <= share).all()
+    common = frequencies >= 64
+    assert np.abs(bits - -np.log2(frequencies / TOTAL))[common].max() <= 0.03
+    if index >= 8:  # below, the tables have floors and escapes that the likelihood hasn't
+        mean = float((frequencies * (bits + np.log2(frequencies / TOTAL))).sum() / TOTAL)
+        assert abs(mean) < 0.01
+
+
+def test_bits_are_symmetric_finite_and_floored() -> None:
+    value = torch.tensor([0.0, 1.5, 40.0, 1e6])
+    for index in (0.0, 20.0, 63.0):
+        bits = gaussian_bits(value, torch.tensor(index))
+        assert torch.equal(bits, gaussian_bits(-value, torch.tensor(index)))
+        assert torch.isfinite(bits).all()
+        assert bits.min() >= 0
+        assert bits.max() <= -math.log2(LIKELIHOOD_FLOOR) + 1e-3
+        assert (bits.diff() >= 0).all()
+
+
+def test_gradients_reach_values_and_scales() -> None:
+    value = torch.tensor([0.2, 3.0, -7.0], requires_grad=True)
+    index = torch.tensor([10.0, 30.0, 33.0], requires_grad=True)
+    gaussian_bits(value, index).sum().backward()
+    assert value.grad is not None
+    assert torch.equal(value.grad.sign(), torch.tensor([1.0, 1.0, -1.0])), "towards zero is cheaper"
+    assert index.grad is not None
+    assert torch.isfinite(index.grad).all()
+    assert (index.grad != 0).all()
+
+
+def test_the_best_scale_is_the_deviation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for sigma in (1.0, 5.0, 50.0):
+        sample = sigma * torch.randn(2000, generator=generator)
+        sample = sample.round()
+        costs = [float(gaussian_bits(sample, torch.tensor(float(i))).mean()) for i in range(SCALES)]
+        best = math.log(sigma / SCALE_MIN) / LOG_STEP
+        assert abs(int(np.argmin(costs)) - best) <= 1.5
+
+
+def test_noise_is_uniform_over_a_unit() -> None:
+    torch.manual_seed(0)
+    like = torch.zeros(2, 5000, dtype=torch.float64)
+    noise = uniform_noise(like)
+    assert (noise.shape, noise.dtype) == (like.shape, like.dtype)
+    assert -0.5 <= noise.min() < -0.49
+    assert 0.49 < noise.max() < 0.5
+    assert abs(noise.mean()) < 0.02
+    assert noise.var() == pytest.approx(1 / 12, rel=0.03)
+
+
+def test_rounding_passes_the_gradient() -> None:
+    x = torch.tensor([-1.5, 0.4, 0.5, 2.6], requires_grad=True)
+    rounded = round_straight_through(x)
+    assert torch.equal(rounded, torch.round(x))
+    (rounded * torch.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+    assert torch.equal(x.grad, torch.tensor([1.0, 2.0, 3.0, 4.0]))
