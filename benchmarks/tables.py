@@ -1,7 +1,7 @@
 """Writes the tables of README.md and docs/*.md from result files: `python benchmarks/tables.py [--check]`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end table -->`; what is between is replaced. With --check nothing
-is written, and the exit code is 1 where a page doesn't say what the result files say.
+A table stands between `<!-- table: NAME -->` and `<!-- end table -->`; what is between is replaced. With --check
+nothing is written, and the exit code is 1 where a page doesn't say what the result files say.
 """
 
 import argparse
@@ -62,8 +62,8 @@ def paper() -> list[str]:
     document = kodak()
     rows = [
         (
-            row["codec"], f"{document['models'][row['codec']]['parameters']:,}", f"{row['bpp']:.4f}", f"{row['psnr']:.2f}",
-            f"{row['ms_ssim']:.4f}", f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
+            row["codec"], f"{document['models'][row['codec']]['parameters']:,}", f"{row['bpp']:.4f}",
+            f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}", f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
         )
         for row in document["sweeps"]
         if row["codec"] in document["models"] and row["codec"] != "default"

@@ -33,6 +33,9 @@ def train(
         float | None,
         typer.Option("--lmbda", metavar="L", help="Weight of distortion against rate (wcae family)."),
     ] = None,
+    channel_prior: Annotated[
+        bool, typer.Option("--channel-prior", help="Learn a prior for each channel of the code (wcae family).")
+    ] = False,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R", help="Peak rate.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of weights and patches.")] = None,
     threads: Threads = None,
@@ -61,7 +64,8 @@ def train(
             time_limit=time_limit,
             resume=resume,
             device=device,
+            channel_prior=channel_prior,
             progress=tell,
             **given,
         )
-    say(f"the run is in {out}; lpcodec export {out} --name {model} --out DIR makes its weights usable")
+    say(f"the run is in {out}; lpcodec export {out} --name {model} --data {data} --out DIR makes weights of it")

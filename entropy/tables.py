@@ -152,9 +152,7 @@ class TableSet:
         return starts, _ideal_bits(np.concatenate(self.frequencies))
 
 
-def escape_code(
-    symbols: NDArray[np.int32], radius: NDArray[np.int16]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def escape_code(symbols: NDArray[np.int32], radius: NDArray[np.int16]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Exp-Golomb classes (0..19) and suffixes (below 2**(class + 1)) of `symbols` beyond `radius`, all (N,).
 
     Magnitudes must be below 2**20.

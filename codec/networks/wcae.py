@@ -245,8 +245,7 @@ class ChannelPrior(nn.Module):
         if min(scales) < 1:
             raise ValueError("the channel prior was never exported")
         radii = [
-            min(RADIUS_MAX, (abs(mean) + 8 * scale) // UNITS + 1)
-            for mean, scale in zip(means, scales, strict=True)
+            min(RADIUS_MAX, (abs(mean) + 8 * scale) // UNITS + 1) for mean, scale in zip(means, scales, strict=True)
         ]
         return gaussian_table_set(list(zip(means, scales, radii, strict=True)))
 

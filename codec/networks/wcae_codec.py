@@ -186,9 +186,7 @@ class WcaeCodec:
         return WcaeCode(values.astype(np.int32).reshape(shape))
 
     @torch.inference_mode()
-    def synthesise(
-        self, symbols: WcaeCode, header: Header, progress: Progress | None = None
-    ) -> npt.NDArray[np.uint8]:
+    def synthesise(self, symbols: WcaeCode, header: Header, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Code -> picture uint8 (H, W, 3); for grey pictures too: the caller averages the channels."""
         structure = self.network.structure
         picture = np.empty((header.height, header.width, 3), np.uint8)

@@ -188,9 +188,7 @@ class _Run:
         self.step += 1
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay
-            )
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay)
         rate = self.optimiser.param_groups[0]["lr"]
         return {"loss": float(loss.detach()), "gradient": float(norm), "rate": rate, **figures}
 

@@ -33,7 +33,7 @@ def test_options_left_out_are_the_loop_s_choice(lpcodec: Any, loop: list[dict[st
     del loop[0]["progress"]
     assert loop[0] == {
         "model": "wcae", "data": Path("photos"), "out": Path("run"), "steps": None, "time_limit": None,
-        "resume": False, "device": "cpu",
+        "resume": False, "device": "cpu", "channel_prior": False,
     }  # fmt: skip
 
 
@@ -103,6 +103,11 @@ def test_export(lpcodec: Any, replace_module: Any) -> None:
         return Path("weights/wcae.safetensors")
 
     replace_module("lpcodec.codec.training.export", export=export)
-    ran = lpcodec("export", "run", "--name", "wcae@0.15", "--out", "weights")
-    assert ran.stdout == "weights/wcae.safetensors\n"
-    assert calls == [{"run": Path("run"), "name": "wcae@0.15", "out": Path("weights")}]
+    base = ("export", "run", "--name", "wcae@0.15", "--out", "weights")
+    assert lpcodec(*base).stdout == "weights/wcae.safetensors\n"
+    lpcodec(*base, "--data", "photos", "--order", "2", "--note", "CC0")
+    always = {"run": Path("run"), "name": "wcae@0.15", "out": Path("weights")}
+    assert calls == [
+        {**always, "data": None, "order": 0, "note": ""},
+        {**always, "data": Path("photos"), "order": 2, "note": "CC0"},
+    ]

@@ -30,9 +30,7 @@ SAMPLES = {
             Section(200, b"from a later version"),
         ),
     ),
-    "no latents' words": LpcFile(
-        replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)
-    ),
+    "no latents' words": LpcFile(replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)),
 }
 DAMAGED_OR_NEWER = (DamagedFileError, UnknownModelError)
 
@@ -85,16 +83,12 @@ def test_a_written_file_reads_back_and_writes_the_same_bytes(file: LpcFile) -> N
 
 def test_the_bytes_are_those_of_the_specification() -> None:
     """Golden: field by field as the module's docstring has it."""
-    file = LpcFile(
-        MODEL_HEADER, (Section(SectionType.LATENTS, b"abc"), Section(SectionType.ALPHA, b"\x00\x80"))
-    )
+    file = LpcFile(MODEL_HEADER, (Section(SectionType.LATENTS, b"abc"), Section(SectionType.ALPHA, b"\x00\x80")))
     body = bytes.fromhex("b14c50 01 20 8006 8004 03 01020304 0080 aabbccdd")
     body += b"\x01\x03" + zlib.crc32(b"\x01abc").to_bytes(4, "little") + b"abc"
     body += b"\x06\x02" + zlib.crc32(b"\x06\x00\x80").to_bytes(4, "little") + b"\x00\x80"
     assert write(file) == with_right_digest(body)
-    assert write(file).hex() == (
-        "b14c5001208006800403010203040080aabbccdd0103a9209d536162630602802674160080fc743ae6"
-    )
+    assert write(file).hex() == ("b14c5001208006800403010203040080aabbccdd0103a9209d536162630602802674160080fc743ae6")
 
 
 def test_the_container_costs_at_most_32_bytes_for_one_section() -> None:

@@ -177,9 +177,7 @@ def gaussian_symbols_exactly() -> tuple[np.ndarray, np.ndarray]:
     st.lists(
         st.tuples(
             st.integers(0, 63),
-            st.one_of(
-                st.integers(-3, 3), st.integers(-1200, 1200), st.integers(1 - SYMBOL_LIMIT, SYMBOL_LIMIT - 1)
-            ),
+            st.one_of(st.integers(-3, 3), st.integers(-1200, 1200), st.integers(1 - SYMBOL_LIMIT, SYMBOL_LIMIT - 1)),
         ),
         max_size=80,
     ),

@@ -83,9 +83,7 @@ def test_requantise_at_the_edges() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, st.integers(1, 12), st.integers(1, 8), st.sampled_from([1, 3, 5]), st.integers(1, 7), st.integers(1, 7))
-def test_freezing_changes_no_accumulator(
-    seed: int, cin: int, cout: int, kernel: int, height: int, width: int
-) -> None:
+def test_freezing_changes_no_accumulator(seed: int, cin: int, cout: int, kernel: int, height: int, width: int) -> None:
     conv = layer(seed, cin, cout, kernel)
     x = activations(seed, 1, cin, height, width)
     before = conv(x.float()).detach()
@@ -218,9 +216,7 @@ def test_requantise_scales_the_gradient() -> None:
 
 
 @settings(deadline=None)
-@given(
-    st.floats(-100, 100, width=32), st.floats(-3, 3, width=32).filter(lambda g: g != 0), st.sampled_from([0, 3, 63])
-)
+@given(st.floats(-100, 100, width=32), st.floats(-3, 3, width=32).filter(lambda g: g != 0), st.sampled_from([0, 3, 63]))
 def test_a_clamp_lets_values_come_back(value: float, gradient: float, high: int) -> None:
     """A step goes against the gradient: a value below comes back with a negative one, a value above with a positive."""
     x = torch.tensor([value], requires_grad=True)

@@ -24,9 +24,7 @@ from lpcodec.entropy.tables import (
     gaussian_tables,
 )
 
-DEFAULT = list(
-    zip(default_scales(), default_tables().radius.tolist(), default_tables().frequencies, strict=True)
-)
+DEFAULT = list(zip(default_scales(), default_tables().radius.tolist(), default_tables().frequencies, strict=True))
 
 
 def upper_tail(x: float) -> float:

@@ -147,9 +147,7 @@ def test_several_groups(codec: HyperpriorCodec, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(200, 150), (131, 64)])
-def test_tiles_leave_no_trace(
-    codec: HyperpriorCodec, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tiles_leave_no_trace(codec: HyperpriorCodec, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     image = pixels(*size)
     header = header_for(image)
     whole = codec.analyse(image)

@@ -83,9 +83,7 @@ def test_an_unknown_network_is_named_in_the_error():
         load_network("wavelet")
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("wcae", (96, 8, 8)), ("nowcae", (32, 16, 16)), ("wcae-wide", (128, 8, 8))]
-)
+@pytest.mark.parametrize(("name", "code"), [("wcae", (96, 8, 8)), ("nowcae", (32, 16, 16)), ("wcae-wide", (128, 8, 8))])
 def test_the_code_of_a_256_pixel_patch_has_the_papers_shape(name, code):
     network = load_network(name).eval()
     x = torch.zeros(1, 3, 256, 256)
@@ -95,9 +93,7 @@ def test_the_code_of_a_256_pixel_patch_has_the_papers_shape(name, code):
     assert network.structure.elements_per_pixel == math.prod(code) / 256**2
 
 
-@pytest.mark.parametrize(
-    ("name", "convolutions", "normalisations"), [("wcae", 1696, 288), ("nowcae", 2610, 712)]
-)
+@pytest.mark.parametrize(("name", "convolutions", "normalisations"), [("wcae", 1696, 288), ("nowcae", 2610, 712)])
 def test_the_multiplications_a_pixel_are_the_stated_ones(name, convolutions, normalisations):
     network = load_network(name).eval()
     counts = {nn.Conv2d: 0, nn.ConvTranspose2d: 0, GDN: 0}

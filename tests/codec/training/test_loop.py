@@ -315,9 +315,7 @@ def check_card(path: Path, name: str, steps: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_the_default_model_from_pictures_to_files(
-    calibrated: bool, data: Path, tmp_path: Path, registry: Path
-) -> None:
+def test_the_default_model_from_pictures_to_files(calibrated: bool, data: Path, tmp_path: Path, registry: Path) -> None:
     out = run("default", data, tmp_path / "run", steps=3)
     path = export(out, "default", registry, data=data if calibrated else None, order=2, note="pictures of nothing")
     card = check_card(path, "default", 3)
@@ -367,9 +365,7 @@ def test_a_run_leaves_no_threads(data: Path, tmp_path: Path) -> None:
     assert threading.active_count() == before
 
 
-def test_tensorboard_is_used_where_it_is_installed(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tensorboard_is_used_where_it_is_installed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
     class Board:
