@@ -6,6 +6,7 @@ decode:  bytes --container--> payload --codec.parse--> symbols, hash checked --c
 ```
 """
 
+import dataclasses
 import io
 import math
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ Source = str | Path | bytes | Image.Image
 DEFAULT_MAX_PIXELS = 1 << 28
 DEFAULT_QUALITY = 50.0
 """About half a bit a pixel on photographs."""
-_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 24
+_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 32
 """An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
 _PROMISING = 4
 """Storing losslessly is tried where a quick lossless coding takes at most so many times the bytes of the coded file."""
@@ -101,22 +102,29 @@ def encode_report(
         return job.result(stored, None, ("stored losslessly: within the target",), "stored")
     if limit is not None:
         found = job.for_size(limit)
-        if not found.reached and not best_effort:
-            raise TargetError(_size_message(limit, found, width * height, job, strip))
     elif psnr is not None:
         found = job.for_psnr(psnr)
-        if not found.reached and stored is not None:
-            return job.result(stored, None, ("stored losslessly: no quality reaches the target",), "stored")
-        if not found.reached and not best_effort:
-            raise TargetError(f"{psnr:g} dB can't be reached: the finest quality gives {found.measure:.2f} dB")
     else:
         found = job.at_quality(DEFAULT_QUALITY if quality is None else quality)
-    data, chosen = found.value
-    notes = () if found.reached else ("the target is out of reach; this is the nearest",)
+    data: bytes = found.value[0]
+    chosen: models.Codec | None = found.value[1]
+    if not found.reached and psnr is not None and stored is not None:
+        return job.result(stored, None, ("stored losslessly: no quality reaches the target",), "stored")
     if stored is None and quick <= _PROMISING * len(data):
         stored = job.stored()
     if stored is not None and len(stored) <= len(data):
-        return job.result(stored, None, ("stored losslessly: smaller than coding it",), "stored")
+        measure, reached = (found.measure, True) if limit is None else (len(stored), len(stored) <= limit)
+        found = dataclasses.replace(found, measure=measure, reached=reached)
+        data, chosen = stored, None
+    if not found.reached and not best_effort:
+        raise TargetError(
+            f"{psnr:g} dB can't be reached: the finest quality gives {found.measure:.2f} dB"
+            if limit is None
+            else _size_message(limit, found, width * height, job, strip)
+        )
+    notes = () if found.reached else ("the target is out of reach; this is the nearest",)
+    if chosen is None:
+        return job.result(data, None, (*notes, "stored losslessly: smaller than coding it"), "stored")
     return job.result(data, found.quality if chosen.has_quality else None, notes, chosen.name)
 
 

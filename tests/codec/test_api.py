@@ -314,6 +314,15 @@ class TestNeverAbsurdlyLarge:
         assert result.model == "stored"
         assert result.bpp <= 2
 
+    def test_a_size_that_only_storing_reaches_is_reached_and_named_as_the_nearest(self) -> None:
+        """A quick look misjudges this picture, so storing is tried after coding, whose coarsest is larger."""
+        image = Image.fromarray(np.tile(np.random.default_rng(7).integers(0, 256, (40, 6, 3), np.uint8), (3, 30, 1)))
+        lossless = len(lpcodec.encode(image, quality=100))
+        assert api.encode_report(image, size=lossless).model == "stored"
+        result = api.encode_report(image, size=lossless - 1, best_effort=True)
+        assert len(result.data) <= lossless
+        assert result.bpp * image.width * image.height / 8 <= lossless - 1 or "nearest" in result.notes[0]
+
     def test_a_psnr_that_no_quality_reaches_is_reached_losslessly_where_that_is_cheap(self) -> None:
         image = Image.fromarray(_plot())
         assert psnr(image, lpcodec.decode(lpcodec.encode(image, psnr=90))) >= 90
