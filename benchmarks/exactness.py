@@ -1,11 +1,11 @@
 """Whether files decode to the same symbols, and to pixels within one level, however the processor is used.
 
-    python benchmarks/exactness.py
+    python benchmarks/exactness.py [--data FOLDER]
 
-Encodes a few pictures (one of more than a megapixel), decodes the files in a fresh process for every combination of
-threads, torch's and oneDNN's instruction sets, and memory format, on CUDA where there is one, and prints a table. Exits
-with 1 where symbols differ or a pixel is more than one level away from the first row's. An instruction set that the
-processor hasn't is a limit that changes nothing.
+Encodes a few pictures (one of more than a megapixel) and those of the folder, decodes the files in a fresh process for
+every combination of threads, torch's and oneDNN's instruction sets, and memory format, on CUDA where there is one, and
+prints a table. Exits with 1 where symbols differ or a pixel is more than one level away from the first row's. An
+instruction set that the processor hasn't is a limit that changes nothing.
 """
 
 import argparse
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the matrix; see --help."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--data", type=Path, help="a folder of pictures to encode as well, at quality 40")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--setting", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -67,11 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _child(options.child, Setting(**options.setting))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        _encode(Path(folder), options.model)
+        _encode(Path(folder), options.model, options.data)
         return _compare(Path(folder))
 
 
-def _encode(folder: Path, model: str) -> None:
+def _encode(folder: Path, model: str, data: Path | None) -> None:
     from matplotlib.cbook import get_sample_data
     from PIL import Image
 
@@ -83,13 +84,15 @@ def _encode(folder: Path, model: str) -> None:
     files = {f"photo-{quality}": api.encode(photo, model=model, quality=quality) for quality in QUALITIES}
     files["large-60"] = api.encode(large, model=model, quality=60)
     files["grey-40"] = api.encode(photo.convert("L").crop((0, 0, 301, 77)), model=model, quality=40)
-    for name, data in files.items():
-        (folder / f"{name}.lpc").write_bytes(data)
+    for path in sorted(data.iterdir()) if data else ():
+        files[path.stem] = api.encode(path, model=model, quality=40)
+    for name, coded in files.items():
+        (folder / f"{name}.lpc").write_bytes(coded)
 
 
 def _compare(folder: Path) -> int:
     paths = sorted(folder.glob("*.lpc"))
-    print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes: {', '.join(p.stem for p in paths)}")
+    print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes")
     print("| device | threads | torch | oneDNN | channels last | symbols | largest difference | pixels that differ |")
     print("|---|---:|---|---|---|---|---:|---:|")
     first: tuple[list[str], list[Any]] | None = None
