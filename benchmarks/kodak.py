@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.out.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
     figure = options.out.with_suffix(".png")
     titles = {peer.name: peer.title for peer in peers}
-    _draw(results, titles, f"{document['set']['name']}, {len(originals)} picture(s)", figure)
+    _draw(results, titles, f"{document['set']['name']}, {len(originals)} pictures", figure)
     print(_markdown(document, results))
     print(f"\nwritten: {options.out.name}, {figure.name}", file=sys.stderr)
 
@@ -332,7 +332,7 @@ def _draw(results: Results, peer_titles: Mapping[str, str], title: str, path: Pa
     axes[1].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[1].minorticks_off()
     axes[1].set_xlabel("bits per pixel", fontsize=15)
-    axes[0].legend(fontsize=13, loc="upper left", framealpha=0.9)
+    axes[0].legend(fontsize=11, loc="lower right", framealpha=0.9)
     axes[0].set_title(title, fontsize=16)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -35,7 +35,7 @@ def targets() -> list[str]:
     rows = [
         (
             f"{row['target_bpp']:g}", row["codec"], f"{row['bpp']:.4f}", f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}",
-            f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
+            speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
         for row in kodak()["targets"]
         if row["codec"] in SHOWN
@@ -63,7 +63,7 @@ def paper() -> list[str]:
     rows = [
         (
             row["codec"], f"{document['models'][row['codec']]['parameters']:,}", f"{row['bpp']:.4f}",
-            f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}", f"{row['encode_mps']:.2g}", f"{row['decode_mps']:.2g}",
+            f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}", speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
         for row in document["sweeps"]
         if row["codec"] in document["models"] and row["codec"] != "default"
@@ -85,6 +85,10 @@ def weights() -> list[str]:
         ))  # fmt: skip
     head = ("weights", "steps", "patches", "time", "device", "rate", "lambda", "held-out loss", "decode kMAC/px")
     return table(head, rows)
+
+
+def speed(megapixels: float) -> str:
+    return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
