@@ -332,7 +332,7 @@ def _draw(results: Results, peer_titles: Mapping[str, str], title: str, path: Pa
     axes[1].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[1].minorticks_off()
     axes[1].set_xlabel("bits per pixel", fontsize=15)
-    axes[0].legend(fontsize=11, loc="lower right", framealpha=0.9)
+    axes[0].legend(fontsize=10, loc="lower right", framealpha=0.9, markerscale=0.6, labelspacing=0.25)
     axes[0].set_title(title, fontsize=16)
     figure.savefig(path, dpi=150)
     plt.close(figure)

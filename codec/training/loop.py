@@ -37,6 +37,8 @@ CLIP = 1.0
 EMA_DECAY = 0.999
 LOG_EVERY = 50
 CHECKPOINT_SECONDS = 240.0
+SMOOTHED = 24
+"""The curve's running mean goes over so many logged batches."""
 
 
 def train(
@@ -223,7 +225,8 @@ def _board(out: Path) -> Any:
 
 
 def draw_curve(out: Path) -> None:
-    """Draw `curve.png` (training loss, held-out score) from `log.jsonl`, where matplotlib is installed."""
+    """Draw `curve.png` from `log.jsonl`, where matplotlib is installed: the held-out score, the loss of single batches
+    and their running mean."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -231,11 +234,13 @@ def draw_curve(out: Path) -> None:
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for key, label in (("loss", "training"), ("held_score", "held out")):
-        points = [(e["step"], e[key]) for e in entries if key in e]
-        if points:
-            axes.plot(*zip(*points, strict=True), label=label, linewidth=0.8 if key == "loss" else 2)
-    axes.set(xlabel="step", ylabel="loss", yscale="log", title=out.name)
+    steps, losses = ([e[key] for e in entries if "loss" in e] for key in ("step", "loss"))
+    running = [sum(losses[max(0, i - SMOOTHED) : i + 1]) / min(i + 1, SMOOTHED + 1) for i in range(len(losses))]
+    held = [(e["step"], e["held_score"]) for e in entries if "held_score" in e]
+    axes.plot(steps, losses, color="C0", linewidth=0.5, alpha=0.35, label="training, single batches")
+    axes.plot(steps, running, color="C0", linewidth=1.6, label="training, running mean")
+    axes.plot(*zip(*held, strict=True), color="C1", linewidth=2, label="held out")
+    axes.set(xlabel="step", ylabel="loss", title=out.name)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(out / "curve.png", dpi=120)
