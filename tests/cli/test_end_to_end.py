@@ -48,7 +48,7 @@ def original() -> Image.Image:
     """Noise with the spectrum of a photograph: fine grain on soft shapes."""
     random = np.random.default_rng(5)
     layers = []
-    for blur, weight in ((16, 400.0), (4, 100.0), (1, 10.0)):
+    for blur, weight in ((16, 400.0), (4, 100.0), (1, 60.0)):
         noise = Image.fromarray(random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
         layers.append(weight * (np.asarray(noise.filter(ImageFilter.GaussianBlur(blur)), np.float32) / 127.5 - 1))
     return Image.fromarray(np.clip(128 + sum(layers), 0, 255).astype(np.uint8))

@@ -116,6 +116,11 @@ application([])
 """
 
 
+def heed_interrupts() -> None:
+    """A shell's background job ignores SIGINT, and so would all that it starts, the tests' children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
     ("number", "code", "left"), [(signal.SIGINT, 130, 0), (signal.SIGTERM, 143, 0), (signal.SIGKILL, -9, 1)]
@@ -124,7 +129,10 @@ def test_signals_while_writing(tmp_path: Path, number: int, code: int, left: int
     target = tmp_path / "a.lpc"
     target.write_bytes(b"older")
     writer = subprocess.Popen(
-        [sys.executable, "-c", SLOW_WRITER, str(target)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", SLOW_WRITER, str(target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == b"writing\n"
