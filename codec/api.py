@@ -181,7 +181,7 @@ class _Encoding:
         coded = codec.code(self.latents[codec.name], quality)
         header = Header(
             self.width, self.height, Kind.MODEL, self.source.pixels.shape[2] == 1, codec.number, codec.digest,
-            round(quality / 100 * 65535) if codec.has_quality else 0, coded.symbols_hash,
+            container.quality_to_16_bit(quality) if codec.has_quality else 0, coded.symbols_hash,
         )  # fmt: skip
         return self._file(header, coded.payload())
 

@@ -237,7 +237,13 @@ class _Cursor:
         raise DamagedFileError(f"damaged: {what} is not a canonical varint")
 
 
-def _varint(value: int) -> bytes:
+def quality_to_16_bit(quality: float) -> int:
+    """Quality 0..100 -> the 0..65535 that the header holds; values outside are clamped."""
+    return round(min(max(quality, 0.0), 100.0) / 100 * 65535)
+
+
+def varint(value: int) -> bytes:
+    """A length or a side as an LEB128 varint, the shortest form."""
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)
@@ -255,13 +261,13 @@ def _crc(section: Section) -> bytes:
 
 
 def _section_head(section: Section) -> bytes:
-    return bytes([section.type]) + _varint(len(section.payload)) + _crc(section)
+    return bytes([section.type]) + varint(len(section.payload)) + _crc(section)
 
 
 def _header_bytes(file: LpcFile) -> bytes:
     header = file.header
     flags = header.kind | header.grey << 2 | len(file.sections) << 4
-    size = _varint(header.width) + _varint(header.height)
+    size = varint(header.width) + varint(header.height)
     model = bytes([header.model_number]) + header.model_digest + header.quality.to_bytes(2, "little")
     return SIGNATURE + bytes([VERSION, flags]) + size + model + header.symbols_hash
 

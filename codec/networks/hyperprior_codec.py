@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lpcodec.codec.container import Header
+from lpcodec.codec.container import Header, quality_to_16_bit, varint
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
@@ -68,11 +68,6 @@ class Group:
     pieces: tuple[Piece, Piece, Piece]
 
 
-def quality_to_16_bit(quality: float) -> int:
-    """Quality 0..100 -> 0..65535."""
-    return round(min(max(quality, 0.0), 100.0) / 100 * 65535)
-
-
 class HyperpriorCoded:
     """A picture's symbols at one quality: the ideal size at once, the bytes on demand."""
 
@@ -91,7 +86,7 @@ class HyperpriorCoded:
             for piece in group.pieces:
                 encoder.put(piece.symbols, piece.indexes, piece.tables)
             streams.append(encoder.finish())
-        return b"".join(_varint(len(s)) for s in streams[:-1]) + b"".join(streams)
+        return b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams)
 
 
 def _hash(groups: list[Group]) -> bytes:
@@ -312,15 +307,6 @@ def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
 
 def _quantise(values: Tensor, coded: Tensor) -> Tensor:
     return values.round().clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _split(payload: bytes, count: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec.container import quality_to_16_bit
 from lpcodec.codec.networks.hyperprior import ANCHORS, Z_MAX
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.datasets.patches import read_pictures
@@ -41,7 +42,7 @@ def calibrate(codec: HyperpriorCodec, data: Path) -> dict[str, int | float]:
     for number, (_, picture) in zip(range(PICTURES), read_pictures(data), strict=False):
         latents = codec.analyse(np.asarray(picture)[:LARGEST, :LARGEST])
         for quality in qualities[number % 4 :: 4]:
-            anchor = round(quality / 100 * 65535) * ANCHORS // 65536
+            anchor = quality_to_16_bit(float(quality)) * ANCHORS // 65536
             for group in codec.code(latents, float(quality)).groups:
                 for channel, values in enumerate(group.z.reshape(len(group.z), -1)):
                     z_counts[anchor, channel] += np.bincount(values + Z_MAX, minlength=2 * Z_MAX + 1)

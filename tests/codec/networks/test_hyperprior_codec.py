@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpcodec.codec.container import Header, Kind
+from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks import hyperprior_codec
 from lpcodec.codec.networks.hyperprior import (
@@ -19,7 +19,7 @@ from lpcodec.codec.networks.hyperprior import (
     HyperpriorSizes,
     first_step_mask,
 )
-from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec, quality_to_16_bit
+from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
