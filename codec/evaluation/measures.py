@@ -11,8 +11,8 @@ squared error over all pixels. MS-SSIM in dB is always that of the mean MS-SSIM,
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,9 @@ def ms_ssim_db(value: float) -> float:
 class Point:
     """One picture coded once: a line of a JSON-lines file.
 
-    `setting` is the codec's own dial (a quality; for JPEG 2000 a compression ratio). `ms_ssim` is None for
-    pictures too small for it; `psnr` is infinite where nothing was lost. Seconds are wall-clock, from array
-    to bytes and back.
+    `setting` is the codec's own dial (a quality; for JPEG 2000 a compression ratio), `target_bpp` the rate that was
+    asked for, None at a fixed setting. `ms_ssim` is None for pictures too small for it; `psnr` is infinite where
+    nothing was lost. Seconds are wall-clock, from array to bytes and back. `others` are further measures by name.
     """
 
     codec: str
@@ -108,6 +108,8 @@ class Point:
     ms_ssim: float | None
     encode_seconds: float
     decode_seconds: float
+    target_bpp: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line of strict JSON (an infinite PSNR becomes null)."""
