@@ -13,6 +13,7 @@ from lpcodec.codec.errors import UsageError
 EXAMPLES = examples(
     "lpcodec train default --data photos --out runs/default --time-limit 8h",
     "lpcodec train default --data photos --out runs/default --time-limit 2h --resume",
+    "lpcodec train default --data photos --out runs/finer --from default --learning-rate 3e-4 --time-limit 2h",
     "lpcodec train wcae --data photos --out runs/wcae --steps 20000 --lmbda 0.01 --device cuda",
 )
 
@@ -27,6 +28,10 @@ def train(
         typer.Option("--time-limit", parser=duration, metavar="S", help="Train for so long: 90, 15m, 8h."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN|MODEL", help="Start from a run's weights, or from those of a model."),
+    ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches a step.")] = None,
     patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch, pixels.")] = None,
     lmbda: Annotated[
@@ -52,8 +57,11 @@ def train(
         "seed": seed,
         "lmbda": lmbda,
         "learning_rate": learning_rate,
+        "source": source,
         "threads": threads,
     }
+    if resume and source is not None:
+        raise UsageError("--from starts a new run, --resume goes on with one: give one of them")
     given = {name: value for name, value in choices.items() if value is not None}
     with progress.over_training() as tell:
         loop.train(

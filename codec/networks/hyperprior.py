@@ -60,7 +60,7 @@ class HyperpriorSizes:
     """The widths that tell the models of this class apart."""
 
     width: int = 128
-    latents: int = 256
+    latents: int = 320
     analysis_pairs: int = 1
     synthesis_pairs: int = 1
     hyper_width: int = 96

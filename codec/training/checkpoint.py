@@ -26,7 +26,7 @@ class Checkpoint:
     seconds: float
     weights: dict[str, torch.Tensor]
     averaged: dict[str, torch.Tensor]
-    optimiser: dict[str, Any]
+    optimisers: list[dict[str, Any]]
     generator: torch.Tensor
     best: float
 

@@ -1,7 +1,7 @@
 """The training loop, for every model of the package, on a CPU or a GPU.
 
 ```
-pictures --patches--> batch --objective--> loss --Adam, clip, EMA--> weights        log.jsonl, TensorBoard
+pictures --patches--> batch --objective--> loss --Muon or Adam, clip, EMA--> weights        log.jsonl, TensorBoard
                                             every few minutes: validation, checkpoint.pt; at the end: curve.png
 ```
 
@@ -25,6 +25,7 @@ from torch import nn
 
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
+from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
 from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
 
@@ -56,6 +57,7 @@ def train(
     lmbda: float | None = None,
     channel_prior: bool = False,
     learning_rate: float | None = None,
+    source: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -63,10 +65,11 @@ def train(
 
     Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for the model's
     default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
+    `source` starts a new run from the weights of another (its folder) or from installed ones (a model's name).
 
     Raises:
-        UsageError: an unknown model, both limits, nothing to resume, a run of another model, or a folder that already
-            holds a run.
+        UsageError: an unknown model, both limits, nothing to resume, a run of another model, a folder that already
+            holds a run, or weights to start from that don't fit.
         FileAccessError: `data` has no usable pictures.
     """
     if steps is not None and time_limit is not None:
@@ -76,6 +79,7 @@ def train(
     plan: dict[str, Any] = {
         "model": model, "steps": steps, "time_limit": time_limit, "batch": batch, "patch": patch, "seed": seed,
         "lmbda": lmbda, "channel_prior": channel_prior, "learning_rate": learning_rate,
+        "from": source,
     }  # fmt: skip
     found = _find_run(out, resume, device)
     if found is not None:
@@ -120,15 +124,16 @@ class _Run:
         self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
         network = objective.network.to(device)
         if found is None:
-            objective.start(store, self.generator)
+            objective.start(store, self.generator, plan.get("from"))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(network)
-        self.optimiser = torch.optim.Adam(objective.parameter_groups(), lr=plan["learning_rate"])
+        self.optimisers = _optimisers(objective, plan["learning_rate"])
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
         if found is not None:
             network.load_state_dict(found.weights)
             self.averaged.load_state_dict(found.averaged)
-            self.optimiser.load_state_dict(found.optimiser)
+            for optimiser, state in zip(self.optimisers, found.optimisers, strict=True):
+                optimiser.load_state_dict(state)
             if found.generator.numel() == self.generator.get_state().numel():
                 self.generator.set_state(found.generator.cpu())
             else:  # the state of another device's generator
@@ -178,20 +183,21 @@ class _Run:
     def _take_step(self) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         cosine = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._part())))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.plan["learning_rate"] * warm * cosine * group["lr_scale"]
+        rate = self.plan["learning_rate"] * warm * cosine
+        for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
+            group["lr"] = rate * group["lr_scale"]
         batch = self.store.batch(self.plan["batch"], self.plan["patch"], self.generator)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.objective.network.zero_grad(set_to_none=True)
         loss, figures = self.objective.loss(batch.contiguous(memory_format=torch.channels_last))
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
         if math.isfinite(float(norm)):
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
         self.step += 1
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay)
-        rate = self.optimiser.param_groups[0]["lr"]
         return {"loss": float(loss.detach()), "gradient": float(norm), "rate": rate, **figures}
 
     def _checkpoint(self) -> None:
@@ -204,7 +210,7 @@ class _Run:
         self._log({"step": self.step, "seconds": round(self.seconds, 1), **{f"held_{k}": v for k, v in held.items()}})
         Checkpoint(
             self.plan, self.step, self.seconds, self.objective.network.state_dict(), self.averaged.state_dict(),
-            self.optimiser.state_dict(), self.generator.get_state(), self.best,
+            [optimiser.state_dict() for optimiser in self.optimisers], self.generator.get_state(), self.best,
         ).save(self.out)  # fmt: skip
 
     def _log(self, entry: dict[str, float]) -> None:
@@ -214,6 +220,17 @@ class _Run:
             for name, value in entry.items():
                 if name not in ("step", "seconds"):
                     self.board.add_scalar(name, value, entry["step"])
+
+
+def _optimisers(objective: Objective, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon and Adam, each with its groups of parameters; those that have none left out."""
+    groups = list(objective.parameter_groups())
+    found: list[torch.optim.Optimizer] = []
+    if muon := [g for g in groups if g["muon"]]:
+        found.append(Muon(muon, rate))
+    if adam := [g for g in groups if not g["muon"]]:
+        found.append(torch.optim.Adam(adam, rate))
+    return found
 
 
 def _board(out: Path) -> Any:

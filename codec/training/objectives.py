@@ -14,6 +14,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
+from lpcodec.codec.training.warmstart import read_weights, start_from
 from lpcodec.datasets.patches import PictureStore
 
 START_PATCHES, START_SIZE = 96, 192
@@ -38,12 +39,17 @@ class Objective(Protocol):
         """Peak rate, unless the plan says otherwise."""
         ...
 
-    def start(self, store: PictureStore, generator: torch.Generator) -> None:
-        """Initialise what random numbers don't initialise well; called once, not on resume."""
+    def start(self, store: PictureStore, generator: torch.Generator, source: str | None) -> None:
+        """Initialise what random numbers don't initialise well, or take the weights of `source` (a run's folder or a
+        model's name); called once, not on resume.
+
+        Raises:
+            UsageError: the weights of `source` don't fit, or this family can't start from any.
+        """
         ...
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
-        """Optimiser groups; `lr_scale` multiplies the schedule's rate."""
+        """Optimiser groups: `lr_scale` multiplies the schedule's rate, `muon` says which of Muon and Adam they get."""
         ...
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -65,17 +71,31 @@ class HyperpriorObjective:
         self.patch = 192
         self.learning_rate = 6e-4
 
-    def start(self, store: PictureStore, generator: torch.Generator) -> None:
-        self.network.start_from_principal_components(store.batch(START_PATCHES, START_SIZE, generator))
+    def start(self, store: PictureStore, generator: torch.Generator, source: str | None) -> None:
+        pictures = store.batch(START_PATCHES, START_SIZE, generator)
+        if source is None:
+            self.network.start_from_principal_components(pictures)
+        else:
+            start_from(self.network, read_weights(source), pictures)
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
-        shortcuts = [*self.network.analysis.shortcut.parameters(), *self.network.synthesis.shortcut.parameters()]
-        slow = {id(p) for p in shortcuts}
-        rest = [p for p in self.network.parameters() if id(p) not in slow]
-        return [{"params": rest, "lr_scale": 1.0}, {"params": shortcuts, "lr_scale": 0.2}]
+        net = self.network
+        shortcuts = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
+        heads = [net.scales.first, net.scales.second, net.means.first, net.means.second]
+        apart = {id(p) for p in (*shortcuts, *(head.weight for head in heads))}
+        kernels = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
+        apart = {id(p) for p in (*shortcuts, *kernels)}
+        rest = [p for p in net.parameters() if id(p) not in apart]
+        return [
+            {"params": kernels, "lr_scale": 1.0, "muon": True},
+            {"params": rest, "lr_scale": 1.0, "muon": False},
+            {"params": shortcuts, "lr_scale": 0.2, "muon": False},
+        ]
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        quality = torch.randint(0, 65536, (len(batch),), device=batch.device)
+        # One quality from each of as many equal parts of the range as there are patches: less noise than free draws.
+        places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
+        quality = (places * 65536 / len(batch)).long().clamp_(max=65535)
         lmbda = lambda_of_quality(quality)
         bpp, z_bpp, mse = self._figures(self.network, batch, quality)
         loss = ((bpp + lmbda * mse) / lmbda.sqrt()).mean()
@@ -114,11 +134,13 @@ class WcaeObjective:
         self.patch = 256
         self.learning_rate = 1e-4
 
-    def start(self, store: PictureStore, generator: torch.Generator) -> None:
-        """Nothing: the networks start at random."""
+    def start(self, store: PictureStore, generator: torch.Generator, source: str | None) -> None:
+        """The networks start at random."""
+        if source is not None:
+            raise UsageError("--from: only the hyperprior networks start from earlier weights")
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
-        return [{"params": list(self.network.parameters()), "lr_scale": 1.0}]
+        return [{"params": list(self.network.parameters()), "lr_scale": 1.0, "muon": False}]
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         figures = wcae_loss(self.network, batch, self.lmbda)

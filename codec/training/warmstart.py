@@ -1,0 +1,107 @@
+"""Starting a training from weights that are there already: an earlier run's, or those that are installed.
+
+```
+run folder or model name --read_weights--> float32 state --start_from--> network   [widened where it has more latents]
+```
+
+A network with more latents than the weights starts as the same function and more: the new latents are the principal
+components of what the old ones can't represent, take part in nothing else yet, and have their scales predicted as the
+old network's last latents have.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.frontends.wavelet import fold
+from lpcodec.codec.networks.hyperprior import FOLDED, HyperpriorNetwork
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
+
+LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second", "means.first", "means.second")
+"""Layers with one output a latent."""
+LATENTS_IN = (
+    "synthesis.head", "synthesis.shortcut", "hyper_analysis.layers.0", "scales.neighbours", "means.neighbours",
+)  # fmt: skip
+"""Layers with one input a latent."""
+COPIED = ("scales.first", "scales.second")
+"""Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
+GAINS = ("log_gain", "log_inverse_gain")
+
+
+def read_weights(source: str) -> dict[str, Tensor]:
+    """Return the averaged weights of the run in folder `source`, or the installed weights of that name, as float32
+    parameters that can be trained.
+
+    Raises:
+        UsageError: neither is there, or it isn't a hyperprior network.
+    """
+    if (Path(source) / CHECKPOINT).exists():
+        state = Checkpoint.load(Path(source)).averaged
+    else:
+        codec = models.load(source)
+        if not isinstance(codec, HyperpriorCodec):
+            raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+        state = _thawed(codec.network.state_dict())
+    if "log_gain" not in state:
+        raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+    return state
+
+
+def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The scale network's integers as the reals in natural units that are trained."""
+    unit = {"weight": 2.0**-WEIGHT_BITS, "bias": 2.0 ** -(WEIGHT_BITS + ACTIVATION_BITS)}
+    return {
+        name: (value.double() * unit[name.rsplit(".", 1)[1]] if name.startswith("scales.") else value).float()
+        for name, value in state.items()
+    }
+
+
+@torch.no_grad()
+def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
+    """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
+
+    Raises:
+        UsageError: the sizes differ in more than the number of latents, or it has more of them.
+    """
+    old, new = state["analysis.tail.weight"].shape[0], network.sizes.latents
+    if new > old:
+        state = _widened(state, new, pictures)
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    if own != {name: value.shape for name, value in state.items()}:
+        raise UsageError("--from: those weights have other sizes than the model (only latents can be added)")
+    network.load_state_dict(state)
+
+
+def _widened(state: dict[str, Tensor], latents: int, pictures: Tensor) -> dict[str, Tensor]:
+    state = dict(state)
+    more = latents - state["analysis.tail.weight"].shape[0]
+    components = _missing_components(state["synthesis.shortcut.weight"][:, :, 0, 0], pictures, more)
+    for layer in LATENTS_OUT:
+        for name in (f"{layer}.weight", f"{layer}.bias"):
+            rows = state[name][-more:]
+            state[name] = torch.cat([state[name], rows if layer in COPIED else torch.zeros_like(rows)])
+    for layer in LATENTS_IN:
+        weight = state[f"{layer}.weight"]
+        state[f"{layer}.weight"] = torch.cat([weight, torch.zeros_like(weight[:, -more:])], 1)
+    for name in GAINS:
+        state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
+    state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)
+    state["synthesis.shortcut.weight"][:, -more:] = components.T[:, :, None, None]
+    return state
+
+
+def _missing_components(kept: Tensor, pictures: Tensor, count: int) -> Tensor:
+    """The first `count` principal components (count, 4 * FOLDED) of what the columns of `kept` don't span."""
+    blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+    basis = torch.linalg.qr(kept.double())[0]
+    rest = blocks - blocks @ basis @ basis.T
+    values, vectors = torch.linalg.eigh(rest.T @ rest / len(rest))
+    strongest: Tensor = vectors[:, values.argsort(descending=True)[:count]]
+    return strongest.T.float()

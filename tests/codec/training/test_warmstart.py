@@ -1,0 +1,106 @@
+"""Starting from earlier weights: the same function, from a run and from installed weights, and with more latents."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.training import warmstart
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.codec.training.warmstart import read_weights, start_from
+from lpcodec.entropy.tables import default_tables
+
+SMALL = HyperpriorSizes(width=16, latents=24, hyper_width=16, hyper_latents=8, context_width=16)
+
+
+@pytest.fixture
+def pictures() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    coarse = torch.rand(6, 3, 12, 12, generator=generator)
+    fine = torch.rand(6, 3, 64, 64, generator=generator)
+    return 0.8 * torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bilinear") + 0.2 * fine
+
+
+@pytest.fixture
+def network(pictures: torch.Tensor) -> HyperpriorNetwork:
+    torch.manual_seed(0)
+    network = HyperpriorNetwork(SMALL)
+    network.start_from_principal_components(pictures)
+    return network
+
+
+def figures(network: HyperpriorNetwork, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The decoded pictures without quantisation, and z."""
+    with torch.no_grad():
+        y = network.analyse(pictures)
+        return network.synthesise(y), network.hyper_analysis(y)
+
+
+def in_run(network: HyperpriorNetwork, folder: Path) -> str:
+    state = network.state_dict()
+    Checkpoint({"model": "default"}, 1, 1.0, state, state, [], torch.zeros(1), 0.0).save(folder)
+    return str(folder)
+
+
+def test_a_run_gives_its_averaged_weights(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
+    again = HyperpriorNetwork(SMALL)
+    start_from(again, read_weights(in_run(network, tmp_path)), pictures)
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+
+
+def test_installed_weights_are_thawed(
+    network: HyperpriorNetwork, pictures: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level, z = torch.tensor([30]), torch.randint(-9, 10, (1, SMALL.hyper_latents, 3, 3)).float()
+    wanted = network.scales.first_indexes(network.scales.features(z, level, 12, 12)).detach()
+    frozen = HyperpriorNetwork(SMALL)
+    frozen.load_state_dict(network.state_dict())
+    frozen.scales.freeze()
+    codec = HyperpriorCodec(frozen, default_tables(), (), 0, name="default", number=1, digest=bytes(4))
+    monkeypatch.setattr(models, "load", lambda name: codec)
+    again = HyperpriorNetwork(SMALL)
+    start_from(again, read_weights("default"), pictures)
+    assert torch.equal(again.scales.first_indexes(again.scales.features(z, level, 12, 12)), wanted)
+    assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
+
+
+def test_more_latents_keep_the_function_and_represent_more(
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    old, old_z = figures(network, pictures)
+    wider = HyperpriorNetwork(replace(SMALL, latents=40))
+    start_from(wider, read_weights(in_run(network, tmp_path)), pictures)
+    new, new_z = figures(wider, pictures)
+    torch.testing.assert_close(new_z, old_z)
+    with torch.no_grad():
+        y = wider.analyse(pictures)
+        torch.testing.assert_close(y[:, :24], network.analyse(pictures))
+        y[:, 24:] = 0
+        torch.testing.assert_close(wider.synthesise(y), old)
+    assert (new - pictures).square().mean() < 0.9 * (old - pictures).square().mean()
+
+
+def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
+    state = read_weights(in_run(network, tmp_path))
+    for sizes in (replace(SMALL, width=24), replace(SMALL, latents=16)):
+        with pytest.raises(UsageError, match="other sizes"):
+            start_from(HyperpriorNetwork(sizes), state, pictures)
+
+
+def test_only_hyperprior_networks_start_from_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "load", lambda name: object())
+    with pytest.raises(UsageError, match="only the hyperprior networks"):
+        read_weights("wcae")
+
+
+def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -> None:
+    a, b = (HyperpriorNetwork(replace(SMALL, latents=m)).state_dict() for m in (24, 40))
+    changed = {name.rsplit(".", 1)[0] if "." in name else name for name in a if a[name].shape != b[name].shape}
+    assert changed == {*warmstart.LATENTS_IN, *warmstart.LATENTS_OUT, *warmstart.GAINS}
