@@ -68,7 +68,7 @@ class Network:
 
 
 NETWORKS = (
-    Network("default", 1, "hyperprior", 5_430_528, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+    Network("default", 1, "hyperprior", 5_432_576, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
     Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
     Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
     Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),

@@ -6,7 +6,8 @@ y * gain(q) -> hyper-analysis -> z at 1/64, rounded
 z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
 r = round(y * gain - mean), in two steps (a checkerboard over places and channels); the second step's scale indexes
     come from z and the |r| of the first, in integers; its means from z and the first step's values, in floats
-(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs, conv -> 192 maps -> unfold, inverse Haar -> picture [+ linear]
+(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
+    -> picture [+ linear]
 ```
 
 Only integers decide a table (the scale network), so files decode anywhere; means only move the reconstruction.
@@ -102,7 +103,11 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """y (B, M, H/16, W/16) -> folded picture (B, 192, H/8, W/8)."""
+    """y (B, M, H/16, W/16) -> folded picture (B, 192, H/8, W/8).
+
+    `strengths` (B, 2 * width, 1, 1) multiply the features before and after the residual pairs: how much of the picture
+    the non-linear layers make depends on the quality.
+    """
 
     def __init__(self, sizes: HyperpriorSizes) -> None:
         super().__init__()
@@ -112,9 +117,10 @@ class Synthesis(nn.Module):
         self.tail = conv3(sizes.width, FOLDED)
         self.shortcut = nn.Conv2d(sizes.latents, 4 * FOLDED, 1)
 
-    def forward(self, y: Tensor) -> Tensor:
+    def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
+        before, after = strengths.chunk(2, 1)
         features = self.gdn(F.pixel_shuffle(self.head(y), 2))
-        nonlinear: Tensor = self.tail(self.blocks(features))
+        nonlinear: Tensor = self.tail(self.blocks(features * before) * after)
         return nonlinear + F.pixel_shuffle(self.shortcut(y / LATENT_SCALE), 2)
 
 
@@ -285,6 +291,7 @@ class HyperpriorNetwork(nn.Module):
         gains = (start - math.log(LATENT_SCALE))[:, None].repeat(1, self.sizes.latents)
         self.log_gain = nn.Parameter(gains)
         self.log_inverse_gain = nn.Parameter(-gains.clone())
+        self.log_strength = nn.Parameter(torch.zeros(ANCHORS, 2 * self.sizes.width))
         self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
@@ -306,9 +313,10 @@ class HyperpriorNetwork(nn.Module):
         y: Tensor = self.analysis(fold(pictures - 0.5))
         return y
 
-    def synthesise(self, y: Tensor) -> Tensor:
-        """y (after the inverse gain) -> pictures (B, 3, H, W), about 0..1, not clamped."""
-        return unfold(self.synthesis(y)) + 0.5
+    def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
+        """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
+        strengths = self._at_anchors(self.log_strength, quality).exp()
+        return unfold(self.synthesis(y, strengths)) + 0.5
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
@@ -354,7 +362,7 @@ class HyperpriorNetwork(nn.Module):
         bits = gaussian_bits(centred + uniform_noise(centred), index)
         decoded = (round_straight_through(centred) + mean) * self.inverse_gain(quality)
         with torch.autocast(device, torch.bfloat16, enabled=amp):
-            result = self.synthesise(decoded)
+            result = self.synthesise(decoded, quality)
         return result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3))
 
     @torch.no_grad()

@@ -131,7 +131,7 @@ def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
             "analysis": count(lambda: network.analyse(picture)),
             "hyper_analysis": count(lambda: network.hyper_analysis(y)),
             "entropy": count(entropy_side),
-            "synthesis": count(lambda: network.synthesise(y)),
+            "synthesis": count(lambda: network.synthesise(y, torch.tensor([32768]))),
         }
     assert isinstance(network, WaveletAutoencoder)
     code = network.analysis(picture * 2 - 1)

@@ -66,6 +66,7 @@ def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 @torch.no_grad()
 def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
     """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
+    Parameters that weights of an earlier version don't have keep their start.
 
     Raises:
         UsageError: the sizes differ in more than the number of latents, or it has more of them.
@@ -73,6 +74,7 @@ def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: T
     old, new = state["analysis.tail.weight"].shape[0], network.sizes.latents
     if new > old:
         state = _widened(state, new, pictures)
+    state = {**network.state_dict(), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own != {name: value.shape for name, value in state.items()}:
         raise UsageError("--from: those weights have other sizes than the model (only latents can be added)")
