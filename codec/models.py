@@ -69,6 +69,8 @@ class Network:
 
 NETWORKS = (
     Network("default", 1, "hyperprior", 5_432_576, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+    Network("fast", 2, "hyperprior", 1_892_272, True, "the same at two fifths of the cost"),
+    Network("hq", 3, "hyperprior", 6_908_416, True, "the same with more layers, at twice the cost"),
     Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
     Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
     Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),

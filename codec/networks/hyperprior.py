@@ -69,6 +69,14 @@ class HyperpriorSizes:
     context_width: int = 64
 
 
+PROFILES = {
+    "fast": HyperpriorSizes(width=72, latents=192, hyper_width=40, hyper_latents=40, context_width=32),
+    "default": HyperpriorSizes(),
+    "hq": HyperpriorSizes(analysis_pairs=2, synthesis_pairs=5),
+}
+"""The models of this class. `hq` is `default` with more residual pairs, so that it can start from its weights."""
+
+
 def conv3(cin: int, cout: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(cin, cout, 3, stride=stride, padding=1)
 

@@ -6,8 +6,9 @@ pictures --patches--> batch --objective--> loss --Muon or Adam, clip, EMA--> wei
 ```
 
 One schedule for the steps or the time that is given: a short warm-up, then a cosine down to 1 %. A run stops cleanly
-on SIGINT or SIGTERM and goes on with `resume=True`, on another machine or device too. Needs torch, numpy and Pillow;
-TensorBoard and matplotlib are used where they are installed.
+on SIGINT or SIGTERM and goes on with `resume=True`, on another machine or device too. Started by torchrun, several
+processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoard and matplotlib are used where they
+are installed.
 """
 
 import copy
@@ -21,12 +22,13 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
 from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
+from lpcodec.codec.training.parallel import Workers
 from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
 
 Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
@@ -38,6 +40,7 @@ CLIP = 1.0
 EMA_DECAY = 0.999
 LOG_EVERY = 50
 CHECKPOINT_SECONDS = 240.0
+SEEDS_APART = 1_000_003
 SMOOTHED = 24
 """The curve's running mean goes over so many logged batches."""
 
@@ -87,7 +90,9 @@ def train(
             raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
         new_end = {"steps": steps, "time_limit": time_limit} if steps is not None or time_limit is not None else {}
         plan = {**found.plan, **new_end}
-    plan["device"] = device
+    workers = Workers(device)
+    device = workers.device
+    plan |= {"device": device, "processes": workers.count}
     if plan["steps"] is None and plan["time_limit"] is None:
         plan["steps"] = 20_000
     torch.manual_seed(plan["seed"])
@@ -100,7 +105,7 @@ def train(
         raise FileAccessError(f"--data: {error}") from error
     plan["data"] = {"pictures": len(store), "held_out": len(held), "megapixels": round(len(store.pixels) / 1e6, 1)}
     out.mkdir(parents=True, exist_ok=True)
-    return _Run(objective, store, held, plan, out, device, found).go(progress)
+    return _Run(objective, store, held, plan, out, workers, found).go(progress if workers.first else None)
 
 
 def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
@@ -117,30 +122,37 @@ class _Run:
 
     def __init__(
         self, objective: Objective, store: PictureStore, held: PictureStore, plan: dict[str, Any], out: Path,
-        device: str, found: Checkpoint | None,
+        workers: Workers, found: Checkpoint | None,
     ) -> None:  # fmt: skip
-        self.objective, self.store, self.plan, self.out, self.device = objective, store, plan, out, device
-        self.generator = torch.Generator(device=device).manual_seed(plan["seed"])
+        self.objective, self.store, self.plan, self.out, self.workers = objective, store, plan, out, workers
+        device, seed = workers.device, plan["seed"]
+        self.generator = torch.Generator(device=device).manual_seed(seed)
         self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
         network = objective.network.to(device)
         if found is None:
             objective.start(store, self.generator, plan.get("from"))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = copy.deepcopy(network)
         self.optimisers = _optimisers(objective, plan["learning_rate"])
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
         if found is not None:
             network.load_state_dict(found.weights)
-            self.averaged.load_state_dict(found.averaged)
             for optimiser, state in zip(self.optimisers, found.optimisers, strict=True):
                 optimiser.load_state_dict(state)
             if found.generator.numel() == self.generator.get_state().numel():
                 self.generator.set_state(found.generator.cpu())
             else:  # the state of another device's generator
-                self.generator.manual_seed(plan["seed"] + found.step)
+                self.generator.manual_seed(seed + found.step)
             self.step, self.seconds, self.best = found.step, found.seconds, found.best
-            torch.manual_seed(plan["seed"] + found.step)
-        self.board = _board(out)
+            torch.manual_seed(seed + found.step)
+        workers.share(network)
+        self.averaged = copy.deepcopy(network)
+        if found is not None:
+            self.averaged.load_state_dict(found.averaged)
+        if not workers.first:  # patches and noise of its own
+            own = seed + self.step + SEEDS_APART * workers.rank
+            self.generator.manual_seed(own)
+            torch.manual_seed(own)
+        self.board = _board(out) if workers.first else None
 
     def go(self, progress: Progress | None) -> Path:
         before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -149,10 +161,12 @@ class _Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        self._checkpoint()
+        if self.workers.first:
+            self._checkpoint()
+            draw_curve(self.out)
         if self.board is not None:
             self.board.close()
-        draw_curve(self.out)
+        self.workers.end()
         return self.out
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -166,21 +180,25 @@ class _Run:
     def _train(self, progress: Progress | None) -> None:
         figures: dict[str, float] = {}
         clock = saved = time.monotonic()
+        logged = self.seconds
         while not self.stopped and self._part() < 1:
             values = self._take_step()
             now = time.monotonic()
-            self.seconds, clock = self.seconds + now - clock, now
-            if self.step % LOG_EVERY == 0:
-                figures = values
-                self._log({"step": self.step, "seconds": round(self.seconds, 1), **values})
+            self.seconds, self.stopped = self.workers.agree(self.seconds + now - clock, self.stopped)
+            clock = now
+            if self.step % LOG_EVERY == 0 and self.workers.first:
+                speed = LOG_EVERY * self.plan["batch"] * self.workers.count / max(self.seconds - logged, 1e-9)
+                figures = {**{name: float(value) for name, value in values.items()}, "patches_per_second": speed}
+                self._log({"step": self.step, "seconds": round(self.seconds, 1), **figures})
+                logged = self.seconds
             if progress:
                 part = self._part()
                 progress(self.step, self.plan["steps"], self.seconds * (1 - part) / part if part else None, figures)
-            if now - saved > CHECKPOINT_SECONDS:
+            if now - saved > CHECKPOINT_SECONDS and self.workers.first:
                 self._checkpoint()
                 saved = time.monotonic()
 
-    def _take_step(self) -> dict[str, float]:
+    def _take_step(self) -> dict[str, Tensor]:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         cosine = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._part())))
         rate = self.plan["learning_rate"] * warm * cosine
@@ -190,6 +208,7 @@ class _Run:
         self.objective.network.zero_grad(set_to_none=True)
         loss, figures = self.objective.loss(batch.contiguous(memory_format=torch.channels_last))
         loss.backward()  # type: ignore[no-untyped-call]
+        self.workers.average(self.objective.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
         if math.isfinite(float(norm)):
             for optimiser in self.optimisers:
@@ -198,7 +217,7 @@ class _Run:
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay)
-        return {"loss": float(loss.detach()), "gradient": float(norm), "rate": rate, **figures}
+        return {"loss": loss.detach(), "gradient": norm, "rate": torch.tensor(rate), **figures}
 
     def _checkpoint(self) -> None:
         # The same noise every time, and none taken from the training's, on a GPU neither.

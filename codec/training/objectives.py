@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
+from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
 from lpcodec.codec.training.warmstart import read_weights, start_from
@@ -52,8 +52,8 @@ class Objective(Protocol):
         """Optimiser groups: `lr_scale` multiplies the schedule's rate, `muon` says which of Muon and Adam they get."""
         ...
 
-    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss of a batch (B, 3, P, P) in 0..1 and the figures worth logging."""
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch (B, 3, P, P) in 0..1 and the figures worth logging (scalars without gradient)."""
         ...
 
     def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
@@ -92,7 +92,7 @@ class HyperpriorObjective:
             {"params": shortcuts, "lr_scale": 0.2, "muon": False},
         ]
 
-    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         # One quality from each of as many equal parts of the range as there are patches: less noise than free draws.
         places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
         quality = (places * 65536 / len(batch)).long().clamp_(max=65535)
@@ -142,7 +142,7 @@ class WcaeObjective:
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         return [{"params": list(self.network.parameters()), "lr_scale": 1.0, "muon": False}]
 
-    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         figures = wcae_loss(self.network, batch, self.lmbda)
         return figures["loss"], _means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))
 
@@ -152,11 +152,12 @@ class WcaeObjective:
         network.eval()
         figures = wcae_loss(network, patches, self.lmbda)
         network.train()
-        return {"score": float(figures["loss"]), **_means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))}
+        means = _means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))
+        return {"score": float(figures["loss"]), **{name: float(value) for name, value in means.items()}}
 
 
-def _means(**figures: Tensor) -> dict[str, float]:
-    return {name: float(value.detach().mean()) for name, value in figures.items()}
+def _means(**figures: Tensor) -> dict[str, Tensor]:
+    return {name: value.detach().mean() for name, value in figures.items()}
 
 
 def _psnr(mse: Tensor) -> Tensor:
@@ -172,11 +173,11 @@ def objective_for(plan: Mapping[str, Any], device: str) -> Objective:
     model, lmbda, channel_prior = plan["model"], plan.get("lmbda"), bool(plan.get("channel_prior"))
     if model in STRUCTURES:
         return WcaeObjective(model, LAMBDA if lmbda is None else lmbda, channel_prior)
-    if model != "default":
-        raise UsageError(f"no model named {model!r} to train: default, {', '.join(STRUCTURES)}")
+    if model not in PROFILES:
+        raise UsageError(f"no model named {model!r} to train: {', '.join((*PROFILES, *STRUCTURES))}")
     if lmbda is not None or channel_prior:
-        raise UsageError("the default model has one set of weights: --lmbda, --channel-prior are the wcae family's")
-    return HyperpriorObjective(HyperpriorSizes(), amp=bfloat16_pays(device))
+        raise UsageError(f"{model} has one set of weights: --lmbda, --channel-prior are the wcae family's")
+    return HyperpriorObjective(PROFILES[model], amp=bfloat16_pays(device))
 
 
 def bfloat16_pays(device: str) -> bool:

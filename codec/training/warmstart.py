@@ -4,9 +4,9 @@
 run folder or model name --read_weights--> float32 state --start_from--> network   [widened where it has more latents]
 ```
 
-A network with more latents than the weights starts as the same function and more: the new latents are the principal
-components of what the old ones can't represent, take part in nothing else yet, and have their scales predicted as the
-old network's last latents have.
+A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
+more: the new latents are the principal components of what the old ones can't represent, take part in nothing else yet,
+and have their scales predicted as the old network's last latents have.
 """
 
 from pathlib import Path
@@ -66,19 +66,24 @@ def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 @torch.no_grad()
 def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
     """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
-    Parameters that weights of an earlier version don't have keep their start.
+    Parameters that the weights don't have start so that they change nothing.
 
     Raises:
-        UsageError: the sizes differ in more than the number of latents, or it has more of them.
+        UsageError: the sizes differ in more than that the network has more latents or more residual pairs.
     """
     old, new = state["analysis.tail.weight"].shape[0], network.sizes.latents
     if new > old:
         state = _widened(state, new, pictures)
-    state = {**network.state_dict(), **state}
+    state = {**_without_effect(network.state_dict()), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own != {name: value.shape for name, value in state.items()}:
-        raise UsageError("--from: those weights have other sizes than the model (only latents can be added)")
+        raise UsageError("--from: those weights are of another size (latents and residual pairs can be added, no more)")
     network.load_state_dict(state)
+
+
+def _without_effect(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A new network's state with residual pairs that add nothing."""
+    return {k: torch.zeros_like(v) if ".blocks." in k and ".second." in k else v for k, v in state.items()}
 
 
 def _widened(state: dict[str, Tensor], latents: int, pictures: Tensor) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind
 from lpcodec.codec.errors import UnknownModelError, UsageError
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
+from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork
 from lpcodec.codec.networks.wcae import load_network
 from lpcodec.codec.networks.wcae_codec import WcaeCodec
 
@@ -42,19 +42,21 @@ def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
 
 def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     rows = {row["name"]: row for row in models.describe()}
-    assert list(rows) == ["default", "wcae", "nowcae", "wcae-wide"] == models.names()
+    assert list(rows) == ["default", "fast", "hq", "wcae", "nowcae", "wcae-wide"] == models.names()
     for name, row in rows.items():
-        network = HyperpriorNetwork() if name == "default" else load_network(name)
+        network = HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
         assert row["parameters"] == sum(p.numel() for p in network.parameters())
         assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, "codec", False, None)
         assert row["description"]
-    assert [row["has_quality"] for row in rows.values()] == [True, False, False, False]
+    assert [row["has_quality"] for row in rows.values()] == [True, True, True, False, False, False]
     json.dumps(models.describe())
 
 
 def test_numbers_of_networks_are_never_given_anew() -> None:
     """Files carry them."""
-    assert {n.name: n.number for n in models.NETWORKS} == {"default": 1, "wcae": 16, "nowcae": 17, "wcae-wide": 18}
+    assert {n.name: n.number for n in models.NETWORKS} == {
+        "default": 1, "fast": 2, "hq": 3, "wcae": 16, "nowcae": 17, "wcae-wide": 18
+    }  # fmt: skip
 
 
 def test_the_packaged_weights_are_whole() -> None:
@@ -90,7 +92,7 @@ def test_variants_come_in_their_order(own: Path) -> None:
     assert models.variants("wcae") == ["wcae@0.3", "wcae@0.15", "wcae@0.6"]
     assert models.variants("wcae@0.6") == ["wcae@0.6"]
     assert models.load("wcae").name == "wcae@0.3"
-    assert models.names() == ["default", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide"]
+    assert models.names() == ["default", "fast", "hq", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide"]
 
 
 def test_one_s_own_weights_hide_packaged_ones_but_files_find_both(own: Path) -> None:

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from lpcodec.codec.models import network_named
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
     FOLDED,
     LAMBDA_MAX,
     LAMBDA_MIN,
     LEVELS,
+    PROFILES,
     STRIDE,
     Z_MAX,
     HyperpriorNetwork,
@@ -45,8 +47,16 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return float(-10 * torch.log10((a - b).square().mean()))
 
 
-def test_the_default_sizes_have_the_parameters_that_the_registry_says() -> None:
-    assert sum(p.numel() for p in HyperpriorNetwork().parameters()) == 5_432_576
+@pytest.mark.parametrize(
+    ("name", "parameters", "decode"), [("fast", 2_000_000, 12), ("default", 6_000_000, 40), ("hq", 7_000_000, 120)]
+)
+def test_the_models_keep_to_their_budgets(name: str, parameters: int, decode: float) -> None:
+    network = HyperpriorNetwork(PROFILES[name])
+    count = sum(p.numel() for p in network.parameters())
+    assert count == network_named(name).parameters
+    assert count <= parameters
+    kmac = kmac_per_pixel(network)
+    assert kmac["synthesis"] + kmac["entropy"] <= decode
 
 
 def test_shapes() -> None:

@@ -41,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks, small validation, quick schedule."""
-    monkeypatch.setattr(objectives, "HyperpriorSizes", lambda: SMALL)
+    monkeypatch.setattr(objectives, "PROFILES", {"default": SMALL})
     monkeypatch.setattr(objectives, "START_PATCHES", 8)
     monkeypatch.setattr(objectives, "START_SIZE", 64)
     monkeypatch.setattr(loop, "VALIDATION_SIZE", 64)

@@ -87,10 +87,25 @@ def test_more_latents_keep_the_function_and_represent_more(
     assert (new - pictures).square().mean() < 0.9 * (old - pictures).square().mean()
 
 
+def test_more_residual_pairs_keep_the_function(
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        network.synthesis.tail.weight.normal_(std=0.05)
+        network.analysis.tail.weight.normal_(std=0.05)
+        network.log_strength.normal_(std=0.1)
+    deeper = HyperpriorNetwork(replace(SMALL, analysis_pairs=2, synthesis_pairs=3))
+    start_from(deeper, read_weights(in_run(network, tmp_path)), pictures)
+    for found, wanted in zip(figures(deeper, pictures), figures(network, pictures), strict=True):
+        torch.testing.assert_close(found, wanted)
+    pair = deeper.synthesis.blocks[2]
+    assert pair.first.weight.any(), "the new pair can learn"
+
+
 def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
     state = read_weights(in_run(network, tmp_path))
-    for sizes in (replace(SMALL, width=24), replace(SMALL, latents=16)):
-        with pytest.raises(UsageError, match="other sizes"):
+    for sizes in (replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0)):
+        with pytest.raises(UsageError, match="of another size"):
             start_from(HyperpriorNetwork(sizes), state, pictures)
 
 
