@@ -331,6 +331,20 @@ class HyperpriorNetwork(nn.Module):
         index = clamp_returning(self.z_index[anchor_of_quality(quality).long()] * 8, 0, SCALES - 1)
         return round_straight_through(index)
 
+    def predict(self, gained: Tensor, z: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and scale indexes (B, M, h, w) of the latents y * gain, in both steps, as a decoder of the rounded
+        first step will have them; with straight-through gradients."""
+        level, size = level_of_quality(quality), (gained.shape[2], gained.shape[3])
+        first = first_step_mask(gained.shape[1], *size, device=gained.device)
+        features = self.scales.features(z, level, *size)
+        index_a = self.scales.first_indexes(features)
+        mean_features = self.means.features(z, level, *size)
+        mean_a = self.means.first_means(mean_features)
+        symbols_a = round_straight_through(gained - mean_a) * first
+        index_b = self.scales.second_indexes(features, symbols_a)
+        mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
+        return torch.where(first, mean_a, mean_b), torch.where(first, index_a, index_b)
+
     def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """The training pass.
 
@@ -351,21 +365,7 @@ class HyperpriorNetwork(nn.Module):
             z = self.hyper_analysis(gained)
         z = z.float()
         z_bits = gaussian_bits(z + uniform_noise(z), self.hyper_scale_indexes(quality)[:, :, None, None])
-        z = round_straight_through(z)
-        level = level_of_quality(quality)
-        size = (y.shape[2], y.shape[3])
-        first = first_step_mask(y.shape[1], *size, device=y.device)
-
-        features = self.scales.features(z, level, *size)
-        index_a = self.scales.first_indexes(features)
-        mean_features = self.means.features(z, level, *size)
-        mean_a = self.means.first_means(mean_features)
-        symbols_a = round_straight_through(gained - mean_a) * first
-        index_b = self.scales.second_indexes(features, symbols_a)
-        mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
-        mean = torch.where(first, mean_a, mean_b)
-        index = torch.where(first, index_a, index_b)
-
+        mean, index = self.predict(gained, round_straight_through(z), quality)
         centred = gained - mean
         bits = gaussian_bits(centred + uniform_noise(centred), index)
         decoded = (round_straight_through(centred) + mean) * self.inverse_gain(quality)
