@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lpcodec.datasets.guard import Guard
+
 SUFFIXES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT_EVERY = 48
 """Every 48th picture is held out of training and used for validation."""
@@ -113,13 +115,17 @@ def load_stores(root: Path, smallest: int, device: str | torch.device = "cpu") -
     """Decode all pictures below `root` with both sides of at least `smallest`; return (training, held out).
 
     Raises:
+        EvaluationPictureError: one of them belongs to an evaluation set (guard.py).
         NoPicturesError: fewer than two pictures are there.
         OSError: a file can't be read or is broken.
     """
     train: list[np.ndarray] = []
     held: list[np.ndarray] = []
-    for number, (_, picture) in enumerate(p for p in read_pictures(root) if min(p[1].size) >= smallest):
-        (held if number % HELD_OUT_EVERY == 0 else train).append(np.asarray(picture))
+    guard = Guard()
+    for number, (name, picture) in enumerate(p for p in read_pictures(root) if min(p[1].size) >= smallest):
+        pixels = np.asarray(picture)
+        guard.check(name, pixels)
+        (held if number % HELD_OUT_EVERY == 0 else train).append(pixels)
     if not train or not held:
         raise NoPicturesError(f"{root}: fewer than two pictures of at least {smallest} pixels a side")
     return PictureStore(train, device), PictureStore(held, device)

@@ -5,7 +5,7 @@ pictures --patches--> batch --objective--> loss --Muon or Adam, clip, EMA--> wei
                                             every few minutes: validation, checkpoint.pt; at the end: curve.png
 ```
 
-One schedule for the steps or the time that is given: a short warm-up, then a cosine down to 1 %. A run stops cleanly
+One schedule for the steps or the time that is given: a short warm-up, then the objective's fall. A run stops cleanly
 on SIGINT or SIGTERM and goes on with `resume=True`, on another machine or device too. Started by torchrun, several
 processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoard and matplotlib are used where they
 are installed.
@@ -29,13 +29,14 @@ from lpcodec.codec.training.checkpoint import NAME, Checkpoint
 from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
 from lpcodec.codec.training.parallel import Workers
+from lpcodec.codec.training.warmstart import origin
+from lpcodec.datasets.guard import EvaluationPictureError
 from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
 
 Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
 """(step, steps if known, seconds left if known, latest figures)."""
 
 WARM_UP_STEPS = 300
-LOWEST_RATE = 0.01
 CLIP = 1.0
 EMA_DECAY = 0.999
 LOG_EVERY = 50
@@ -72,7 +73,7 @@ def train(
 
     Raises:
         UsageError: an unknown model, both limits, nothing to resume, a run of another model, a folder that already
-            holds a run, or weights to start from that don't fit.
+            holds a run, weights to start from that don't fit, or a picture of an evaluation set in `data`.
         FileAccessError: `data` has no usable pictures.
     """
     if steps is not None and time_limit is not None:
@@ -90,6 +91,8 @@ def train(
             raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
         new_end = {"steps": steps, "time_limit": time_limit} if steps is not None or time_limit is not None else {}
         plan = {**found.plan, **new_end}
+    elif source is not None:
+        plan["origin"] = origin(source)
     workers = Workers(device)
     device = workers.device
     plan |= {"device": device, "processes": workers.count}
@@ -101,6 +104,8 @@ def train(
     plan["learning_rate"] = plan["learning_rate"] or objective.learning_rate
     try:
         store, held = load_stores(data, max(plan["patch"], VALIDATION_SIZE), device)
+    except EvaluationPictureError as error:
+        raise UsageError(f"--data: {error}") from error
     except (NoPicturesError, OSError) as error:
         raise FileAccessError(f"--data: {error}") from error
     plan["data"] = {"pictures": len(store), "held_out": len(held), "megapixels": round(len(store.pixels) / 1e6, 1)}
@@ -200,8 +205,7 @@ class _Run:
 
     def _take_step(self) -> dict[str, Tensor]:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
-        cosine = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, self._part())))
-        rate = self.plan["learning_rate"] * warm * cosine
+        rate = self.plan["learning_rate"] * warm * self.objective.rate_at(min(1.0, self._part()))
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
             group["lr"] = rate * group["lr_scale"]
         batch = self.store.batch(self.plan["batch"], self.plan["patch"], self.generator)

@@ -14,11 +14,13 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
+from lpcodec.codec.training import decompositions
 from lpcodec.codec.training.warmstart import read_weights, start_from
 from lpcodec.datasets.patches import PictureStore
 
 START_PATCHES, START_SIZE = 96, 192
 """What the principal components are taken from."""
+LOWEST_RATE = 0.01
 VALIDATION_PATCHES = 24
 VALIDATION_SIZE = 256
 VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
@@ -50,6 +52,10 @@ class Objective(Protocol):
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         """Optimiser groups: `lr_scale` multiplies the schedule's rate, `muon` says which of Muon and Adam they get."""
+        ...
+
+    def rate_at(self, part: float) -> float:
+        """Return what the peak rate is multiplied with when `part` (0..1) of the training is done."""
         ...
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -91,6 +97,9 @@ class HyperpriorObjective:
             {"params": rest, "lr_scale": 1.0, "muon": False},
             {"params": shortcuts, "lr_scale": 0.2, "muon": False},
         ]
+
+    def rate_at(self, part: float) -> float:
+        return cosine(part)
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         # One quality from each of as many equal parts of the range as there are patches: less noise than free draws.
@@ -142,6 +151,9 @@ class WcaeObjective:
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         return [{"params": list(self.network.parameters()), "lr_scale": 1.0, "muon": False}]
 
+    def rate_at(self, part: float) -> float:
+        return cosine(part)
+
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         figures = wcae_loss(self.network, batch, self.lmbda)
         return figures["loss"], _means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))
@@ -154,6 +166,11 @@ class WcaeObjective:
         network.train()
         means = _means(bpp=figures["bpp_estimate"], psnr=_psnr(figures["mse"]))
         return {"score": float(figures["loss"]), **{name: float(value) for name, value in means.items()}}
+
+
+def cosine(part: float) -> float:
+    """A cosine from 1 down to 1 %."""
+    return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * part))
 
 
 def _means(**figures: Tensor) -> dict[str, Tensor]:
@@ -173,10 +190,13 @@ def objective_for(plan: Mapping[str, Any], device: str) -> Objective:
     model, lmbda, channel_prior = plan["model"], plan.get("lmbda"), bool(plan.get("channel_prior"))
     if model in STRUCTURES:
         return WcaeObjective(model, LAMBDA if lmbda is None else lmbda, channel_prior)
-    if model not in PROFILES:
-        raise UsageError(f"no model named {model!r} to train: {', '.join((*PROFILES, *STRUCTURES))}")
+    if model not in (*PROFILES, *decompositions.NAMES):
+        known = ", ".join((*PROFILES, *STRUCTURES, *decompositions.NAMES))
+        raise UsageError(f"no model named {model!r} to train: {known}")
     if lmbda is not None or channel_prior:
         raise UsageError(f"{model} has one set of weights: --lmbda, --channel-prior are the wcae family's")
+    if model in decompositions.NAMES:
+        return decompositions.objective(model)
     return HyperpriorObjective(PROFILES[model], amp=bfloat16_pays(device))
 
 

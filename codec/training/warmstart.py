@@ -10,6 +10,7 @@ and have their scales predicted as the old network's last latents have.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,24 @@ def read_weights(source: str) -> dict[str, Tensor]:
     if "log_gain" not in state:
         raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
     return state
+
+
+def origin(source: str) -> dict[str, Any]:
+    """What the weights of `source` had been through: name, steps and seconds in all, and the digest of installed ones.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if (Path(source) / CHECKPOINT).exists():
+        state = Checkpoint.load(Path(source))
+        about = {"name": Path(source).name}
+        training: dict[str, Any] = {**state.plan, "steps": state.step, "seconds": round(state.seconds)}
+    else:
+        row = next(row for row in models.describe() if row["name"] == models.variants(source)[0])
+        about = {"name": row["name"], "digest": row["digest"][:8]}
+        training = row["training"]
+    before = training.get("origin", {})
+    return about | {key: training[key] + before.get(key, 0) for key in ("steps", "seconds")}
 
 
 def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:

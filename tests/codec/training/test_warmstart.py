@@ -12,7 +12,7 @@ from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.training import warmstart
 from lpcodec.codec.training.checkpoint import Checkpoint
-from lpcodec.codec.training.warmstart import read_weights, start_from
+from lpcodec.codec.training.warmstart import origin, read_weights, start_from
 from lpcodec.entropy.tables import default_tables
 
 SMALL = HyperpriorSizes(width=16, latents=24, hyper_width=16, hyper_latents=8, context_width=16)
@@ -107,6 +107,22 @@ def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torc
     for sizes in (replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0)):
         with pytest.raises(UsageError, match="of another size"):
             start_from(HyperpriorNetwork(sizes), state, pictures)
+
+
+def test_what_weights_went_through_adds_up(network: HyperpriorNetwork, tmp_path: Path) -> None:
+    source = in_run(network, tmp_path)
+    assert origin(source) == {"name": tmp_path.name, "steps": 1, "seconds": 1}
+    state = Checkpoint.load(tmp_path)
+    state.plan["origin"] = {"name": "earlier", "steps": 40, "seconds": 50}
+    state.save(tmp_path)
+    assert origin(source) == {"name": tmp_path.name, "steps": 41, "seconds": 51}
+
+
+def test_what_installed_weights_went_through_names_their_digest() -> None:
+    found = origin("default")
+    (row,) = [row for row in models.describe() if row["name"] == "default"]
+    assert found["digest"] == row["digest"][:8]
+    assert found["steps"] >= row["training"]["steps"]
 
 
 def test_only_hyperprior_networks_start_from_weights(monkeypatch: pytest.MonkeyPatch) -> None:

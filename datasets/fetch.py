@@ -1,0 +1,150 @@
+"""A data set from the network to its folder.
+
+```
+DataSet.downloads --download.py--> ROOT/.downloads/NAME/ --unpack.py--> pictures --move--> ROOT/NAME/ + record
+```
+
+A fetch that was interrupted goes on where it stopped. The set's folder changes only when all pictures are unpacked.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from lpcodec.datasets import record as records
+from lpcodec.datasets import verify
+from lpcodec.datasets.dataset import DataSet, Download
+from lpcodec.datasets.download import DownloadError, download
+from lpcodec.datasets.pictures import picture_files, read_digests
+from lpcodec.datasets.registry import data_root
+from lpcodec.datasets.unpack import ArchiveError, is_archive, take_picture, unpack
+
+
+class FetchError(OSError):
+    """A set that can't be fetched; the text says why and how to give a local folder instead."""
+
+
+class Watcher(Protocol):
+    """Who is told how far a fetch has come: a file begins, how much (0..1) of it is done, in words too, it ends."""
+
+    def begin(self, name: str) -> None: ...
+
+    def stage(self, name: str, fraction: float) -> None: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A set that is here now: what its folder holds, and what is worth saying, a line each."""
+
+    report: verify.Report
+    notes: tuple[str, ...]
+
+
+def fetch(dataset: DataSet, watcher: Watcher, root: Path | None = None, wait: float = 1.0) -> Fetched:
+    """Bring a set's pictures into `root`/NAME (the data root by default), unless all of them are there already.
+
+    `wait` is the first pause in seconds before an interrupted download is tried again.
+
+    Raises:
+        FetchError: no link is known or none gives the file, a checksum differs, or an archive is broken.
+        OSError: the disk is full or can't be written.
+    """
+    root = root or data_root()
+    folder = root / dataset.name
+    if picture_files(folder) and (found := verify.verify(folder, dataset)) is not None and found.complete:
+        return Fetched(found, (f"{dataset.title} is in {folder} already",))
+    if not dataset.downloads:
+        raise FetchError(f"{dataset.title} has no direct link: {dataset.access}. {_by_hand(dataset, folder)}")
+    work = root / ".downloads" / dataset.name
+    staging = work / "unpacked"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        files = _download_and_unpack(dataset, work, staging, watcher, wait)
+    except (DownloadError, ArchiveError) as error:
+        raise FetchError(f"{error}. {_by_hand(dataset, folder)}") from error
+    return _settle(dataset, files, staging, folder, work, watcher)
+
+
+def _download_and_unpack(
+    dataset: DataSet, work: Path, staging: Path, watcher: Watcher, wait: float
+) -> list[records.FetchedFile]:
+    files = []
+    for wanted in dataset.downloads:
+        path, fetched = _first_that_works(wanted, work, watcher, wait)
+        files.append(fetched)
+        try:
+            if is_archive(path):
+                unpack(path, staging, wanted.inside)
+            else:
+                take_picture(path, staging)
+        except FileExistsError as error:
+            raise ArchiveError(f"two archives of {dataset.title} hold {Path(error.filename).name}") from error
+        except ArchiveError:
+            path.unlink()  # or the next fetch would take the broken file for the whole
+            raise
+    return files
+
+
+def _first_that_works(wanted: Download, work: Path, watcher: Watcher, wait: float) -> tuple[Path, records.FetchedFile]:
+    """The file from the first link that gives it. Raises DownloadError with what each of them said."""
+    said = []
+    for link in wanted.links:
+        target = work / PurePosixPath(urlsplit(link.url).path).name
+        watcher.begin(target.name)
+        try:
+            sha256 = download(link, target, _words(watcher), wait)
+        except DownloadError as error:
+            said.append(str(error))
+        else:
+            return target, records.FetchedFile(link.url, sha256, bool(link.checksum))
+        finally:
+            watcher.end()
+    raise DownloadError("; ".join(said))
+
+
+def _words(watcher: Watcher) -> Callable[[int, int | None], None]:
+    def tell(here: int, total: int | None) -> None:
+        of = f" of {total / 1e6:,.1f}" if total else ""
+        watcher.stage(f"{here / 1e6:,.1f}{of} MB", here / total if total else 0.0)
+
+    return tell
+
+
+def _settle(
+    dataset: DataSet, files: list[records.FetchedFile], staging: Path, folder: Path, work: Path, watcher: Watcher
+) -> Fetched:
+    """Move the pictures into the set's folder, write the record, say what is worth saying."""
+    watcher.begin("pictures")
+    pixels = read_digests(
+        picture_files(staging), lambda done, of: watcher.stage(f"picture {done} of {of} read", done / of)
+    )
+    watcher.end()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in pixels:
+        os.replace(staging / name, folder / name)
+    readable = {name: digest for name, digest in pixels.items() if digest is not None}
+    records.save(records.Record(dataset.name, tuple(files), readable), folder)
+    shutil.rmtree(work)
+    at_first = verify.compare(dataset, folder, pixels)  # without the record: against what was known before
+    notes = [f"{f.url}: no checksum is known; its SHA-256 is {f.sha256}" for f in files if not f.checked]
+    if set(at_first.of("exact")) == set(pixels):
+        notes = []  # each picture was known by its pixels, which says more
+    if other := at_first.of("changed"):
+        notes.append(
+            f"{len(other)} of {len(pixels)} pictures have other pixels than the copy known here: {other[0]}, ..."
+        )
+    return Fetched(verify.compare(dataset, folder, pixels, records.load(folder)), tuple(notes))
+
+
+def _by_hand(dataset: DataSet, folder: Path) -> str:
+    return (
+        f"To get it by hand: see {dataset.home}, and put the pictures into {folder}, or give any folder that holds them"
+        " instead of the set's name"
+    )

@@ -1,0 +1,43 @@
+"""What was fetched into a set's folder: kept beside the pictures, so that a later change is noticed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+NAME = ".lpcodec-fetched.json"
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A downloaded file: where it came from, its SHA-256, and whether a published checksum said the same."""
+
+    url: str
+    sha256: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """The files that were downloaded for a set, and the digest of each picture by file name."""
+
+    dataset: str
+    files: tuple[FetchedFile, ...] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
+
+
+def save(record: Record, folder: Path) -> None:
+    """Write the record into `folder`. Raises OSError."""
+    temporary = folder / f"{NAME}.part"
+    temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
+    temporary.replace(folder / NAME)
+
+
+def load(folder: Path) -> Record | None:
+    """The record of `folder`; None where nothing was fetched into it, or the record can't be understood."""
+    try:
+        row = json.loads((folder / NAME).read_text("utf-8"))
+        files = tuple(FetchedFile(**file) for file in row["files"])
+        return Record(row["dataset"], files, {str(name): str(digest) for name, digest in row["pictures"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
