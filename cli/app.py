@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import lpcodec
-from lpcodec.cli import decode, demo, encode, export, info, models, train, verify
+from lpcodec.cli import datasets, decode, demo, encode, export, info, models, report, show, train, verify
 from lpcodec.cli.failures import end_on_sigterm, guarded
 
 app = typer.Typer(
@@ -42,8 +42,11 @@ app.command(epilog=info.EXAMPLES)(guarded(info.info))
 app.command(epilog=verify.EXAMPLES)(guarded(verify.verify))
 app.command(epilog=models.EXAMPLES)(guarded(models.models))
 app.command(epilog=demo.EXAMPLES)(guarded(demo.demo))
+app.command(epilog=report.EXAMPLES)(guarded(report.report))
 app.command(epilog=train.EXAMPLES)(guarded(train.train))
 app.command(epilog=export.EXAMPLES)(guarded(export.export))
+app.add_typer(datasets.app, name="datasets", epilog=datasets.EXAMPLES)
+app.add_typer(show.app, name="show", epilog=show.EXAMPLES)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Words that several commands share: their options, and the numbers people write (20k, 1.5M, 15m)."""
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -70,3 +71,20 @@ def use_threads(count: int | None) -> None:
         import torch
 
         torch.set_num_threads(count)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`a,b,c`, or `none`: the names in a list, each once."""
+    found = [part.strip() for part in text.split(",")]
+    return tuple(dict.fromkeys(part for part in found if part and part != "none"))
+
+
+def rates(text: str) -> tuple[float, ...]:
+    """`0.15,0.3`, or `none`: the positive numbers in a list, rising."""
+    try:
+        found = sorted({float(part) for part in names(text)})
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of rates: write 0.15,0.3") from None
+    if any(not 0 < rate < math.inf for rate in found):
+        raise typer.BadParameter(f"{text!r}: rates are positive")
+    return tuple(found)

@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     OUT_OF_REACH = 6
     FILE_ACCESS = 7
     PARTIAL = 8
+    DIFFERENT = 9
 
 
 class LpcodecError(Exception):
@@ -60,3 +61,9 @@ class FileAccessError(LpcodecError):
     """A file that can't be read or written, or a picture that Pillow can't open."""
 
     exit_code = ExitCode.FILE_ACCESS
+
+
+class DifferenceError(LpcodecError):
+    """Measured again, a report's points aren't those of its document; the text counts them."""
+
+    exit_code = ExitCode.DIFFERENT

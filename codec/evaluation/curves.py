@@ -1,12 +1,14 @@
 """Rate-distortion curves and the BD-rate between two of them.
 
-    points --mean_curve--> Curve (means at each fixed setting) --bd_rate(anchor, test)--> BdRate
+    points --mean_curve--> Curve (means at each fixed setting) --bd_rate(anchor, test, metric)--> BdRate
 
 A BD-rate is the mean difference of log rate at equal quality, as a percentage: how many more bits `test`
 needs than `anchor`. Both curves are interpolated by PCHIP over log rate (the `bjontegaard` package), and
 compared over the range of quality that both reach within a range of rates: from the better of the two at its
 low end to the worse of the two at its high end. That range is part of the figure and always returned with it;
-where it is too narrow to mean anything the figure is refused.
+where it is too narrow to mean anything the figure is refused. A metric is `psnr`, `ms_ssim` (in dB), or the name of a
+further measure (further.py), whose values stand in its own unit, negated where lower is better; `low_db` and `high_db`
+are then in that unit.
 """
 
 import math
@@ -14,11 +16,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Protocol
 
+from lpcodec.codec.evaluation.further import MEASURES
 from lpcodec.codec.evaluation.measures import Means, Point, means
 
-Metric = Literal["psnr", "ms_ssim"]
+Metric = str
 
 LOW_BPP, HIGH_BPP = 0.1, 1.2
 SMALLEST_OVERLAP_DB = 2.0
@@ -42,13 +45,18 @@ class Curve:
         return [m.bpp for m in self.means]
 
     def qualities(self, metric: Metric) -> list[float]:
-        """Mean PSNR, or mean MS-SSIM in dB, of each setting. ValueError where pictures were too small for
-        MS-SSIM."""
+        """Mean PSNR, mean MS-SSIM in dB, or mean of a further measure (negated where lower is better), of each
+        setting. ValueError where there is none, because pictures were too small or nobody asked."""
         if metric == "psnr":
             return [m.psnr for m in self.means]
-        values = [m.ms_ssim_db for m in self.means]
+        if metric == "ms_ssim":
+            values = [m.ms_ssim_db for m in self.means]
+        else:
+            sign = 1 if metric not in MEASURES or MEASURES[metric].higher_is_better else -1
+            values = [sign * m.others[metric] if metric in m.others else None for m in self.means]
         if None in values:
-            raise ValueError(f"the curve of {self.codec} has no MS-SSIM (its pictures are too small)")
+            name = "MS-SSIM" if metric == "ms_ssim" else metric
+            raise ValueError(f"the curve of {self.codec} has no {name} (not measured, or pictures too small)")
         return [value for value in values if value is not None]
 
 
@@ -69,9 +77,10 @@ class BdRate:
     test_bpp: tuple[float, float]
 
     def __str__(self) -> str:
+        unit = "" if self.metric in MEASURES else " dB"
         return (
             f"{self.percent:+.1f} % ({self.metric}, {INTERPOLATION} over log rate, "
-            f"{self.low_db:.1f} to {self.high_db:.1f} dB, {self.anchor}: {_span(self.anchor_bpp)} bpp, "
+            f"{self.low_db:.3g} to {self.high_db:.3g}{unit}, {self.anchor}: {_span(self.anchor_bpp)} bpp, "
             f"{self.test}: {_span(self.test_bpp)} bpp)"
         )
 
@@ -79,16 +88,18 @@ class BdRate:
 def mean_curve(points: Iterable[Point], codec: str) -> Curve:
     """The curve of one codec: at each of its settings the mean over the pictures.
 
-    Raises ValueError where it has no points, or not the same pictures at every setting.
+    A setting that lacks a picture which others have (coding it failed) is left out, as its mean would be that of
+    another set. Raises ValueError where no setting is left.
     """
     by_setting: dict[float, list[Point]] = defaultdict(list)
     for point in points:
         if point.codec == codec:
             by_setting[point.setting].append(point)
-    pictures = {frozenset(p.image for p in group) for group in by_setting.values()}
-    if len(pictures) != 1:
-        raise ValueError(f"{codec} needs points of the same pictures at every setting")
-    return Curve(codec, tuple(sorted((means(group) for group in by_setting.values()), key=lambda m: m.bpp)))
+    pictures = {p.image for group in by_setting.values() for p in group}
+    whole = [group for group in by_setting.values() if {p.image for p in group} == pictures]
+    if not whole:
+        raise ValueError(f"{codec} needs a setting with points of all its pictures")
+    return Curve(codec, tuple(sorted((means(group) for group in whole), key=lambda m: m.bpp)))
 
 
 def bd_rate(
@@ -96,8 +107,8 @@ def bd_rate(
 ) -> BdRate:
     """The BD-rate of `test` against `anchor` over what they share between `low_bpp` and `high_bpp`.
 
-    Raises OverlapError where they share less than 2 dB, or either has fewer than 3 points there; ValueError
-    for a curve whose quality doesn't rise with its rate.
+    Raises OverlapError where they share less than 2 dB (for a further measure: less than its own smallest overlap),
+    or either has fewer than 3 points there; ValueError for a curve whose quality doesn't rise with its rate.
     """
     if not 0 < low_bpp < high_bpp:
         raise ValueError(f"rates must rise from above 0, not from {low_bpp} to {high_bpp}")
@@ -117,9 +128,10 @@ def bd_rate(
         for at, (rates, _) in zip(quality_at, curves, strict=True)
     ]
     low_db, high_db = max(low for low, _ in ends), min(high for _, high in ends)
-    if high_db - low_db < SMALLEST_OVERLAP_DB:
+    least, unit = (MEASURES[metric].smallest_overlap, "") if metric in MEASURES else (SMALLEST_OVERLAP_DB, " dB")
+    if high_db - low_db < least:
         shared = max(0.0, high_db - low_db)
-        raise OverlapError(f"{names}: {shared:.2f} dB in common, under {SMALLEST_OVERLAP_DB} dB")
+        raise OverlapError(f"{names}: {shared:.2f}{unit} in common, under {least:g}{unit}")
     for curve, (_, dbs) in zip((anchor, test), curves, strict=True):
         inside = sum(low_db - 1e-9 <= db <= high_db + 1e-9 for db in dbs)
         if inside < FEWEST_POINTS:
@@ -163,7 +175,7 @@ def _rising(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
     for values in (rates, dbs):
         finite = all(math.isfinite(value) for value in values)
         if not finite or any(b <= a for a, b in pairwise(values)):
-            raise ValueError(f"the {metric} of {curve.codec} must rise with its rate: {rates} bpp, {dbs} dB")
+            raise ValueError(f"the {metric} of {curve.codec} must rise with its rate: {rates} bpp, {dbs}")
     return rates, dbs
 
 

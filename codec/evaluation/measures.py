@@ -1,5 +1,5 @@
 """What is measured of a coded picture: rate, PSNR, MS-SSIM, times; one point a picture, and means over
-pictures.
+pictures. Measures beyond these (SSIM, LPIPS, ...) are in further.py and stand in a point's `others`.
 
     original, bytes, decoded picture, times --point--> Point --means (all pictures at one setting)--> Means
 
@@ -135,9 +135,10 @@ def point(
     decoded: NDArray[np.uint8],
     size: int,
     seconds: tuple[float, float],
+    others: Mapping[str, float] | None = None,
 ) -> Point:
     """Measures `decoded` against `original` (both uint8, (H, W, 3)); `size` in bytes, `seconds` to encode and
-    decode."""
+    decode; `others` are further measures that were taken of the two."""
     pixels = original.shape[0] * original.shape[1]
     error = mse(original, decoded)
     large = min(original.shape[:2]) >= MS_SSIM_SMALLEST_SIDE
@@ -153,13 +154,14 @@ def point(
         ms_ssim=ms_ssim(original, decoded) if large else None,
         encode_seconds=seconds[0],
         decode_seconds=seconds[1],
+        others=dict(others or {}),
     )
 
 
 @dataclass(frozen=True)
 class Means:
     """Means of one codec over pictures; `setting` is None where the pictures had different ones (a rate
-    target)."""
+    target). `others` has the further measures that every picture has."""
 
     codec: str
     setting: float | None
@@ -171,6 +173,7 @@ class Means:
     pooled_psnr: float
     encode_mps: float
     decode_mps: float
+    others: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ms_ssim_db(self) -> float | None:
@@ -202,7 +205,13 @@ def means(points: Sequence[Point]) -> Means:
         pooled_psnr=psnr_of_mse(sum(p.mse * p.pixels for p in points) / pixels),
         encode_mps=pixels / 1e6 / max(sum(p.encode_seconds for p in points), 1e-9),
         decode_mps=pixels / 1e6 / max(sum(p.decode_seconds for p in points), 1e-9),
+        others={name: _mean([p.others[name] for p in points]) for name in _shared(points)},
     )
+
+
+def _shared(points: Sequence[Point]) -> list[str]:
+    """The further measures that all points have, in the first one's order."""
+    return [name for name in points[0].others if all(name in p.others for p in points)]
 
 
 def _mean(values: Sequence[float]) -> float:

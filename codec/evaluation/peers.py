@@ -3,31 +3,26 @@ it.
 
     pixels --encode(setting)--> file bytes --decode--> pixels
 
-A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and HEIC are offered where their
-plugins (pillow-jxl-plugin, pillow-heif) are installed. Options that decide more than they seem to: AVIF is
-tuned for PSNR (its default tune loses much PSNR) and told its number of threads, since its bytes depend on
-them (a little); WebP has no option for sharper chroma in Pillow; JPEG 2000's setting is a compression ratio,
-so its sweep falls.
+A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and HEIC are offered where their plugins
+(pillow-jxl-plugin, pillow-heif) are installed. Options that decide more than they seem to: AVIF is tuned for PSNR
+(its default, tune=iq, loses much PSNR and is offered apart as `avif-iq`) and told its number of threads, since its
+bytes depend on them (a little); WebP has no option for sharper chroma in Pillow; JPEG 2000's setting is a
+compression ratio, so its sweep falls.
 """
 
 import importlib
 import io
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lpcodec.codec.errors import TargetError
-from lpcodec.codec.evaluation.measures import bpp as bits_per_pixel
-
 Pixels = NDArray[np.uint8]
 
 CHROMA_BY_JPEG_QUALITY = 80  # from here on JPEG keeps its chroma whole (4:4:4)
-CLOSE_ENOUGH = 0.998  # a continuous search ends with a file of at least this share of its budget
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Peer:
     for a setting.
 
     `coarsest` and `finest` bound the search for a rate; `continuous` says whether settings between integers
-    differ.
+    differ. `threads` is how many its decoder may use, where Pillow leaves a choice.
     """
 
     name: str
@@ -48,6 +43,7 @@ class Peer:
     coarsest: float
     finest: float
     continuous: bool = False
+    threads: int = 1
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """The file's bytes for pixels uint8 (H, W, 3). ValueError for other pixels or a setting out of
@@ -63,8 +59,22 @@ class Peer:
 
     def decode(self, data: bytes) -> Pixels:
         """The pixels, uint8 (H, W, 3), of a file that `encode` wrote."""
+        _bound_decoder(self.format, self.threads)
         with Image.open(io.BytesIO(data), formats=(self.format,)) as image:
             return np.asarray(image.convert("RGB"))
+
+
+def _bound_decoder(format: str, threads: int) -> None:
+    """Hold the decoder of a format to so many threads: the plugins have no argument for it, only settings of their
+    own."""
+    settings = {
+        "AVIF": ("PIL.AvifImagePlugin", "DEFAULT_MAX_THREADS"),
+        "JXL": ("pillow_jxl.JpegXLImagePlugin", "DECODE_THREADS"),
+        "HEIF": ("pillow_heif.options", "DECODE_THREADS"),
+    }
+    if format in settings:
+        module, name = settings[format]
+        setattr(importlib.import_module(module), name, threads)
 
 
 def jpeg() -> Peer:
@@ -105,22 +115,28 @@ def webp() -> Peer:
     )
 
 
-def avif(speed: int = 6, threads: int = 1) -> Peer:
-    """AVIF (libaom) at a speed from 0 (slow) to 10. Speed 6 is the yardstick, 2 what patience gives."""
-    fixed = {"speed": speed, "subsampling": "4:4:4", "advanced": {"tune": "psnr"}, "max_threads": threads}
+def avif(
+    speed: int = 6, chroma: Literal["4:4:4", "4:2:0"] = "4:4:4", tune: Literal["psnr", "iq"] = "psnr", threads: int = 1
+) -> Peer:
+    """AVIF (libaom) at a speed from 0 (slow) to 10. Speed 6 at 4:4:4 is the yardstick, 2 what patience gives; tune=iq
+    is libavif's default, for the eye rather than for PSNR."""
+    fixed = {"speed": speed, "subsampling": chroma, "advanced": {"tune": tune}, "max_threads": threads}
+    variant = [word for word, usual in ((chroma, "4:4:4"), (f"tune={tune}", "tune=psnr")) if word != usual]
+    name = "-".join(("avif", *variant)).replace(":", "").replace("tune=", "")
     return Peer(
-        "avif" if speed == 6 else f"avif-speed{speed}",
-        f"AVIF speed {speed}",
+        name if speed == 6 else f"{name}-speed{speed}",
+        ", ".join((f"AVIF speed {speed}", *variant)),
         "AVIF",
-        f"speed {speed}, 4:4:4, tune=psnr, max_threads={threads}",
+        f"speed {speed}, {chroma}, tune={tune}, max_threads={threads}",
         lambda quality: {"quality": int(quality), **fixed},
         (8, 16, 25, 35, 45, 55, 65, 75, 84, 90),
         coarsest=0,
         finest=100,
+        threads=threads,
     )
 
 
-def jpeg_xl() -> Peer:
+def jpeg_xl(threads: int = 1) -> Peer:
     """JPEG XL; needs pillow-jxl-plugin, which heeds `quality` but silently ignores `distance`."""
     importlib.import_module("pillow_jxl")
     return Peer(
@@ -128,81 +144,55 @@ def jpeg_xl() -> Peer:
         "JPEG XL",
         "JXL",
         "effort 7, set by quality",
-        lambda quality: {"quality": int(quality), "effort": 7},
+        lambda quality: {"quality": int(quality), "effort": 7, "num_threads": threads},
         (2, 8, 16, 25, 38, 52, 66, 80, 90),
         coarsest=0,
         finest=99,
+        threads=threads,
     )
 
 
-def heic() -> Peer:
-    """HEIC (x265); needs pillow-heif."""
+def heic(threads: int = 1) -> Peer:
+    """HEIC (x265); needs pillow-heif. Its bytes don't depend on the threads."""
     importlib.import_module("pillow_heif").register_heif_opener()
-    fixed = {"chroma": 444, "enc_params": {"preset": "veryslow", "tune": "psnr"}}
+    tools = {"preset": "veryslow", "tune": "psnr", "x265:pools": str(threads)}
     return Peer(
         "heic",
         "HEIC",
         "HEIF",
         "x265, 4:4:4, preset veryslow, tune psnr",
-        lambda quality: {"quality": int(quality), **fixed},
+        # A new mapping each time: the plugin writes into the one it is given.
+        lambda quality: {"quality": int(quality), "chroma": 444, "enc_params": dict(tools)},
         (5, 10, 16, 22, 30, 38, 46, 54, 64),
         coarsest=0,
         finest=99,
+        threads=threads,
     )
+
+
+MAKERS: Mapping[str, Callable[[int], Peer]] = {
+    "jpeg": lambda threads: jpeg(),
+    "jpeg2000": lambda threads: jpeg2000(),
+    "webp": lambda threads: webp(),
+    "avif": lambda threads: avif(threads=threads),
+    "avif-speed2": lambda threads: avif(speed=2, threads=threads),
+    "avif-420": lambda threads: avif(chroma="4:2:0", threads=threads),
+    "avif-iq": lambda threads: avif(tune="iq", threads=threads),
+    "jxl": lambda threads: jpeg_xl(threads),
+    "heic": lambda threads: heic(threads),
+}
+PLUGINS: Mapping[str, str] = {"jxl": "pillow-jxl-plugin", "heic": "pillow-heif"}
 
 
 def available(threads: int = 1) -> dict[str, Peer]:
     """Every peer that works here, by name; `threads` is for those that have such an option."""
-    makers: tuple[Callable[[], Peer], ...] = (
-        jpeg,
-        jpeg2000,
-        webp,
-        lambda: avif(6, threads),
-        lambda: avif(2, threads),
-        jpeg_xl,
-        heic,
-    )
     Image.init()
     found: dict[str, Peer] = {}
-    for make in makers:
+    for name, make in MAKERS.items():
         try:
-            peer = make()
+            peer = make(threads)
         except ImportError:  # an optional plugin that isn't installed
             continue
         if peer.format in Image.SAVE:  # Pillow may be built without
-            found[peer.name] = peer
+            found[name] = peer
     return found
-
-
-def encode_to_bpp(peer: Peer, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
-    """The file nearest to but not above `bpp`, and its setting, found by bisection over the peer's dial.
-
-    Integer dials are searched to the last step, continuous ones (by ratios) until 99.8 % of the budget is
-    used. Raises ValueError for a rate that is not positive, TargetError where even the coarsest setting is
-    above it.
-    """
-    if not bpp > 0:
-        raise ValueError(f"a rate is positive, not {bpp}")
-    pixel_count = pixels.shape[0] * pixels.shape[1]
-    fits, over = peer.coarsest, peer.finest
-    best = peer.encode(pixels, fits)
-    if bits_per_pixel(len(best), pixel_count) > bpp:
-        nearest = bits_per_pixel(len(best), pixel_count)
-        raise TargetError(f"{peer.title} can't reach {bpp:g} bpp: its smallest file has {nearest:.3f} bpp")
-    finest = peer.encode(pixels, over)
-    if bits_per_pixel(len(finest), pixel_count) <= bpp:
-        return finest, over
-    while not _done(peer, fits, over, bits_per_pixel(len(best), pixel_count) / bpp):
-        middle = math.sqrt(fits * over) if peer.continuous else float((int(fits) + int(over)) // 2)
-        data = peer.encode(pixels, middle)
-        if bits_per_pixel(len(data), pixel_count) <= bpp:
-            fits, best = middle, data
-        else:
-            over = middle
-    return best, fits
-
-
-def _done(peer: Peer, fits: float, over: float, used: float) -> bool:
-    if peer.continuous:
-        return used >= CLOSE_ENOUGH or abs(math.log(fits / over)) < 1e-4
-    return abs(fits - over) <= 1

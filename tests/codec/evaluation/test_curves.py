@@ -126,7 +126,32 @@ def test_a_mean_curve_has_one_mean_a_setting_in_order_of_rate() -> None:
     assert mean.means[0].pooled_psnr == pytest.approx(psnr_of_mse(0.01))
 
 
-@pytest.mark.parametrize("rows", [[], [(1.0, "a", 300), (1.0, "b", 300), (2.0, "a", 40)]])
-def test_a_mean_curve_needs_the_same_pictures_everywhere(rows: list[tuple[float, str, int]]) -> None:
-    with pytest.raises(ValueError, match="same pictures at every setting"):
-        mean_curve(points(rows), "x")
+def test_a_setting_that_lacks_a_picture_is_left_out() -> None:
+    rows = [(1.0, "a", 300), (1.0, "b", 300), (2.0, "a", 40)]
+    assert [m.setting for m in mean_curve(points(rows), "x").means] == [1.0]
+    for none_whole in ([], [(1.0, "a", 300), (2.0, "b", 40)]):
+        with pytest.raises(ValueError, match="a setting with points of all its pictures"):
+            mean_curve(points(none_whole), "x")
+
+
+@given(factor=st.floats(0.8, 1.25))
+@settings(max_examples=20, deadline=None)
+def test_any_measure_can_be_compared_by_name(factor: float) -> None:
+    def other(codec: str, scale: float, name: str, values: Sequence[float]) -> Curve:
+        rows = zip(LINE, values, strict=True)
+        return Curve(
+            codec,
+            tuple(Means(codec, r, 24, r * scale, d, None, r, d, 1.0, 1.0, {name: v}) for (r, d), v in rows),
+        )
+
+    rising = [40 + 5.0 * i for i in range(len(LINE))]
+    falling = [0.6 * 0.8**i for i in range(len(LINE))]
+    for name, values in (("ssimulacra2", rising), ("lpips", falling)):
+        rate = bd_rate(other("a", 1, name, values), other("b", factor, name, values), name)
+        assert rate.percent == pytest.approx(100 * (factor - 1), abs=1e-6)
+        assert name in str(rate)
+    flat = [0.6 - 0.004 * i for i in range(len(LINE))]
+    with pytest.raises(OverlapError, match=r"in common, under 0\.05"):
+        bd_rate(other("a", 1, "lpips", flat), other("b", 1, "lpips", flat), "lpips")
+    with pytest.raises(ValueError, match="has no ssim"):
+        bd_rate(other("a", 1, "lpips", falling), other("b", 1, "lpips", falling), "ssim")

@@ -1,18 +1,15 @@
-"""Every peer codes and decodes with the options it prints, and reaches a rate from below."""
+"""Every peer codes and decodes with the options it prints."""
 
 import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from lpcodec.codec.errors import TargetError
 from lpcodec.codec.evaluation import measures, peers
-from lpcodec.codec.evaluation.peers import Peer, available, encode_to_bpp
+from lpcodec.codec.evaluation.peers import Peer, available
 
 PEERS = available()
 
@@ -28,13 +25,16 @@ def texture(height: int = 96, width: int = 128) -> NDArray[np.uint8]:
 PIXELS = texture()
 
 
-def rate(data: bytes) -> float:
-    return measures.bpp(len(data), PIXELS.shape[0] * PIXELS.shape[1])
-
-
-def test_the_four_that_come_with_pillow_are_there() -> None:
-    assert {"jpeg", "jpeg2000", "webp", "avif", "avif-speed2"} <= set(PEERS)
+def test_those_that_come_with_pillow_are_there() -> None:
+    assert {"jpeg", "jpeg2000", "webp", "avif", "avif-speed2", "avif-420", "avif-iq"} <= set(PEERS)
     assert all(name == peer.name for name, peer in PEERS.items())
+
+
+@pytest.mark.parametrize("name", peers.PLUGINS)
+def test_a_plugin_that_is_installed_is_offered(name: str) -> None:
+    module = {"jxl": "pillow_jxl", "heic": "pillow_heif"}[name]
+    pytest.importorskip(module, reason=f"{peers.PLUGINS[name]} isn't installed")
+    assert name in PEERS
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -69,8 +69,30 @@ def test_jpeg_keeps_its_chroma_from_quality_80() -> None:
 
 
 def test_avif_prints_what_it_was_told() -> None:
-    assert peers.avif(2, 4).options == "speed 2, 4:4:4, tune=psnr, max_threads=4"
+    assert peers.avif(2, threads=4).options == "speed 2, 4:4:4, tune=psnr, max_threads=4"
     assert peers.avif(2).arguments(30)["advanced"] == {"tune": "psnr"}
+    assert peers.avif(chroma="4:2:0").options == "speed 6, 4:2:0, tune=psnr, max_threads=1"
+    assert [PEERS[name].title for name in ("avif", "avif-420", "avif-iq", "avif-speed2")] == [
+        "AVIF speed 6", "AVIF speed 6, 4:2:0", "AVIF speed 6, tune=iq", "AVIF speed 2",
+    ]  # fmt: skip
+
+
+def test_avif_variants_are_what_they_are_called() -> None:
+    usual, colours_halved, for_the_eye = (PEERS[name].encode(PIXELS, 60) for name in ("avif", "avif-420", "avif-iq"))
+    assert b"av1C" in usual
+    profiles = [data[data.index(b"av1C") + 5] >> 5 for data in (usual, colours_halved)]
+    assert profiles == [1, 0]  # High codes colours whole, Main halves them
+    default = io.BytesIO()
+    Image.fromarray(PIXELS).save(default, "AVIF", quality=60, speed=6, subsampling="4:4:4", max_threads=1)
+    assert for_the_eye == default.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted({"avif", "jxl", "heic"} & set(PEERS)))
+def test_threads_change_no_pixel_of_a_decoder(name: str) -> None:
+    data = PEERS[name].encode(PIXELS, PEERS[name].settings[3])
+    many = available(threads=3)[name]
+    assert many.threads == 3
+    np.testing.assert_array_equal(many.decode(data), PEERS[name].decode(data))
 
 
 def test_pixels_and_settings_that_cannot_be_are_refused() -> None:
@@ -80,35 +102,6 @@ def test_pixels_and_settings_that_cannot_be_are_refused() -> None:
             jpeg.encode(pixels, 50)
     with pytest.raises(ValueError, match="settings from 1 to 95"):
         jpeg.encode(PIXELS, 96)
-    with pytest.raises(ValueError, match="positive"):
-        encode_to_bpp(jpeg, PIXELS, 0)
-
-
-@given(target=st.floats(1.0, 6.0))
-@settings(max_examples=15, deadline=None)
-def test_an_integer_dial_is_searched_to_the_last_step(target: float) -> None:
-    jpeg = peers.jpeg()
-    data, setting = encode_to_bpp(jpeg, PIXELS, target)
-    assert rate(data) <= target
-    assert data == jpeg.encode(PIXELS, setting)
-    assert setting == jpeg.finest or rate(jpeg.encode(PIXELS, setting + 1)) > target
-
-
-@pytest.mark.parametrize("target", [0.4, 1.0, 3.0])
-def test_a_continuous_dial_comes_close(target: float) -> None:
-    data, _ = encode_to_bpp(peers.jpeg2000(), PIXELS, target)
-    assert 0.95 * target < rate(data) <= target
-
-
-def test_a_rate_above_the_finest_gives_the_finest() -> None:
-    jpeg = peers.jpeg()
-    assert encode_to_bpp(jpeg, PIXELS, 100) == (jpeg.encode(PIXELS, 95), 95)
-
-
-def test_a_rate_below_the_coarsest_is_refused_with_the_nearest() -> None:
-    nearest = rate(peers.jpeg().encode(PIXELS, 1))
-    with pytest.raises(TargetError, match=f"{nearest:.3f} bpp"):
-        encode_to_bpp(peers.jpeg(), PIXELS, 0.05)
 
 
 def test_decoding_takes_nothing_but_the_peers_own_format() -> None:
@@ -117,7 +110,7 @@ def test_decoding_takes_nothing_but_the_peers_own_format() -> None:
 
 
 def test_a_peer_that_pillow_cannot_write_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> Peer:
+    def absent(threads: int) -> Peer:
         raise ImportError
 
     monkeypatch.setattr(peers, "jpeg_xl", absent)

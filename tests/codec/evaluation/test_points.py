@@ -1,6 +1,5 @@
-"""Measuring codecs on pictures: ours and the peers in one way; peers only once."""
+"""Measuring codecs on pictures: ours and the peers in one way."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,8 +13,15 @@ from PIL import Image
 
 from lpcodec.codec.evaluation import peers
 from lpcodec.codec.evaluation.measures import bpp, psnr
-from lpcodec.codec.evaluation.peers import Peer
-from lpcodec.codec.evaluation.points import Original, Ours, PeerCache, load_originals, measure, measure_at_bpp
+from lpcodec.codec.evaluation.points import (
+    Original,
+    OurFamily,
+    Ours,
+    load_originals,
+    measure,
+    measure_at_bpp,
+    picture_paths,
+)
 
 
 @pytest.fixture
@@ -62,46 +68,51 @@ def test_a_point_at_a_rate_or_the_nearest(original: Original) -> None:
     assert measure_at_bpp(peers.jpeg(), 0.01, original).setting == peers.jpeg().coarsest
 
 
-def test_a_peer_is_measured_once(original: Original, tmp_path: Path) -> None:
+def test_a_search_starts_from_the_sizes_that_are_known(original: Original) -> None:
+    jpeg = peers.jpeg()
+    known = {s: measure(jpeg, s, original).bytes for s in (20.0, 60.0, 90.0)}
     calls: list[float] = []
 
     def counted(setting: float) -> dict[str, Any]:
         calls.append(setting)
-        return {"quality": int(setting)}
+        return dict(jpeg.arguments(setting))
 
-    peer: Peer = replace(peers.jpeg(), arguments=counted)
-    path = tmp_path / "new" / "cache.jsonl"
-    first = PeerCache(path, threads=1).get(peer, original, 50)
-    at_rate = PeerCache(path, threads=1).get(peer, original, 5, target=True)
-    assert calls
-    calls.clear()
-    again = PeerCache(path, threads=1)
-    assert len(again) == 2
-    assert again.get(peer, original, 50) == first
-    assert again.get(peer, original, 5, target=True) == at_rate
-    assert not calls
-    again.get(peer, original, 5)  # a quality of 5 is not a rate of 5 bpp
-    again.get(replace(peer, options="others"), original, 50)
-    again.get(peer, replace(original, digest="0"), 50)
-    PeerCache(path, threads=2).get(peer, original, 50)
-    assert len(path.read_text().splitlines()) == 6
+    cold = measure_at_bpp(jpeg, 3.0, original)
+    warm = measure_at_bpp(replace(jpeg, arguments=counted), 3.0, original, known=known)
+    assert (warm.setting, warm.bytes, warm.target_bpp) == (cold.setting, cold.bytes, 3.0)
+    assert len(calls) <= 5
 
 
-def test_a_cache_that_was_cut_off_goes_on(original: Original, tmp_path: Path) -> None:
-    path = tmp_path / "cache.jsonl"
-    cache = PeerCache(path, threads=1)
-    kept = cache.get(peers.jpeg(), original, 50)
-    cache.get(peers.jpeg(), original, 60)
-    path.write_text(path.read_text()[:-40])
-    cut = PeerCache(path, threads=1)
-    assert len(cut) == 1
-    lost = cut.get(peers.jpeg(), original, 60)
-    whole = PeerCache(path, threads=1)
-    assert len(whole) == 2
-    assert whole.get(peers.jpeg(), original, 50) == kept
-    assert whole.get(peers.jpeg(), original, 60) == lost
-    for line in (path.read_text().splitlines()[0], path.read_text().splitlines()[-1]):
-        assert set(json.loads(line)) == {"key", "point"}
+def test_further_measures_are_taken_where_the_picture_is_large_enough(original: Original) -> None:
+    point = measure(peers.jpeg(), 60, original, ("psnr-y", "ssim", "psnr-y"))
+    assert set(point.others) == {"psnr-y", "ssim"}
+    small = Original("small", original.pixels[:9, :9].copy(), "0")
+    assert set(measure(peers.jpeg(), 60, small, ("psnr-y", "ssim")).others) == {"psnr-y"}
+
+
+def test_a_codec_that_changes_the_size_or_has_no_dial_is_told_off(original: Original) -> None:
+    class Cutting:
+        name = "cutting"
+
+        def encode(self, pixels: Any, setting: float) -> bytes:
+            return b"x"
+
+        def decode(self, data: bytes) -> Any:
+            return original.pixels[:-1]
+
+    with pytest.raises(ValueError, match="cutting decoded to 64x47x3, the picture is 64x48x3"):
+        measure(Cutting(), 1, original)
+    with pytest.raises(TypeError, match="no dial"):
+        measure_at_bpp(Cutting(), 1, original)
+
+
+def test_pictures_of_one_stem_keep_their_endings_and_jpegs_come_last(tmp_path: Path) -> None:
+    for name in ("a.png", "a.webp", "b.png", "c.jpg", ".hidden.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert list(picture_paths(tmp_path)) == ["a.png", "a.webp", "b"]
+    for path in (*tmp_path.glob("*.png"), *tmp_path.glob("*.webp"), tmp_path / ".hidden.png"):
+        path.unlink(missing_ok=True)
+    assert list(picture_paths(tmp_path)) == ["c"]
 
 
 @pytest.fixture
@@ -133,9 +144,21 @@ def test_our_model_at_a_quality_and_at_a_rate(original: Original, api: list[dict
     at_rate = measure_at_bpp(Ours("default"), 0.3, original)
     assert at_rate.setting == 37.5  # the quality that the search came to
     assert api[-1] == {"model": "default", "bpp": 0.3, "best_effort": True}
+    assert at_rate.target_bpp == 0.3
+    assert measure(Ours("default", label="lpcodec"), 40, original).codec == "lpcodec"
 
 
 def test_a_model_without_a_dial_is_not_given_a_quality(original: Original, api: list[dict[str, Any]]) -> None:
     assert measure(Ours("plain", has_quality=False), 0, original).setting == 0
     assert api[-1] == {"model": "plain", "quality": None}
     assert measure_at_bpp(Ours("plain", has_quality=False), 0.3, original).setting == 0
+
+
+def test_sets_of_weights_are_the_settings_of_their_family(original: Original, api: list[dict[str, Any]]) -> None:
+    family = OurFamily("wcae", {0.1: "wcae@0.10", 0.2: "wcae@0.20"})
+    assert measure(family, 0.2, original).codec == "wcae"
+    assert api[-1] == {"model": "wcae@0.20", "quality": None}
+    with pytest.raises(ValueError, match=r"settings 0.1, 0.2, not 0.3"):
+        family.encode(original.pixels, 0.3)
+    with pytest.raises(TypeError, match="no dial"):
+        measure_at_bpp(family, 0.2, original)

@@ -1,0 +1,167 @@
+"""`lpcodec report`: measure codecs on a set of pictures, and write a report of it."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lpcodec.cli import progress
+from lpcodec.cli.failures import say
+from lpcodec.cli.options import Quiet, examples, names, rates
+from lpcodec.codec.errors import DifferenceError, UsageError
+
+if TYPE_CHECKING:
+    from lpcodec.datasets.registry import DataSet
+
+    from lpcodec.codec.evaluation.external import Command
+    from lpcodec.codec.evaluation.results import Failure, Results
+    from lpcodec.codec.evaluation.runs import Request
+
+EXAMPLES = examples(
+    "lpcodec report --data photos",
+    "lpcodec report --data kodak --codecs lpcodec,wcae,jpeg,jpeg2000,webp,avif,jxl --out report -j 2",
+    "lpcodec report --data kodak --measures psnr-y,ssim,ssimulacra2 --pictures 0.15,0.3",
+    "lpcodec report --data photos --codec 'cjpeg[30,60,90]=cjpeg -quality {q} -outfile {out} {in}.ppm'",
+    "lpcodec report --data kodak --check report/results.json",
+)
+
+
+def report(
+    data: Annotated[
+        str, typer.Option("--data", metavar="NAME_OR_FOLDER", help="A set (lpcodec datasets list), or any folder.")
+    ],
+    codecs: Annotated[
+        str, typer.Option("--codecs", metavar="LIST", help="Codecs by name (default: lpcodec and the usual peers).")
+    ] = "",
+    commands: Annotated[
+        list[str] | None,
+        typer.Option("--codec", metavar="NAME=COMMAND", help="Another codec: 'NAME[10,50,90]=COMMAND {in} {out} {q}'."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The report's folder; it keeps what was measured.")
+    ] = Path("report"),
+    targets: Annotated[
+        str, typer.Option("--targets", metavar="LIST", help="Rate targets in bpp, or none.")
+    ] = "0.075,0.15,0.3,0.6",
+    measures: Annotated[
+        str, typer.Option("--measures", metavar="LIST", help="Also psnr-y, ssim, lpips, ssimulacra2, butteraugli.")
+    ] = "none",
+    published: Annotated[
+        str | None,
+        typer.Option("--published", metavar="PATH", help="More published curves (JSON, or a folder); none: no curves."),
+    ] = None,
+    pictures: Annotated[
+        str, typer.Option("--pictures", metavar="LIST", help="Decoded pictures to look at, near these rates, or none.")
+    ] = "0.15",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="The first N pictures only.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes that measure.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads of each codec.")] = 1,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="FILE", help="Measure the points of a results.json again, and compare."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure codecs on pictures: a folder with a page, plots, tables and all figures as JSON.
+
+    The same command again goes on where it was stopped: what was measured stays in the report's folder.
+    """
+    from lpcodec.codec.evaluation import contenders, external, runs
+
+    templates = tuple(external.parse(text) for text in commands or ())
+    folder, dataset = _locate(data)
+    if check is not None:
+        _check(check, folder, dataset, templates, jobs, quiet=quiet)
+        return
+    near = rates(pictures)
+    request = runs.Request(
+        folder=folder,
+        out=out,
+        codecs=(*(names(codecs) or contenders.usual()), *(command.name for command in templates)),
+        dataset=dataset,
+        commands=templates,
+        targets=rates(targets),
+        measures=names(measures),
+        workers=jobs,
+        threads=threads,
+        limit=limit,
+        published=published,
+    )
+    with progress.over_report(quiet=quiet) as tell:
+        results = runs.run(request, tell)
+    written = _write(results, request, near, quiet=quiet)
+    for failure in results.failures:
+        say(f"lpcodec: note: {_about(failure)}: {failure.error}")
+    if not quiet:
+        count = len(results.points) + len(results.target_points)
+        say(f"{results.pictures.label}: {count:,} points, {len(results.failures)} failures; look at {written}")
+
+
+def _write(results: "Results", request: "Request", near: tuple[float, ...], *, quiet: bool) -> Path:
+    """Write the report's folder; its page."""
+    from lpcodec.codec.evaluation import contenders, runs
+    from lpcodec.codec.evaluation.report import folder, pictures
+
+    shown: list[pictures.Shown] = []
+    if near:
+        chosen = {name: contenders.contender(name, request.commands, request.threads) for name in request.codecs}
+        codecs = {name: contender.codec for name, contender in chosen.items()}
+        with progress.over_report(quiet=quiet) as tell:
+            shown = pictures.save_pictures(
+                results,
+                runs.originals(request),
+                codecs,
+                request.out,
+                near,
+                lambda done, count: tell(done, count, None, "pictures to look at"),
+            )
+    folder.write(results, request.out, shown)
+    return request.out / "index.html"
+
+
+def _check(
+    path: Path,
+    folder: Path,
+    dataset: "DataSet | None",
+    commands: tuple["Command", ...],
+    jobs: int,
+    *,
+    quiet: bool,
+) -> None:
+    """Measure a document's points again, in a folder of their own; DifferenceError where any isn't what it was."""
+    from lpcodec.codec.evaluation import check, results, runs
+
+    try:
+        old = results.load(path)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with tempfile.TemporaryDirectory() as out:
+        request, left_out = check.request_for(old, folder, Path(out), dataset, commands, jobs)
+        for name in left_out:
+            say(f"lpcodec: note: {name} is left out: commands of a document are not run, give it again with --codec")
+        with progress.over_report(quiet=quiet) as tell:
+            new = runs.run(request, tell)
+    found = check.differences(old, new, left_out)
+    for difference in found:
+        say(str(difference))
+    total = sum(p.codec not in left_out for p in (*old.points, *old.target_points))
+    if found:
+        raise DifferenceError(f"{path}: {len(found)} of {total:,} points differ")
+    if not quiet:
+        say(f"{path}: {total:,} points measured again, none differs")
+
+
+def _locate(name_or_folder: str) -> "tuple[Path, DataSet | None]":
+    from lpcodec.datasets import registry
+
+    try:
+        located = registry.locate(name_or_folder)
+    except ValueError as error:  # datasets knows nothing of our errors
+        raise UsageError(str(error)) from error
+    return located.folder, located.dataset
+
+
+def _about(failure: "Failure") -> str:
+    setting = "" if failure.setting is None else f" at setting {failure.setting:g}"
+    return f"{failure.codec} on {failure.picture}{setting}" if failure.codec else failure.picture

@@ -1,0 +1,41 @@
+"""The report's folder: all files of one report, made from its results.
+
+    Results, Shown --write--> index.html                     (page.py)
+                              curves-*.png, curves-*.svg     (plots.py)
+                              results.json                   (results.py, with the figures of summary.py)
+                              points.csv, tables.md,
+                              compressai/CODEC.json          (tables.py)
+
+The pictures that the page shows lie there already (pictures.py).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from lpcodec.codec.evaluation.report.filenames import file_name
+from lpcodec.codec.evaluation.report.page import page
+from lpcodec.codec.evaluation.report.pictures import Shown
+from lpcodec.codec.evaluation.report.plots import draw
+from lpcodec.codec.evaluation.report.summary import derived
+from lpcodec.codec.evaluation.report.tables import compressai, markdown, points_csv
+from lpcodec.codec.evaluation.results import Results, save
+
+
+def write(results: Results, out: Path, pictures: Sequence[Shown]) -> list[Path]:
+    """Writes the report into `out`, made where it isn't there, and returns its files, the page first.
+
+    Files of an earlier report are written over. Raises OSError where something can't be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {"index.html": page(results, pictures), "points.csv": points_csv(results), "tables.md": markdown(results)}
+    curves = out / "compressai"
+    curves.mkdir(exist_ok=True)
+    for codec in results.codecs:
+        if results.of(codec.name):
+            text = json.dumps(compressai(results, codec), indent=1, allow_nan=False) + "\n"
+            texts[f"compressai/{file_name(codec.name)}.json"] = text
+    for name, text in texts.items():
+        (out / name).write_text(text, "utf-8", newline="\n")
+    save(results, out / "results.json", derived(results))
+    return [*(out / name for name in texts), out / "results.json", *draw(results, out)]

@@ -1,0 +1,172 @@
+"""The report's figures as files for other programs: CSV, Markdown, CompressAI's JSON.
+
+    Results --points_csv--> every point    --markdown--> means at targets, BD-rates    --compressai--> a curve a codec
+
+None of them holds published figures but the Markdown, which lists them under a heading of their own.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lpcodec.codec.evaluation.curves import HIGH_BPP, LOW_BPP, BdRate
+from lpcodec.codec.evaluation.measures import Means
+from lpcodec.codec.evaluation.report.summary import (
+    Measure,
+    Row,
+    bd_matrix,
+    bd_published,
+    measures,
+    setting_rows,
+    target_rows,
+)
+from lpcodec.codec.evaluation.results import CodecAbout, Results
+
+COLUMNS = (
+    "codec", "setting", "target_bpp", "image", "width", "height", "bytes", "pixels", "bpp", "psnr", "mse", "ms_ssim",
+    "encode_seconds", "decode_seconds",
+)  # fmt: skip
+
+
+def points_csv(results: Results) -> str:
+    """Every point, at fixed settings and at rate targets, one a line; further measures are columns of their names.
+
+    What is missing is empty, an infinite PSNR `inf`; numbers are written whole and read back the same.
+    """
+    others = sorted({name for p in (*results.points, *results.target_points) for name in p.others})
+    sides = {picture.name: (picture.width, picture.height) for picture in results.pictures.pictures}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*COLUMNS, *others])
+    for p in (*results.points, *results.target_points):
+        values = [getattr(p, name, None) for name in COLUMNS]
+        values[4:6] = sides.get(p.image, (None, None))
+        table.writerow(["" if v is None else v for v in (*values, *(p.others.get(name) for name in others))])
+    return text.getvalue()
+
+
+def compressai(results: Results, codec: CodecAbout) -> dict[str, Any]:
+    """A codec's means at its fixed settings in the form of CompressAI's result files (JSON-ready).
+
+    Times are mean seconds a picture. Settings that lost nothing are left out: the form has no infinite PSNR. MS-SSIM is
+    left out where a picture has none.
+    """
+    rows = [row for row in setting_rows(results, codec.name) if row.value("psnr") is not None]
+    columns: dict[str, list[float | None]] = {
+        "bpp": [row.means.bpp for row in rows],
+        "psnr-rgb": [row.value("psnr") for row in rows],
+        "ms-ssim-rgb": [row.means.ms_ssim for row in rows],
+        "encoding_time": [row.encode_seconds for row in rows],
+        "decoding_time": [row.decode_seconds for row in rows],
+    }
+    if None in columns["ms-ssim-rgb"]:
+        del columns["ms-ssim-rgb"]
+    about = f"{codec.title}, {codec.options}. {results.pictures.label}."
+    return {"name": codec.name, "description": about, "results": columns}
+
+
+def markdown(results: Results) -> str:
+    """What a README or a paper's notes take over: means at the rate targets, BD-rates with their overlap."""
+    machine = results.machine
+    contended = " Other work ran at the same time: the speeds are too low." if machine.contended else ""
+    lines = [
+        f"# {_plain(results.pictures.label)}",
+        "",
+        f"{_plain(machine.cpu)}, {_count(machine.threads, 'thread')}, {_count(machine.workers, 'worker')}, "
+        f"{_plain(results.created)}; {_versions(results)}.{contended}",
+    ]
+    if rows := target_rows(results):
+        lines += ["", "## At rate targets", "", *_table(*_targets(results, rows))]
+    for measure in measures(results):
+        if matrix := bd_matrix(results, measure.metric):
+            rule = f"More bits than the anchor at equal quality, PCHIP over log rate, {LOW_BPP:g} to {HIGH_BPP:g} bpp."
+            lines += ["", f"## BD-rate by {_plain(measure.title)}", "", rule, "", *_bd_table(results, matrix, measure)]
+    for measure in measures(results):
+        if table := bd_published(results, measure.metric):
+            lines += ["", f"## BD-rate by {_plain(measure.title)} against published curves, not measured here", ""]
+            lines += _bd_table(results, table, measure)
+    if results.published:
+        lines += ["", "## Published curves", ""]
+        lines += [f"- {_plain(c.title)}: {_plain(c.source)}" for c in results.published]
+    if results.failures:
+        lines += ["", "## Not measured", ""]
+        lines += [
+            "- " + _plain(" ".join(part for part in (f.codec, _setting(f.setting), f.picture) if part) + f": {f.error}")
+            for f in results.failures
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _targets(results: Results, rows: Sequence[Row]) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
+    extra = [m for m in measures(results) if m.metric not in ("psnr", "ms_ssim")]
+    titles = {codec.name: codec.title for codec in results.codecs}
+    head = ["target bpp", "codec", "pictures", "real bpp", "PSNR (dB)", "MS-SSIM", *(m.title for m in extra)]
+    head += ["pooled bpp", "pooled PSNR (dB)", "encode MP/s", "decode MP/s", "above target"]
+
+    def cells(row: Row, mean: Means) -> list[str]:
+        qualities = [number(row.means.psnr, 2), number(mean.ms_ssim, 4)]
+        qualities += [number(row.value(m.metric), m.digits) for m in extra]
+        return [
+            f"{row.target_bpp:g}", _plain(titles[row.codec]), str(mean.pictures), number(mean.bpp, 4), *qualities,
+            number(mean.pooled_bpp, 4), number(mean.pooled_psnr, 2), speed_text(mean.encode_mps),
+            speed_text(mean.decode_mps), str(row.above_target),
+        ]  # fmt: skip
+
+    return [_plain(text) for text in head], (cells(row, row.means) for row in rows)
+
+
+def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], measure: Measure) -> list[str]:
+    """One pair a line: readable where a matrix with overlaps in its cells is not."""
+    titles = {c.name: c.title for c in results.published} | {c.name: c.title for c in results.codecs}
+    rows = []
+    for (test, anchor), cell in table.items():
+        names = (_plain(titles.get(test, test)), _plain(titles.get(anchor, anchor)))
+        if isinstance(cell, str):
+            rows.append((*names, "refused", _plain(cell), ""))
+        else:
+            rates = f"{cell.test_bpp[0]:.3f} to {cell.test_bpp[1]:.3f}"
+            rows.append((*names, f"{cell.percent:+.1f} %", overlap_text(cell, measure), rates))
+    return _table(("codec", "anchor", "BD-rate", "overlap", "codec's bpp there"), rows)
+
+
+def number(value: float | None, digits: int) -> str:
+    """A value for a table: `-` where it is missing, `inf` where nothing was lost."""
+    if value is None or math.isnan(value):
+        return "-"
+    return "inf" if math.isinf(value) else f"{value:.{digits}f}"
+
+
+def overlap_text(cell: BdRate, measure: Measure) -> str:
+    """The range of quality that a BD-rate is taken over, in the measure's own unit and direction."""
+    digits = 1 if measure.digits == 2 else 3
+    low, high = (cell.low_db, cell.high_db) if measure.rising else (-cell.high_db, -cell.low_db)
+    return f"{low:.{digits}f} to {high:.{digits}f} {measure.unit}".rstrip()
+
+
+def speed_text(megapixels: float) -> str:
+    """MP/s with two digits that count, or all before the point."""
+    return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
+
+
+def _versions(results: Results) -> str:
+    return _plain(", ".join(f"{name} {version}" for name, version in results.versions.items()))
+
+
+def _setting(value: float | None) -> str:
+    return "" if value is None else f"at {value:g}"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line of a table."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -1,0 +1,131 @@
+"""`lpcodec report`: words to a request, a report from it, and the comparison with an old one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from lpcodec.cli.progress import report_words
+from lpcodec.codec.evaluation import results, runs
+from lpcodec.codec.evaluation.results import Machine, PictureAbout, Results, SetAbout
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def pictures(folder: Path) -> Path:
+    data = folder / "waves"
+    data.mkdir()
+    y, x = np.mgrid[:48, :64]
+    for i in range(2):
+        waves = 128 + 60 * np.sin(x / 7 + i)[..., None] * np.cos(y[..., None] / (9 + np.arange(3)))
+        Image.fromarray(np.clip(waves, 0, 255).astype(np.uint8)).save(data / f"{i}.png")
+    return data
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[runs.Request]:
+    """What the command asks to be measured, which isn't."""
+    requests: list[runs.Request] = []
+
+    def run(request: runs.Request, progress: Any) -> Results:
+        requests.append(request)
+        request.out.mkdir(parents=True, exist_ok=True)
+        about = SetAbout("waves", "waves", (PictureAbout("0", "d", 64, 48),))
+        return Results("2026-01-01", {}, Machine("cpu", 1, 1, False), about, (), ())
+
+    monkeypatch.setattr(runs, "run", run)
+    return requests
+
+
+def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[runs.Request]) -> None:
+    ran = lpcodec(
+        "report", "--data", str(pictures), "--codecs", "jpeg, webp", "--codec", "mine=c {in} {out} {q}", "--out", "r",
+        "--targets", "0.3,0.15", "--measures", "psnr-y", "--pictures", "none", "--limit", "1", "-j", "2",
+        "--published", "none",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    request = asked[0]
+    assert request.folder == pictures
+    assert request.codecs == ("jpeg", "webp", "mine")
+    assert [c.name for c in request.commands] == ["mine"]
+    assert (request.targets, request.measures, request.limit) == ((0.15, 0.3), ("psnr-y",), 1)
+    assert (request.workers, request.threads, request.published, request.out) == (2, 1, "none", Path("r"))
+    assert "waves, 1 picture: 0 points, 0 failures; look at r" in ran.output
+
+
+def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, asked: list[runs.Request]) -> None:
+    assert lpcodec("report", "--data", str(pictures), "--pictures", "none").exit_code == 0
+    assert asked[0].codecs[:5] == ("lpcodec", "jpeg", "jpeg2000", "webp", "avif")
+    assert asked[0].targets == runs.TARGETS
+    assert asked[0].measures == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--data", "kodac"], "kodak"),
+        (["--codec", "mine"], "write 'NAME=COMMAND"),
+        (["--codecs", "gif"], "no codec named 'gif'"),
+        (["--measures", "vmaf"], "no measure named 'vmaf'"),
+        (["--targets", "fast"], "no list of rates"),
+        (["--targets", "0,1"], "rates are positive"),
+        (["-j", "2", "--threads", "2"], "not both"),
+        (["--check", "waves/0.png"], "0.png"),
+    ],
+)
+def test_words_that_cannot_be(lpcodec: Run, pictures: Path, words: list[str], why: str) -> None:
+    data = [] if "--data" in words else ["--data", str(pictures)]
+    ran = lpcodec("report", *data, *words)
+    assert ran.exit_code == 2, ran.output
+    assert why in " ".join(ran.output.split())
+    assert not Path("report").exists()
+
+
+def test_a_report_is_made_and_checked(lpcodec: Run, pictures: Path) -> None:
+    words = ["report", "--data", str(pictures), "--codecs", "jpeg,webp", "--targets", "1", "--out", "r"]
+    ran = lpcodec(*words, "--pictures", "0.5")
+    assert ran.exit_code == 0, ran.output
+    out = Path("r")
+    for name in ("index.html", "results.json", "points.csv", "tables.md", "compressai/jpeg.json"):
+        assert (out / name).stat().st_size > 100, name
+    assert len(list(out.glob("pictures/*/*.webp"))) == 2 * (1 + 2)
+    document = results.load(out / "results.json")
+    assert {p.codec for p in document.target_points} == {"jpeg", "webp"}
+
+    small = json.loads((out / "results.json").read_text())
+    small["points"] = [p for p in small["points"] if p["setting"] in (35, 50)]
+    (out / "small.json").write_text(json.dumps(small))
+    ran = lpcodec("report", "--data", str(pictures), "--check", "r/small.json")
+    assert ran.exit_code == 0, ran.output
+    assert "measured again, none differs" in ran.output
+    small["points"][0]["bytes"] += 1
+    (out / "small.json").write_text(json.dumps(small))
+    ran = lpcodec("report", "--data", str(pictures), "--check", "r/small.json")
+    assert ran.exit_code == 9
+    assert "(-1)" in ran.output
+    assert "1 of " in ran.output
+    assert not (out / "small.json.part").exists()
+
+
+def test_failures_are_notes_and_the_report_is_made(lpcodec: Run, pictures: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    ran = lpcodec(
+        "report", "--data", str(pictures), "--codecs", "jpeg", "--codec", "absent=no-such-program {in} {out}",
+        "--targets", "none", "--pictures", "none", "--out", "r",
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    assert "note: broken: the picture can't be read" in ran.output
+    assert "note: absent on 0 at setting 0: no-such-program can't be run" in ran.output
+    assert "3 failures" in ran.output
+    assert Path("r/index.html").exists()
+
+
+def test_progress_in_words() -> None:
+    assert report_words(120, 1440, 450.0, "avif on a") == "120 of 1,440, 0:07:30 left, avif on a"
+    assert report_words(0, 10, None, "starting") == "0 of 10, starting"
