@@ -13,16 +13,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-PAGES = ("README.md", "docs/training.md", "docs/results.md")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("training", "results", "ablations", "reliability")))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
 SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif")
 
 
-def kodak() -> dict[str, Any]:
-    """The document that `lpcodec report` wrote of Kodak: its points, and means and BD-rates made of them."""
-    document: dict[str, Any] = json.loads((RESULTS / "kodak" / "results.json").read_text())
+def result(*parts: str) -> dict[str, Any]:
+    """A result file below docs/results. `lpcodec report` writes points, and means and BD-rates of them."""
+    document: dict[str, Any] = json.loads(RESULTS.joinpath(*parts).read_text())
     return document
+
+
+def of_set(name: str) -> dict[str, Any]:
+    return result(name, "results.json")
 
 
 def cards() -> list[dict[str, Any]]:
@@ -32,23 +36,23 @@ def cards() -> list[dict[str, Any]]:
     )
 
 
-def targets() -> list[str]:
+def targets(pictures: str) -> list[str]:
     """At each rate target: ours beside the peers that were asked for it."""
     rows = [
         (
             f"{row['target_bpp']:g}", row["codec"], f"{row['bpp']:.4f}", f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}",
             speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
-        for row in kodak()["target_means"]
+        for row in of_set(pictures)["target_means"]
         if row["codec"] in SHOWN
     ]  # fmt: skip
     return table(("target bpp", "codec", "real bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
 
 
-def bd_rates() -> list[str]:
+def bd_rates(pictures: str) -> list[str]:
     """BD-rates of ours against each peer."""
     rows = []
-    for row in kodak()["bd_rates"]:
+    for row in of_set(pictures)["bd_rates"]:
         metric = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}.get(row["metric"])
         if row["test"] == OURS and metric is not None:
             if "refused" in row:
@@ -61,7 +65,7 @@ def bd_rates() -> list[str]:
 
 def paper() -> list[str]:
     """The paper's networks: a row for each set of weights."""
-    document = kodak()
+    document = of_set("kodak")
     ours = {codec["name"]: codec for codec in document["codecs"] if codec["kind"] == "model" and not codec["has_dial"]}
     rows = [
         (
@@ -95,6 +99,45 @@ def weights() -> list[str]:
     return table(head, rows)
 
 
+def diagnosis() -> list[str]:
+    """What the transforms allow beside what is reached, for sets of weights."""
+    rows = [
+        (
+            row["weights"], str(row["latents"]), row["patches"], str(row["quality"]), f"{row['bpp']:.3f}",
+            f"{row['psnr']:.2f}", f"{row['psnr_unrounded']:.2f}", f"{row['loss']:.3f}",
+        )
+        for row in result("diagnosis.json")["rows"]
+    ]  # fmt: skip
+    head = ("weights", "latents", "patches", "quality", "bpp", "PSNR, dB", "PSNR without rounding", "loss")
+    return table(head, rows)
+
+
+def context() -> list[str]:
+    """What the second step's context is worth: each variant against none, mean and span over the seeds."""
+    runs = result("ablation-context.json")["runs"]
+    rows = []
+    for variant in ("none", "means", "scales", "both"):
+        mine = {run["seed"]: run["bpp"] for run in runs if run["variant"] == variant}
+        base = {run["seed"]: run["bpp"] for run in runs if run["variant"] == "none"}
+        cells = []
+        for quality in next(iter(base.values()), {}):
+            changes = [100 * (mine[seed][quality] / base[seed][quality] - 1) for seed in mine if seed in base]
+            cells.append(", ".join(f"{change:+.1f} %" for change in changes) if variant != "none" else "0")
+        rows.append((variant, *cells))
+    return table(("refined by the first step", *(f"bits at quality {q}" for q in ("15", "40", "65", "90"))), rows)
+
+
+def kept() -> list[str]:
+    """How near files come to the rate asked for, a row a set."""
+    rows = []
+    for name, row in result("targets.json")["sets"].items():
+        steps = ", ".join(f"{count} in {n}" for n, count in row["steps"].items())
+        near = f"{row['near']} of {row['judged']} ({100 * row['near'] / row['judged']:.1f} %)"
+        rows.append((name, str(row["files"]), near, str(row["above"]), str(row["out_of_reach"]), steps))
+    head = ("set", "files", "within 97 to 100 %", "above", "out of reach (exit 6)", "searches by entropy evaluations")
+    return table(head, rows)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -104,7 +147,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {
-    "targets": targets, "bd-rates": bd_rates, "paper": paper, "weights": weights,
+    "targets": lambda: targets("kodak"), "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
+    "clic targets": lambda: targets("clic2025-test"), "clic bd-rates": lambda: bd_rates("clic2025-test"),
+    "diagnosis": diagnosis, "context": context, "kept": kept,
 }  # fmt: skip
 
 
