@@ -11,7 +11,7 @@ EXAMPLES = examples("lpcodec models", "lpcodec models --json")
 
 
 def models(as_json: Json = False) -> None:
-    """List the models: name, kind, parameters, digest."""
+    """List the models: name, kind, parameters, cost (synthesis + entropy side), digest."""
     from lpcodec.codec import models as registry
 
     described = registry.describe()
@@ -25,20 +25,28 @@ def _as_hex(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+def _cost(kmac: dict[str, float] | None) -> str:
+    """Thousands of multiply-accumulates a pixel: synthesis + entropy side, where a model has one."""
+    if kmac is None:
+        return ""
+    return f"{kmac['synthesis']:.1f}" + (f" + {kmac['entropy']:.1f}" if "entropy" in kmac else "")
+
+
 def _print_table(described: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table()
-    for heading in ("model", "kind", "parameters", "digest", "weights", "what it is"):
-        table.add_column(heading, justify="right" if heading == "parameters" else "left")
+    for heading in ("model", "kind", "parameters", "decode kMAC/px", "digest", "weights", "what it is"):
+        table.add_column(heading, justify="right" if heading in ("parameters", "decode kMAC/px") else "left")
     for model in described:
         digest = model.get("digest")
         table.add_row(
             Text(model["name"], style="bold"),
             model.get("kind", ""),
             f"{model['parameters']:,}",
+            _cost(model.get("kmac_per_pixel")),
             _as_hex(digest)[:8] if digest else "",  # the part that files carry
             "installed" if model.get("weights", True) else "none",
             Text(model.get("description", "")),
