@@ -13,7 +13,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("training", "results", "ablations", "reliability")))
+NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
 SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif")
@@ -92,7 +93,8 @@ def weights() -> list[str]:
         rows.append((
             card["name"], f"{plan['steps']:,} in {plan['seconds'] / 60:.0f} min{earlier}",
             f"{pictures:,} of {plan['patch']}²",
-            plan["device"], f"{plan['learning_rate']:g}", f"{plan.get('lmbda', 'all')}", f"{plan['held_score']:.4g}",
+            plan["device"], f"{plan['learning_rate']:g}",
+            f"{plan.get('lmbda', 'all' if 'entropy' in cost else '')}", f"{plan['held_score']:.4g}",
             f"{cost['synthesis']:.1f} + {cost.get('entropy', 0):.1f}",
         ))  # fmt: skip
     head = ("weights", "steps", "patches", "device", "rate", "lambda", "held-out loss", "decode kMAC/px")
@@ -138,6 +140,39 @@ def kept() -> list[str]:
     return table(head, rows)
 
 
+def reconstruction() -> list[str]:
+    """What comes back of pictures through the front-ends, beside the LPAE paper's Table 1."""
+    document = result("reconstruction.json")
+    methods = list(document["rows"][0]["psnr"])
+    rows = [
+        (row["data"], str(row["pictures"]), *(f"{row['psnr'][method]:.2f}" for method in methods))
+        for row in document["rows"]
+    ]
+    printed = (f"{document['printed'][m]:.2f}" if m in document["printed"] else "" for m in methods)
+    return table(("pictures", "how many", *methods), [*rows, ("printed: DIV2K crops", "", *printed)])
+
+
+def frontends() -> list[str]:
+    """Split and merge in megapixels a second."""
+    rows = [
+        (row["name"], str(row["levels"]), f"{row['megapixels']:.1f}", speed(row["megapixels_per_second"]))
+        for row in result("frontends.json")["rows"]
+    ]
+    return table(("front-end", "levels", "megapixels", "split + merge, MP/s"), rows)
+
+
+def effort() -> list[str]:
+    """What each level of effort saves and takes."""
+    rows = [
+        (
+            str(row["level"]), str(row["iterations"]), f"{row['bd_rate_percent']:+.1f} %" if row["level"] else "0",
+            f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}",
+        )
+        for row in result("effort.json")["levels"]
+    ]  # fmt: skip
+    return table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -149,7 +184,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": lambda: targets("kodak"), "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic targets": lambda: targets("clic2025-test"), "clic bd-rates": lambda: bd_rates("clic2025-test"),
-    "diagnosis": diagnosis, "context": context, "kept": kept,
+    "diagnosis": diagnosis, "context": context, "kept": kept, "reconstruction": reconstruction, "frontends": frontends,
+    "effort": effort,
 }  # fmt: skip
 
 

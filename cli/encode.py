@@ -25,6 +25,7 @@ EXAMPLES = examples(
     "lpcodec encode photo.png --bpp 0.15",
     "lpcodec encode photo.png small.lpc --size 20k",
     "lpcodec encode *.jpg --out-dir coded --psnr 34 --skip-existing",
+    "lpcodec encode photo.png --bpp 0.15 --effort 6",
     "lpcodec encode - - -q 50 < photo.png > photo.lpc",
 )
 
@@ -49,6 +50,12 @@ def encode(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="The model to code with; see lpcodec models.")
     ] = "default",
+    effort: Annotated[
+        int,
+        typer.Option(
+            "--effort", min=0, max=9, metavar="0..9", help="More for a smaller file of the same quality, slower by far."
+        ),
+    ] = 0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     best_effort: Annotated[
         bool,
@@ -89,6 +96,7 @@ def encode(
                     psnr=psnr,
                     strip=strip,
                     best_effort=best_effort,
+                    effort=effort,
                     max_pixels=max_pixels,
                     device=device,
                     progress=bars.stage,

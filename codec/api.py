@@ -2,6 +2,8 @@
 
 ```
 encode:  source --picture--> Picture --codec.analyse--> latents --rate: codec.code--> payload --container--> bytes
+                                                             | ^
+                                                             +-+ effort: codec.refine
 decode:  bytes --container--> payload --codec.parse--> symbols, hash checked --codec.synthesise--> pixels --> image
 ```
 """
@@ -18,6 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lpcodec.codec import container, models, picture, rate
+from lpcodec.codec import effort as efforts
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, TargetError, UsageError
 from lpcodec.codec.picture import Picture
@@ -57,7 +60,7 @@ class EncodeResult:
 def encode(
     image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
-    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    effort: int = 0, max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
     """Encode a picture (path, bytes of a picture file, or PIL image) to the bytes of an .lpc file.
 
@@ -70,6 +73,8 @@ def encode(
         psnr: the decoded picture has at least so many dB.
         strip: leave out ICC, EXIF and XMP.
         best_effort: where a target is out of reach, give the nearest that isn't.
+        effort: 0..9, more for a smaller file of the same quality; 9 takes hundreds of times as long as 0. Decoding is
+            the same. Models of the wcae family know 0 alone.
         max_pixels: refuse larger pictures; by default 268 million.
         device: where the transforms run; the bytes may differ in noise between devices, files decode on all.
         progress: called with (stage, part done 0..1).
@@ -81,21 +86,22 @@ def encode(
     """
     return encode_report(
         image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, strip=strip, best_effort=best_effort,
-        max_pixels=max_pixels, device=device, progress=progress,
+        effort=effort, max_pixels=max_pixels, device=device, progress=progress,
     ).data  # fmt: skip
 
 
 def encode_report(
     image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
-    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    effort: int = 0, max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
     """`encode`, with what there is to say about the result."""
     _check_targets(quality, bpp, size, psnr)
+    efforts.check_effort(effort)
     source = picture.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     height, width = source.pixels.shape[:2]
     limit = size if size is not None else math.floor(bpp * width * height / 8) if bpp is not None else None
-    job = _Encoding(source, () if strip else _metadata(source), model, device, progress)
+    job = _Encoding(source, () if strip else _metadata(source), model, device, effort, progress)
     quick = _quick_lossless_bytes(source.pixels)
     stored = job.stored() if 8 * quick < _CHEAP_BPP * width * height or width * height <= _TINY else None
     if limit is not None and stored is not None and len(stored) <= limit:
@@ -156,14 +162,18 @@ class _Encoding:
     """One picture on its way into a file: analysed once a model, coded as often as a search asks."""
 
     def __init__(
-        self, source: Picture, metadata: tuple[Section, ...], model: str, device: str, progress: Progress | None
-    ) -> None:
+        self, source: Picture, metadata: tuple[Section, ...], model: str, device: str, effort: int,
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
         self.source, self.progress = source, progress
         self.height, self.width = source.pixels.shape[:2]
         alpha = (Section(SectionType.ALPHA, picture.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
         self.sections = (*alpha, *metadata)
         self.codecs = [models.load(name, device) for name in models.variants(model)]
-        self.latents: dict[str, Any] = {}
+        self.iterations = efforts.ITERATIONS[effort]
+        if effort and not isinstance(self.codecs[0], efforts.Refinable):
+            raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
+        self._latents: dict[str, Any] = {}
 
     @property
     def side_bytes(self) -> int:
@@ -174,11 +184,22 @@ class _Encoding:
         sections = sorted((Section(kind, payload), *self.sections), key=lambda s: s.type)
         return container.write(LpcFile(header, tuple(sections)))
 
-    def code(self, codec: models.Codec, quality: float) -> bytes:
+    def latents(self, codec: models.Codec) -> Any:
+        if codec.name not in self._latents:
+            self._latents[codec.name] = codec.analyse(self.source.pixels, self.progress)
+        return self._latents[codec.name]
+
+    def refined(self, quality: float, iterations: int) -> Any:
+        """Latents of the first codec, refined at a quality; None, the plain ones, for no iterations."""
+        codec = self.codecs[0]
+        if not iterations:
+            return None
+        assert isinstance(codec, efforts.Refinable)
+        return codec.refine(self.source.pixels, self.latents(codec), quality, iterations, self.progress)
+
+    def code(self, codec: models.Codec, quality: float, refined: Any = None) -> bytes:
         """The whole file with `codec` at a quality 0..100."""
-        if codec.name not in self.latents:
-            self.latents[codec.name] = codec.analyse(self.source.pixels, self.progress)
-        coded = codec.code(self.latents[codec.name], quality)
+        coded = codec.code(self.latents(codec) if refined is None else refined, quality)
         header = Header(
             self.width, self.height, Kind.MODEL, self.source.pixels.shape[2] == 1, codec.number, codec.digest,
             container.quality_to_16_bit(quality) if codec.has_quality else 0, coded.symbols_hash,
@@ -187,20 +208,24 @@ class _Encoding:
 
     def at_quality(self, quality: float) -> rate.Found[tuple[bytes, models.Codec]]:
         codec = self.codecs[0]
-        data = self.code(codec, quality)
+        data = self.code(codec, quality, self.refined(quality, self.iterations))
         return rate.Found(quality, (data, codec), len(data), True)
 
     def for_size(self, limit: int) -> rate.Found[tuple[bytes, models.Codec]]:
         """The largest file within `limit` bytes, over the quality or, in a model without one, its sets of weights."""
         codec = self.codecs[0]
         if codec.has_quality:
-
-            def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
-                data = self.code(codec, quality)
-                return (data, codec), len(data)
-
             bpp = 8 * max(limit - self.side_bytes, 1) / (self.width * self.height)
-            return rate.quality_for_size(at, limit, 50 + math.log(bpp / 0.5) / 3.7 * 100)
+            usual = 50 + math.log(bpp / 0.5) / 3.7 * 100
+
+            def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
+                def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
+                    data = self.code(codec, quality, latents)
+                    return (data, codec), len(data)
+
+                return rate.quality_for_size(at, limit, usual if guess is None else guess)
+
+            return efforts.search_refined(limit, search, self.refined, self.iterations)
         files = [(self.code(c, 0), c) for c in self.codecs]
         within = [f for f in files if len(f[0]) <= limit]
         if within:
@@ -215,13 +240,16 @@ class _Encoding:
         if not codec.has_quality:
             raise UsageError(f"{codec.name} has no quality to choose: --psnr needs a model that has")
 
-        def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
-            data = self.code(codec, quality)
-            file = container.read(data)
-            mse = _mean_squared_error(_colours(file, codec, None), self.source.pixels)
-            return (data, codec), 10 * math.log10(255**2 / max(mse, 1e-10))
+        def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
+            def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
+                data = self.code(codec, quality, latents)
+                file = container.read(data)
+                mse = _mean_squared_error(_colours(file, codec, None), self.source.pixels)
+                return (data, codec), 10 * math.log10(255**2 / max(mse, 1e-10))
 
-        return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5)
+            return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5 if guess is None else guess)
+
+        return efforts.search_refined(target, search, self.refined, self.iterations)
 
     def stored(self) -> bytes:
         """The whole file with the picture stored losslessly."""

@@ -1,11 +1,13 @@
 """The registry: every network of the package and every set of weights, the one list that `lpcodec models` prints.
 
-A network is an architecture under a number (which files carry); its weights are `NAME.safetensors` with a card
-`NAME.json`, in the package's `weights/` and in the folder that the environment variable LPCODEC_WEIGHTS names. A file
-names its weights by the network's number and the first 4 bytes of their SHA-256. Where both folders hold a name, it
-means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for one rate; a network's plain
-name means the first of its sets.
+A network is an architecture; one that codes pictures has a number (which files carry). Its weights are
+`NAME.safetensors` with a card `NAME.json`, in the package's `weights/` and in the folder that the environment variable
+LPCODEC_WEIGHTS names. A file names its weights by the network's number and the first 4 bytes of their SHA-256. Where
+both folders hold a name, it means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for
+one rate; a network's plain name means the first of its sets.
 """
+
+from __future__ import annotations
 
 import functools
 import hashlib
@@ -13,13 +15,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec.container import Header
 from lpcodec.codec.errors import UnknownModelError, UsageError
+
+if TYPE_CHECKING:
+    from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
+    from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
 
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 _PACKAGED = Path(__file__).parent / "weights"
@@ -57,14 +63,21 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Network:
-    """An architecture: its number in files, its family (which decides how weights are read) and what it is."""
+    """An architecture: its number in files, its family (which decides how weights are read) and what it is.
+
+    What codes pictures is of the kind "codec"; what only splits them into bands is a "network" without a number.
+    """
 
     name: str
-    number: int
+    number: int | None
     family: str
     parameters: int
     has_quality: bool
     description: str
+
+    @property
+    def kind(self) -> str:
+        return "network" if self.number is None else "codec"
 
 
 NETWORKS = (
@@ -74,6 +87,9 @@ NETWORKS = (
     Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
     Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
     Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
+    Network("lpae", None, "frontend", 16_905, False, "Laplacian pyramid-like autoencoder of Han, Hur & Hur"),
+    Network("wae", None, "frontend", 17_676, False, "wavelet-like autoencoder of Chen et al. (AAAI 2018), linear"),
+    Network("wae-relu", None, "frontend", 17_676, False, "WAE with the ReLUs of its paper"),
 )  # fmt: skip
 
 
@@ -138,8 +154,8 @@ def _visible() -> list[Weights]:
 
 
 def names() -> list[str]:
-    """The names that `--model` takes."""
-    return [str(entry["name"]) for entry in describe()]
+    """The names that `--model` takes where pictures are coded."""
+    return [str(entry["name"]) for entry in describe() if entry["kind"] == "codec"]
 
 
 def describe() -> list[dict[str, Any]]:
@@ -149,7 +165,7 @@ def describe() -> list[dict[str, Any]]:
     for network in NETWORKS:
         mine = [w for w in sets if w.name.split("@")[0] == network.name]
         about: dict[str, Any] = {
-            "name": network.name, "network": network.name, "kind": "codec", "number": network.number,
+            "name": network.name, "network": network.name, "kind": network.kind, "number": network.number,
             "parameters": network.parameters,
             "has_quality": network.has_quality, "description": network.description,
         }  # fmt: skip
@@ -166,9 +182,15 @@ def variants(name: str) -> list[str]:
     """The sets of weights that a model name stands for: itself, or all sets of the network of that name.
 
     Raises:
-        UsageError: no such model, or no weights for it.
+        UsageError: no such model, no weights for it, or one that isn't a codec.
     """
     network = network_named(name)
+    if network.kind != "codec":
+        raise UsageError(f"{name} splits pictures into bands, it doesn't code them: choose one of {', '.join(names())}")
+    return _sets_of(name, network)
+
+
+def _sets_of(name: str, network: Network) -> list[str]:
     found = [w.name for w in _visible() if name in (w.name, w.name.split("@")[0])]
     if not found:
         sets = [w.name for w in _visible() if w.name.split("@")[0] == network.name]
@@ -180,12 +202,42 @@ def load(name: str, device: str = "cpu") -> Codec:
     """Return the codec of a model name, loaded once.
 
     Raises:
-        UsageError: no such model, or no weights for it.
+        UsageError: no such model, no weights for it, or one that isn't a codec.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
     chosen = variants(name)[0]
     found = next(w for w in _visible() if w.name == chosen)
     return _load(found.path, found.digest, device)
+
+
+def load_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletLikeAutoencoder:
+    """Return the trained front-end of a name (lpae, wae), splitting into `levels` levels, on the CPU.
+
+    Raises:
+        UsageError: no such model, no weights for it, or one that isn't a front-end.
+        UnknownModelError: the weights don't have the digest that their card gives.
+    """
+    from safetensors.torch import load as parse_tensors
+
+    network = network_named(name)
+    if network.kind != "network":
+        fronts = ", ".join(n.name for n in NETWORKS if n.kind == "network")
+        raise UsageError(f"{name} codes pictures, it doesn't split them into bands: choose one of {fronts}")
+    chosen = _sets_of(name, network)[0]
+    found = next(w for w in _visible() if w.name == chosen)
+    frontend = fresh_frontend(network.name, levels)
+    frontend.load_state_dict(parse_tensors(_read_checked(found.path, found.digest)))
+    return frontend.eval()
+
+
+def fresh_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletLikeAutoencoder:
+    """Return the front-end of a network's name (lpae, wae, wae-relu) with random weights."""
+    from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
+    from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
+
+    if name == "lpae":
+        return LaplacianAutoencoder(levels)
+    return WaveletLikeAutoencoder(levels, "relu" if name == "wae-relu" else "linear")
 
 
 def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
@@ -210,16 +262,10 @@ def _load(path: Path, wanted: bytes, device: str) -> Codec:
     from safetensors.torch import load as parse_tensors
 
     card = json.loads(path.with_suffix(".json").read_text())
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnknownModelError(f"{path.name}: the weights can't be read: {error.strerror}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != card["digest"] or bytes.fromhex(digest)[:4] != wanted:
-        raise UnknownModelError(f"{path.name}: these aren't the weights that their card names; install lpcodec again")
+    data = _read_checked(path, wanted)
     network = network_named(card["name"])
     identity: dict[str, Any] = {
-        "name": card["name"], "number": network.number, "digest": bytes.fromhex(digest)[:4], "device": device,
+        "name": card["name"], "number": network.number, "digest": wanted, "device": device,
     }  # fmt: skip
     tensors = parse_tensors(data)
     if network.family == "hyperprior":
@@ -229,3 +275,16 @@ def _load(path: Path, wanted: bytes, device: str) -> Codec:
     from lpcodec.codec.networks.wcae_codec import WcaeCodec
 
     return WcaeCodec.from_tensors(tensors, network.name, **identity)
+
+
+def _read_checked(path: Path, wanted: bytes) -> bytes:
+    """The weights' bytes, if they have the digest of their card, which begins with `wanted`."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnknownModelError(f"{path.name}: the weights can't be read: {error.strerror}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card["digest"] or bytes.fromhex(digest)[:4] != wanted:
+        raise UnknownModelError(f"{path.name}: these aren't the weights that their card names; install lpcodec again")
+    return data

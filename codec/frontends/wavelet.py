@@ -1,5 +1,8 @@
 """The orthonormal Haar wavelet transform: bands for the wavelet networks, and a fold for the default codec.
 
+This is the one transform the codecs need, as fast as it gets; dwt.py has all wavelets and borders, any size, and for
+Haar on even sides the same values.
+
 Everything here is parameter-free, differentiable, keeps the dtype of its input (float64, float32, bfloat16)
 and keeps energy: the inverse is the transpose. Sides must be multiples of 2 a scale.
 

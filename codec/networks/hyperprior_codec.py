@@ -9,12 +9,14 @@ tables:   z by the quality's anchor and the channel          r by the scale inde
 The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
 each group alone, so a group can be parsed without any other, in bounded memory; the transforms run on tiles with halos
 and know nothing of groups. Within a stream the symbols stand in the order channel, row, column; latents whose scale
-index lies below `skip_below` are zero and not coded.
+index lies below `skip_below` are zero and not coded. The latents are the analysis' own, rounded, or those that `refine`
+made of them for one quality; files don't tell which.
 
 Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,7 +38,9 @@ from lpcodec.codec.networks.hyperprior import (
     first_step_mask,
     level_of_quality,
 )
-from lpcodec.codec.tiles import Progress, grid
+from lpcodec.codec.networks.refinement import Refined, refine
+from lpcodec.codec.tiles import Progress, Span, grid
+from lpcodec.entropy.choice import SymbolCosts, symbol_costs
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
@@ -161,19 +165,46 @@ class HyperpriorCodec:
                 progress("analysis", (number + 1) / len(tiles))
         return y
 
+    def refine(
+        self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+        progress: Progress | None = None,
+    ) -> Refined:  # fmt: skip
+        """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
+        return refine(self, pixels, latents, quality, iterations, progress)
+
+    @staticmethod
+    def groups(h: int, w: int) -> Iterator[tuple[Span, Span]]:
+        """The (rows, columns) of the groups of h x w latents, in coding order."""
+        return grid(h, w, GROUP, 0)
+
     @torch.inference_mode()
-    def code(self, latents: Tensor, quality: float) -> HyperpriorCoded:
+    def code(self, latents: Tensor | Refined, quality: float) -> HyperpriorCoded:
         """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
         q = torch.tensor([quality_to_16_bit(quality)])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
+        refined = latents if isinstance(latents, Refined) else None
+        y = latents if isinstance(latents, Tensor) else latents.y
         groups = []
-        for rows, columns in grid(latents.shape[1], latents.shape[2], GROUP, 0):
-            groups.append(self._code_group(latents[:, rows.core, columns.core] * gain, q))
+        for number, (rows, columns) in enumerate(self.groups(y.shape[1], y.shape[2])):
+            own = (refined.z[number], refined.curvature[number]) if refined else (None, None)
+            groups.append(self.code_group(y[:, rows.core, columns.core] * gain, q, *own))
         return HyperpriorCoded(groups)
 
-    def _code_group(self, gained: Tensor, q: Tensor) -> Group:
+    @torch.inference_mode()
+    def code_group(self, gained: Tensor, q: Tensor, z: Tensor | None = None, curvature: Tensor | None = None) -> Group:
+        """Code one group of latents.
+
+        Args:
+            gained: y * gain (M, h, w), on the CPU as `q`, the 16-bit quality (1,).
+            z: hyper-latents (1, Z, h/4, w/4), whole numbers; by default those of the hyper-analysis.
+            curvature: (M, 1, 1), what an error of 1 costs a latent, in bits, twice: symbols are chosen by their cost.
+                By default they are rounded.
+        """
         height, width = gained.shape[1:]
-        z = self.network.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX).cpu()
+        if z is None:
+            z = self.network.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
+        z = z.cpu()
+        costs = None if curvature is None else symbol_costs(self.tables)
         level = level_of_quality(q)
         first = first_step_mask(len(gained), height, width)[0]
         features = self.scales.features(z.double(), level, height, width)
@@ -182,12 +213,12 @@ class HyperpriorCodec:
         mean = self.network.means.first_means(mean_features)[0].cpu()
         index = self.scales.first_indexes(features)[0].to(torch.uint8)
         coded_a = first & (index >= self.skip_below)
-        r_a = _quantise(gained - mean, coded_a)
+        r_a = _quantise(gained - mean, coded_a, index, costs, curvature)
         values = ((r_a + mean) * first)[None].to(self.device)
         mean = self.network.means.second_means(mean_features, values)[0].cpu()
         index_b = self.scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
         coded_b = ~first & (index_b >= self.skip_below)
-        r_b = _quantise(gained - mean, coded_b)
+        r_b = _quantise(gained - mean, coded_b, index_b, costs, curvature)
 
         pieces = (
             Piece(z.flatten().int().numpy(), _channel_indexes(z.shape), self._z_tables_at(q)),
@@ -262,7 +293,7 @@ class HyperpriorCodec:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
         h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
         q = torch.tensor([header.quality], device=self.device)
-        y = self._latents(symbols, header.quality, h, w)
+        y = self.values(symbols, header.quality, h, w)
         pixels = np.empty((header.height, header.width, 3), np.uint8)
         tiles = list(grid(h, w, TILE, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
@@ -276,22 +307,27 @@ class HyperpriorCodec:
                 progress("synthesis", (number + 1) / len(tiles))
         return pixels
 
-    def _latents(self, groups: list[Group], quality: int, h: int, w: int) -> Tensor:
-        """Symbols -> y (M, h, w): the means are added here, in floats, after all integers were read."""
+    def values(self, groups: list[Group], quality: int, h: int, w: int) -> Tensor:
+        """Symbols at a 16-bit quality -> y (M, h, w) as the synthesis takes it."""
         q = torch.tensor([quality])
-        inverse = self.network.inverse_gain(q.to(self.device))
-        level = level_of_quality(q).to(self.device)
         y = torch.empty(self.network.sizes.latents, h, w)
-        for group, (rows, columns) in zip(groups, grid(h, w, GROUP, 0), strict=True):
-            r = torch.from_numpy(group.r).to(self.device).float()[None]
-            height, width = r.shape[2:]
-            first = first_step_mask(r.shape[1], height, width, self.device)
-            z = torch.from_numpy(group.z).to(self.device).float()[None]
-            features = self.network.means.features(z, level, height, width)
-            mean_a = self.network.means.first_means(features)
-            mean_b = self.network.means.second_means(features, (r + mean_a) * first)
-            y[:, rows.core, columns.core] = ((r + torch.where(first, mean_a, mean_b)) * inverse)[0].cpu()
+        for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
+            y[:, rows.core, columns.core] = self.values_of_group(group, q)[0].cpu()
         return y
+
+    @torch.no_grad()
+    def values_of_group(self, group: Group, q: Tensor) -> Tensor:
+        """y (1, M, h, w) of one group: the means are added here, in floats, after all integers were read."""
+        q = q.to(self.device)
+        r = torch.from_numpy(group.r).to(self.device).float()[None]
+        height, width = r.shape[2:]
+        first = first_step_mask(r.shape[1], height, width, self.device)
+        z = torch.from_numpy(group.z).to(self.device).float()[None]
+        features = self.network.means.features(z, level_of_quality(q), height, width)
+        mean_a = self.network.means.first_means(features)
+        mean_b = self.network.means.second_means(features, (r + mean_a) * first)
+        values: Tensor = (r + torch.where(first, mean_a, mean_b)) * self.network.inverse_gain(q)
+        return values
 
 
 def _channel_indexes(shape: torch.Size) -> npt.NDArray[np.uint8]:
@@ -308,8 +344,12 @@ def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
     return TableSet.unpack({name: tensors[prefix + name].numpy() for name in ("radius", "frequencies")})
 
 
-def _quantise(values: Tensor, coded: Tensor) -> Tensor:
-    return values.round().clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
+def _quantise(
+    values: Tensor, coded: Tensor, indexes: Tensor, costs: SymbolCosts | None, curvature: Tensor | None
+) -> Tensor:
+    if costs is None or curvature is None:
+        return values.round().clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
+    return costs.cheapest(values, indexes, curvature).clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
 
 
 def _split(payload: bytes, count: int) -> list[bytes]:

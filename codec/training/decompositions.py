@@ -8,8 +8,8 @@ WAE:  mean (x - x')^2 + mean I_H^2
 The schedule is the LPAE paper's for DIV2K: patches of 192, batches of 4, Adam at 1e-3, halved after every eighth of
 400 epochs of 800 pictures, which is 80,000 steps; weight decay 1e-6. A run of fewer steps goes through the same eight
 stages faster. The LPAE authors trained WAE at a rate of 1e-6 on these means, which hardly moves a weight; here it has
-LPAE's rate, and `--learning-rate 1e-6` gives theirs. What the loop adds to all trainings is added here too: a short
-warm-up, a bound on the gradient, averaged weights.
+LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper sums where these means stand. What the loop adds to
+all trainings is added here too: a short warm-up, a bound on the gradient, averaged weights.
 """
 
 import math
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
+from lpcodec.codec.models import fresh_frontend
 from lpcodec.datasets.patches import PictureStore
 
 STAGES = 8
@@ -87,11 +88,9 @@ def psnr(mse: Tensor) -> Tensor:
     return -10 / math.log(10) * mse.clamp_min(1e-12).log()
 
 
-def objective(name: str) -> DecompositionObjective:
-    """The objective of a front-end of the registry: lpae, wae or wae-relu."""
-    if name == "lpae":
-        return DecompositionObjective(LaplacianAutoencoder())
-    return DecompositionObjective(WaveletLikeAutoencoder(variant="relu" if name == "wae-relu" else "linear"))
-
-
 NAMES = ("lpae", "wae", "wae-relu")
+
+
+def objective(name: str) -> DecompositionObjective:
+    """The objective of a front-end of the registry, one of `NAMES`."""
+    return DecompositionObjective(fresh_frontend(name))

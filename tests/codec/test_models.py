@@ -42,25 +42,34 @@ def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
 
 def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     rows = {row["name"]: row for row in models.describe()}
-    assert list(rows) == ["default", "fast", "hq", "wcae", "nowcae", "wcae-wide"] == models.names()
+    codecs, fronts = ["default", "fast", "hq", "wcae", "nowcae", "wcae-wide"], ["lpae", "wae", "wae-relu"]
+    assert list(rows) == [*codecs, *fronts]
+    assert models.names() == codecs
     for name, row in rows.items():
-        network = HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
+        kind = "network" if name in fronts else "codec"
+        network: torch.nn.Module = models.fresh_frontend(name) if name in fronts else (
+            HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
+        )  # fmt: skip
         assert row["parameters"] == sum(p.numel() for p in network.parameters())
-        assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, "codec", False, None)
+        assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, kind, False, None)
         assert row["description"]
-    assert [row["has_quality"] for row in rows.values()] == [True, True, True, False, False, False]
+    assert [name for name, row in rows.items() if row["has_quality"]] == ["default", "fast", "hq"]
     json.dumps(models.describe())
 
 
 def test_numbers_of_networks_are_never_given_anew() -> None:
     """Files carry them."""
     assert {n.name: n.number for n in models.NETWORKS} == {
-        "default": 1, "fast": 2, "hq": 3, "wcae": 16, "nowcae": 17, "wcae-wide": 18
+        "default": 1, "fast": 2, "hq": 3, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
+        "lpae": None, "wae": None, "wae-relu": None,
     }  # fmt: skip
 
 
 def test_the_packaged_weights_are_whole() -> None:
     for card in models._PACKAGED.glob("*.json"):
+        if models.network_named(card.stem).kind == "network":
+            assert models.load_frontend(card.stem).levels == 1
+            continue
         codec = models.load(card.stem)
         data = card.with_suffix(".safetensors").read_bytes()
         assert codec.digest == hashlib.sha256(data).digest()[:4]
@@ -93,6 +102,36 @@ def test_variants_come_in_their_order(own: Path) -> None:
     assert models.variants("wcae@0.6") == ["wcae@0.6"]
     assert models.load("wcae").name == "wcae@0.3"
     assert models.names() == ["default", "fast", "hq", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide"]
+
+
+def put_frontend(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    """Write random weights of a front-end and their card; return them."""
+    torch.manual_seed(3)
+    tensors = models.fresh_frontend(name).state_dict()
+    data = save(tensors)
+    (folder / f"{name}.safetensors").write_bytes(data)
+    (folder / f"{name}.json").write_text(json.dumps({"name": name, "digest": hashlib.sha256(data).hexdigest()}))
+    return tensors
+
+
+def test_front_ends_load_as_such_and_code_nothing(own: Path) -> None:
+    tensors = put_frontend(own, "lpae")
+    network = models.load_frontend("lpae", levels=2)
+    assert network.levels == 2
+    assert not network.training
+    assert all(torch.equal(value, tensors[key]) for key, value in network.state_dict().items())
+    put(own, "nowcae")
+    for call in (models.load, models.variants):
+        with pytest.raises(UsageError, match=r"lpae splits pictures into bands, it doesn't code them: choose .*nowcae"):
+            call("lpae")
+    with pytest.raises(UsageError, match=r"nowcae codes pictures, .*: choose one of lpae, wae, wae-relu"):
+        models.load_frontend("nowcae")
+    with pytest.raises(UsageError, match=r"no weights for 'wae' are installed$"):
+        models.load_frontend("wae")
+    path = own / "lpae.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(UnknownModelError, match=r"lpae\.safetensors: these aren't the weights"):
+        models.load_frontend("lpae")
 
 
 def test_one_s_own_weights_hide_packaged_ones_but_files_find_both(own: Path) -> None:

@@ -1,0 +1,113 @@
+"""What `--effort` gives and takes: BD-rate against level 0 and time, level by level.
+
+    python benchmarks/effort.py --data KODAK --out docs/results/effort.json --pictures 6 --crop 256
+
+Each picture (its middle, `--crop` pixels a side; 0 for the whole) is encoded at each quality in each level, as a file,
+and decoded. BD-rates are over the means of the pictures, between the lowest and the highest rates measured. Times are
+those of encoding, relative to level 0 in the same run. Then `python benchmarks/tables.py` writes the table of
+docs/effort.md.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+import lpcodec
+from lpcodec.codec import models
+from lpcodec.codec.effort import ITERATIONS
+from lpcodec.codec.evaluation.curves import Curve, bd_rate, mean_curve
+from lpcodec.codec.evaluation.points import Original, Pixels, load_originals, measure
+
+QUALITIES = (20, 35, 50, 65, 80)
+ALL_RATES = (0.01, 20.0)
+
+
+@dataclass(frozen=True)
+class AtEffort:
+    """A model at one level of effort, over its quality."""
+
+    model: str
+    effort: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, effort {self.effort}"
+
+    def encode(self, pixels: Pixels, quality: float) -> bytes:
+        return lpcodec.encode(Image.fromarray(pixels), model=self.model, quality=quality, effort=self.effort)
+
+    def decode(self, data: bytes) -> Pixels:
+        return np.asarray(lpcodec.decode(data).convert("RGB"))
+
+
+def middle(original: Original, side: int) -> Original:
+    """The middle of a picture, at most `side` pixels each way; the whole for side 0."""
+    if not side:
+        return original
+    top, left = (max(n - side, 0) // 2 for n in original.pixels.shape[:2])
+    pixels = np.ascontiguousarray(original.pixels[top : top + side, left : left + side])
+    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:16]
+    return Original(original.name, pixels, digest)
+
+
+def curve(codec: AtEffort, pictures: Sequence[Original], qualities: Sequence[float]) -> Curve:
+    jobs = [(quality, picture) for quality in qualities for picture in pictures]
+    bar = track(jobs, description=codec.name, console=Console(stderr=True))
+    return mean_curve([measure(codec, quality, picture) for quality, picture in bar], codec.name)
+
+
+def row(level: int, found: Curve, plain: Curve) -> dict[str, Any]:
+    """The figures of one level. Megapixels a second are the harmonic mean over the settings."""
+    speeds = [len(c.means) / sum(1 / m.encode_mps for m in c.means) for c in (found, plain)]
+    figures: dict[str, Any] = {
+        "level": level, "iterations": ITERATIONS[level], "encode_mps": speeds[0],
+        "times_as_long": speeds[1] / speeds[0],
+        "points": [{"quality": m.setting, "bpp": m.bpp, "psnr": m.psnr} for m in found.means],
+    }  # fmt: skip
+    if level:
+        bd = bd_rate(plain, found, "psnr", *ALL_RATES)
+        figures |= {"bd_rate_percent": bd.percent, "low_db": bd.low_db, "high_db": bd.high_db}
+    return figures
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure every level, print a line for each, write the JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--pictures", type=int, default=6, help="so many, evenly spread over the folder")
+    parser.add_argument("--crop", type=int, default=256)
+    parser.add_argument("--levels", type=int, nargs="+", default=list(range(1, len(ITERATIONS))))
+    parser.add_argument("--qualities", type=float, nargs="+", default=list(QUALITIES))
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(options.threads)
+    everything = load_originals(options.data)
+    step = max(len(everything) // options.pictures, 1)
+    pictures = [middle(o, options.crop) for o in everything[::step][: options.pictures]]
+    plain = curve(AtEffort(options.model, 0), pictures, options.qualities)
+    rows = [row(0, plain, plain)]
+    for level in options.levels:
+        rows.append(row(level, curve(AtEffort(options.model, level), pictures, options.qualities), plain))
+        print({name: value for name, value in rows[-1].items() if name != "points"}, flush=True)
+    document = {
+        "model": options.model, "weights": models.load(options.model).digest.hex(), "threads": options.threads,
+        "crop": options.crop, "pictures": [p.name for p in pictures], "qualities": options.qualities, "levels": rows,
+    }  # fmt: skip
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""`--effort`: how long an encoder may look for a smaller file of the same quality, and the search for a target then.
+
+```
+a quality:  refine at it --> code
+a target:   search with the plain latents --> refine a little there --> search --> refine there --> search
+```
+
+Refined latents belong to one quality and are good near it. What refinement saves moves the quality that meets a target,
+so it is found out with a part of the iterations first. The last search is over the files that may be written: a target
+stays kept. Files of any effort are decoded alike, in the same time.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.rate import Found
+from lpcodec.codec.tiles import Progress
+
+T = TypeVar("T")
+
+ITERATIONS = (0, 1, 2, 4, 8, 15, 30, 60, 150, 400)
+"""Iterations of each level; one takes about as long as three decodings. Level 0 codes the latents as they are."""
+MOST = len(ITERATIONS) - 1
+_FIRST_PART = 4
+"""A search for a target refines first with one of so many parts of the iterations."""
+_FEWEST = 2
+
+
+@runtime_checkable
+class Refinable(Protocol):
+    """A codec whose latents can be refined (the hyperprior models): `refine` returns latents for `code`."""
+
+    def refine(
+        self, pixels: npt.NDArray[np.uint8], latents: Any, quality: float, iterations: int,
+        progress: Progress | None = None, /,
+    ) -> Any: ...  # fmt: skip
+
+
+def check_effort(effort: int) -> None:
+    """Raises UsageError unless `effort` is a level, 0 to 9."""
+    if effort not in range(MOST + 1):
+        raise UsageError(f"effort {effort}: it is a whole number from 0 to {MOST}")
+
+
+def search_refined(
+    target: float,
+    search: Callable[[Any, float | None], Found[T]],
+    refine: Callable[[float, int], Any],
+    iterations: int,
+) -> Found[T]:
+    """Find the refined file for a target, or a plainer one where only that meets it.
+
+    Args:
+        target: bytes or dB, as the measure of what `search` finds.
+        search: (latents, quality to begin with or None) -> what a search with them finds; latents None are the plain.
+        refine: (quality, iterations) -> latents.
+        iterations: of the last refinement; with 0 the plain search is all.
+    """
+    found = [search(None, None)]
+    for count in (max(iterations // _FIRST_PART, _FEWEST), iterations) if iterations else ():
+        quality = found[-1].quality
+        found.append(search(refine(quality, count), quality))
+    reached = [result for result in found if result.reached]
+    return reached[-1] if reached else min(reversed(found), key=lambda r: (r.measure > target, abs(r.measure - target)))

@@ -1,0 +1,80 @@
+"""What every front-end offers: a picture into bands, the finer level guessed from the coarser, bands into a picture.
+
+```
+x --split--> Bands: coarse (the smallest approximation), details coarsest first
+             coarse --predict, with the next detail--> finer approximation --...--> x      all of it: merge
+```
+
+The Laplacian pyramid (pyramid.py), LPAE (lpae.py, folded.py), WAE (wae.py) and the wavelet transforms (dwt.py) are
+such front-ends. A codec that codes the bands may change them between `split` and `merge`, or call `predict` level by
+level to take each detail against what its decoder will have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+Size = tuple[int, int]
+"""Height and width."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A picture in bands.
+
+    `size` is the picture's (height, width), which the bands of some front-ends don't tell; `coarse` (B, C, h, w) the
+    coarsest approximation; `details` one tensor a level, coarsest first, of the front-end's own size and channels.
+    """
+
+    size: Size
+    coarse: Tensor
+    details: tuple[Tensor, ...]
+
+
+class FrontEnd(Protocol):
+    """A transform of pictures (B, C, H, W), floats, any size. Differentiable, but for folded.py."""
+
+    @property
+    def levels(self) -> int:
+        """How many times the picture is reduced: as many details as that."""
+        ...
+
+    def split(self, x: Tensor) -> Bands:
+        """Picture (B, C, H, W) -> its bands."""
+        ...
+
+    def predict(self, coarse: Tensor, size: Size) -> Tensor:
+        """Approximation (B, C, h, w) -> what the next finer level, of `size`, is expected to be without its detail."""
+        ...
+
+    def merge(self, bands: Bands) -> Tensor:
+        """Bands -> picture (B, C, H, W): the inverse of `split`, exact or as far as it was learned.
+
+        Raises:
+            ValueError: the number of details isn't that of the levels.
+        """
+        ...
+
+
+def check_details(bands: Bands, levels: int) -> None:
+    """Raise ValueError where bands haven't one detail a level."""
+    if len(bands.details) != levels:
+        raise ValueError(f"{levels} details expected, one a level; {len(bands.details)} given")
+
+
+def check_levels(levels: int) -> None:
+    """Raise ValueError for fewer than one level."""
+    if levels < 1:
+        raise ValueError(f"a front-end needs at least one level, not {levels}")
+
+
+def level_sizes(size: Size, levels: int) -> list[Size]:
+    """The sizes of the approximations, finest first, the picture's own leading: halves, rounded up."""
+    sizes = [size]
+    for _ in range(levels):
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
+    return sizes

@@ -1,0 +1,146 @@
+"""`effort`: smaller files that decode as any others, targets kept, the same bytes every time."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import effort, models
+from lpcodec.codec.effort import ITERATIONS, check_effort, search_refined
+from lpcodec.codec.errors import TargetError, UsageError
+from lpcodec.codec.rate import Found
+
+
+@pytest.fixture(scope="module")
+def crop(portrait: Image.Image) -> Image.Image:
+    """The eyes: 72 x 64."""
+    return portrait.crop((200, 140, 272, 204))
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    difference = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    return 10 * np.log10(255**2 / np.square(difference).mean())
+
+
+class TestFiles:
+    def test_level_0_is_the_default(self, crop: Image.Image) -> None:
+        assert lpcodec.encode(crop, quality=40, effort=0) == lpcodec.encode(crop, quality=40)
+
+    def test_at_a_fixed_size_the_picture_is_better(self, crop: Image.Image) -> None:
+        """Files of nearly one size: what is saved goes into the picture."""
+        plain, refined = (lpcodec.decode(lpcodec.encode(crop, size=520, effort=level)) for level in (0, 5))
+        assert psnr(refined, crop) > psnr(plain, crop) + 0.05
+
+    @pytest.mark.parametrize("size", [(1, 1), (17, 33), (90, 3)])
+    @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+    def test_any_size_and_mode_decodes_and_verifies(
+        self, portrait: Image.Image, size: tuple[int, int], mode: str
+    ) -> None:
+        image = portrait.resize(size).convert(mode)
+        data = lpcodec.encode(image, quality=30, effort=2)
+        assert lpcodec.verify(data) == lpcodec.info(data)
+        assert (lpcodec.decode(data).size, lpcodec.decode(data).mode) == (size, mode)
+
+    def test_the_same_bytes_every_time(self, crop: Image.Image) -> None:
+        assert lpcodec.encode(crop, bpp=0.8, effort=3) == lpcodec.encode(crop, bpp=0.8, effort=3)
+
+
+class TestTargets:
+    @pytest.mark.parametrize("bpp", [0.4, 1.0])
+    def test_a_rate_is_kept_and_used(self, crop: Image.Image, bpp: float) -> None:
+        limit = bpp * crop.width * crop.height / 8
+        assert 0.97 * limit - 8 <= len(lpcodec.encode(crop, bpp=bpp, effort=3)) <= limit
+
+    def test_a_psnr_is_kept_with_fewer_bytes(self, crop: Image.Image) -> None:
+        plain, refined = (lpcodec.encode(crop, psnr=30, effort=level) for level in (0, 5))
+        assert psnr(lpcodec.decode(refined), crop) >= 30
+        assert len(refined) < len(plain)
+
+    def test_out_of_reach_is_said_as_ever(self, crop: Image.Image) -> None:
+        with pytest.raises(TargetError, match="can't be reached"):
+            lpcodec.encode(crop, size=60, effort=1)
+
+
+class TestOptions:
+    @pytest.mark.parametrize("level", [-1, 10, 2.5])
+    def test_other_levels_are_refused(self, crop: Image.Image, level: Any) -> None:
+        with pytest.raises(UsageError, match="from 0 to 9"):
+            lpcodec.encode(crop, effort=level)
+
+    def test_levels_rise(self) -> None:
+        assert ITERATIONS[0] == 0
+        assert sorted(set(ITERATIONS)) == list(ITERATIONS)
+        for level in range(len(ITERATIONS)):
+            check_effort(level)
+
+    def test_a_model_without_refinement_says_so(self, crop: Image.Image) -> None:
+        name = next(n for n in models.names() if n.startswith("wcae"))
+        assert not isinstance(models.load(name), effort.Refinable)
+        with pytest.raises(UsageError, match="leave the effort out"):
+            lpcodec.encode(crop, model=name, effort=1)
+
+    def test_progress_names_the_stage(self, crop: Image.Image) -> None:
+        told: list[tuple[str, float]] = []
+        lpcodec.encode(crop, quality=40, effort=3, progress=lambda stage, part: told.append((stage, part)))
+        parts = [part for stage, part in told if stage == "refinement"]
+        assert parts == sorted(parts)
+        assert parts[-1] == 1
+
+    def test_an_interrupt_ends_it(self, crop: Image.Image) -> None:
+        def stop(stage: str, part: float) -> None:
+            if stage == "refinement":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            lpcodec.encode(crop, quality=40, effort=9, progress=stop)
+
+
+class TestSearch:
+    """`search_refined` with made-up curves: a file has 100 bytes a unit of quality, refined ones fewer."""
+
+    @staticmethod
+    def curve(saves: float, limit: float) -> tuple[list[tuple[float, int]], Callable[..., Found[str]]]:
+        def search(latents: Any, guess: float | None) -> Found[str]:
+            factor = 100 * (1 - (saves if latents else 0))
+            quality = min(limit / factor, 100)
+            return Found(quality, latents or "plain", quality * factor, quality * factor >= 0.97 * limit)
+
+        return [], search
+
+    def test_a_part_of_the_iterations_finds_the_quality_for_all_of_them(self) -> None:
+        _, search = self.curve(0.2, 4000)
+        asked: list[tuple[float, int]] = []
+
+        def refine(quality: float, iterations: int) -> str:
+            asked.append((quality, iterations))
+            return f"refined at {quality:g}"
+
+        found = search_refined(4000, search, refine, 40)
+        assert asked == [(40, 10), (50, 40)]
+        assert found.value == "refined at 50"
+
+    def test_without_iterations_it_is_the_plain_search(self) -> None:
+        _, search = self.curve(0.2, 4000)
+        assert search_refined(4000, search, lambda *_: pytest.fail("nothing to refine"), 0).value == "plain"
+
+    def test_the_plain_file_is_taken_where_only_it_meets_the_target(self) -> None:
+        _, search = self.curve(0.2, 9500)
+        found = search_refined(9500, search, lambda *_: "refined", 40)
+        assert (found.value, found.reached) == ("plain", True)
+
+    @pytest.mark.parametrize(("measures", "chosen"), [((150, 130, 120), 120), ((150, 90, 120), 90), ((95, 80, 70), 95)])
+    def test_of_files_that_miss_the_nearest_within_the_limit(self, measures: tuple[int, ...], chosen: int) -> None:
+        left = iter(measures)
+        found = search_refined(100, lambda latents, guess: Found(0, "", next(left), False), lambda *_: "refined", 40)
+        assert found.measure == chosen
+
+
+def test_a_picture_file_with_metadata_keeps_it(crop: Image.Image) -> None:
+    stream = io.BytesIO()
+    crop.save(stream, "PNG", icc_profile=b"profile" * 20)
+    back = lpcodec.decode(lpcodec.encode(stream.getvalue(), quality=30, effort=1))
+    assert back.info["icc_profile"] == b"profile" * 20
