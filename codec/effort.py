@@ -27,7 +27,6 @@ ITERATIONS = (0, 1, 2, 4, 8, 15, 30, 60, 150, 400)
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4
 """A search for a target refines first with one of so many parts of the iterations."""
-_FEWEST = 2
 
 
 @runtime_checkable
@@ -61,7 +60,7 @@ def search_refined(
         iterations: of the last refinement; with 0 the plain search is all.
     """
     found = [search(None, None)]
-    for count in (max(iterations // _FIRST_PART, _FEWEST), iterations) if iterations else ():
+    for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():
         quality = found[-1].quality
         found.append(search(refine(quality, count), quality))
     reached = [result for result in found if result.reached]

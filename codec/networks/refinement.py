@@ -51,8 +51,10 @@ from lpcodec.entropy.likelihood import gaussian_bits
 if TYPE_CHECKING:
     from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
 
-STEP_START, STEP_END = 0.3, 0.05
+STEP_START, STEP_END = 0.4, 0.05
 """The part of the way to its target that u goes in an iteration; falls geometrically."""
+STEP_SUM, LARGEST_END = 0.8, 0.3
+"""With few iterations it falls less far: its end is STEP_SUM over their number, at most LARGEST_END."""
 TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
 """Of the soft symbols, in bits; falls geometrically."""
 Z_STEP = 0.02
@@ -206,10 +208,11 @@ class _Refinement:
     def _iterate(self, curvature: Tensor) -> Iterator[int]:
         """Move u and z; yields after each iteration how many are done."""
         steps = self.work.iterations
+        end = max(STEP_END, min(STEP_SUM / steps, LARGEST_END))
         adam = _Adam(self.z)
         for step in range(steps):
             part = step / max(steps - 1, 1)
-            rate = STEP_START * (STEP_END / STEP_START) ** part
+            rate = STEP_START * (end / STEP_START) ** part
             temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** part
             values, gradient, z_gradient = self._gradients(curvature, temperature)
             self.u = self.u + rate * (values - gradient / curvature - self.u)
