@@ -10,6 +10,7 @@ Failure in the document.
 
 import os
 import platform
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 TARGETS = (0.075, 0.15, 0.3, 0.6)
 CACHE_NAME = "points-cache.jsonl"
-BUSY = 0.5  # a load average from here on says that other work is running
+BUSY = 0.3  # so many cores at work before a run begins say that other work is running
+LISTEN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Results:
     contenders = [_with_settings(contender(n, request.commands, request.threads), request) for n in request.codecs]
     paths = _paths(request)
     pictures, failures = _look_at(paths)
-    busy = request.workers > 1 or _load_average() > BUSY
+    busy = request.workers > 1 or _cores_at_work() > BUSY
     try:
         request.out.mkdir(parents=True, exist_ok=True)
         cache = PointCache(request.out / CACHE_NAME)
@@ -275,5 +277,18 @@ def _set_about(request: Request, pictures: Sequence[PictureAbout]) -> SetAbout:
     return SetAbout(name, name, tuple(pictures))
 
 
-def _load_average() -> float:
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+def _cores_at_work() -> float:
+    """How many cores work now, before anything is measured. The load average would still count what has ended."""
+    try:
+        before = _ticks()
+        time.sleep(LISTEN_SECONDS)
+        idle, every = (b - a for a, b in zip(before, _ticks(), strict=True))
+        return (os.cpu_count() or 1) * (1 - idle / max(every, 1))
+    except OSError:  # not Linux
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def _ticks() -> tuple[int, int]:
+    """Ticks of all cores together since the start: idle ones, all."""
+    counts = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return counts[3] + counts[4], sum(counts[:8])

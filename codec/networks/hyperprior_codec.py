@@ -124,7 +124,6 @@ class HyperpriorCodec:
         """Rebuild what `to_tensors` stored; `sizes` are the fields of `HyperpriorSizes`."""
         network = HyperpriorNetwork(HyperpriorSizes(**sizes))
         state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
-        state.setdefault("log_strength", torch.zeros_like(network.log_strength))  # XXX interim: the lead removes this
         network.load_state_dict(state)
         network.scales.mark_frozen()
         z_tables = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))

@@ -232,3 +232,14 @@ def test_the_time_left_follows_each_codecs_pace(monkeypatch: pytest.MonkeyPatch)
         now[0] += seconds
         clock.tick(codec, "")
     assert told == [None, pytest.approx(5.0), pytest.approx(22.0), pytest.approx(21.0)]
+
+
+def test_other_work_on_the_machine_is_noticed() -> None:
+    spinning = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
+    try:
+        assert spinning.stdout is not None
+        spinning.stdout.readline()
+        assert runs.BUSY < runs._cores_at_work() <= (os.cpu_count() or 1)
+    finally:
+        spinning.kill()
+        spinning.communicate()
