@@ -170,11 +170,14 @@ def _span(rates: tuple[float, float]) -> str:
 
 
 def _rising(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
-    """A curve's rates and qualities, checked to rise together (PCHIP is not defined otherwise)."""
-    rates, dbs = curve.rates(), curve.qualities(metric)
+    """A curve's rates and qualities, checked to rise together (PCHIP is not defined otherwise).
+
+    A setting at which a picture came back exactly has no finite mean, and is left out.
+    """
+    pairs = [pair for pair in zip(curve.rates(), curve.qualities(metric), strict=True) if math.isfinite(pair[1])]
+    rates, dbs = [rate for rate, _ in pairs], [db for _, db in pairs]
     for values in (rates, dbs):
-        finite = all(math.isfinite(value) for value in values)
-        if not finite or any(b <= a for a, b in pairwise(values)):
+        if any(b <= a for a, b in pairwise(values)):
             raise ValueError(f"the {metric} of {curve.codec} must rise with its rate: {rates} bpp, {dbs}")
     return rates, dbs
 

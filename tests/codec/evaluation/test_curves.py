@@ -1,5 +1,6 @@
 """BD-rates: as measured on Kodak, as known by hand, and refused where they mean nothing."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -98,6 +99,13 @@ def test_a_curve_must_rise_and_have_what_is_compared() -> None:
         bd_rate(curve("a", LINE), small, "ms_ssim")
     with pytest.raises(ValueError, match="rates must rise"):
         bd_rate(curve("a", LINE), curve("b", LINE), low_bpp=1.2, high_bpp=0.1)
+
+
+def test_a_setting_at_which_a_picture_came_back_exactly_is_left_out() -> None:
+    exact = [*scaled(1.25), (9.0, math.inf)]
+    assert bd_rate(curve("a", LINE), curve("b", exact, similarity=0.9)) == bd_rate(
+        curve("a", LINE), curve("b", scaled(1.25), similarity=0.9)
+    )
 
 
 def test_the_table_of_all_against_all_keeps_what_was_refused() -> None:
