@@ -12,11 +12,10 @@ from lpcodec.cli.options import Quiet, examples, names, rates
 from lpcodec.codec.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
-    from lpcodec.datasets.registry import DataSet
-
     from lpcodec.codec.evaluation.external import Command
     from lpcodec.codec.evaluation.results import Failure, Results
     from lpcodec.codec.evaluation.runs import Request
+    from lpcodec.datasets.registry import DataSet
 
 EXAMPLES = examples(
     "lpcodec report --data photos",
