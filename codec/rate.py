@@ -15,7 +15,7 @@ FLOOR = 0.97
 """A file is near enough to its limit from this part of it on,"""
 SLACK_BYTES = 8
 """or within so many bytes: streams grow by whole words."""
-MAX_STEPS = 10
+MAX_STEPS = 12
 _AIM = 0.99
 _USUAL_GROWTH = 3.7 / 100
 """d log(bytes) / d quality of photographs, for the first step; it lies between 0.016 and 0.06."""

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
-from lpcodec.codec.evaluation.workers import Setup, become_worker
+from lpcodec.codec.evaluation.workers import Setup, become_worker, end_quietly
 
 Result = TypeVar("Result")
 
@@ -67,6 +67,7 @@ def _measure(pipe: Connection, name: str, path: Path, setup: Setup, encodes: boo
             _, answer = _peak(lambda: codec.decode(data), whole_process)
     except Exception:
         answer = None  # whatever fails here fails as a point too, and is told there
+    end_quietly()
     pipe.send(answer)
 
 

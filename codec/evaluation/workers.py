@@ -174,6 +174,8 @@ def _serve(pipe: Connection, setup: Setup) -> None:
     except (EOFError, OSError):
         return
     finally:
+        end_quietly()
+    finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to unwind
 
 
@@ -220,6 +222,11 @@ def become_worker(threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def end_quietly() -> None:
+    """In a worker whose work is over: a SIGTERM may end the interpreter's own tidying up, without a word."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave(_number: int, _frame: object) -> None:
