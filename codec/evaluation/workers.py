@@ -175,8 +175,6 @@ def _serve(pipe: Connection, setup: Setup) -> None:
         return
     finally:
         end_quietly()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to unwind
 
 
 def _measure(job: Job, contender: "Contender", original: "Original", measures: Sequence[str]) -> Iterator[Outcome]:
