@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lpcodec.codec import container, models, picture, rate
+from lpcodec.codec import container, lossless, models, picture, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, TargetError, UsageError
@@ -167,7 +167,7 @@ class _Encoding:
     ) -> None:  # fmt: skip
         self.source, self.progress = source, progress
         self.height, self.width = source.pixels.shape[:2]
-        alpha = (Section(SectionType.ALPHA, picture.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
+        alpha = (Section(SectionType.ALPHA, lossless.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
         self.sections = (*alpha, *metadata)
         self.codecs = [models.load(name, device) for name in models.variants(model)]
         self.iterations = efforts.ITERATIONS[effort]
@@ -254,7 +254,7 @@ class _Encoding:
     def stored(self) -> bytes:
         """The whole file with the picture stored losslessly."""
         header = Header(self.width, self.height, Kind.STORED, self.source.pixels.shape[2] == 1)
-        return self._file(header, picture.stored_to_bytes(self.source.pixels))
+        return self._file(header, lossless.stored_to_bytes(self.source.pixels))
 
     def result(self, data: bytes, quality: float | None, notes: tuple[str, ...], model: str) -> EncodeResult:
         bpp = 8 * len(data) / (self.width * self.height)
@@ -314,7 +314,7 @@ def decode(
     icc, exif, xmp = (
         None if raw is None else container.metadata_from_bytes(raw) for raw in map(file.payload, _METADATA)
     )
-    plane = None if alpha is None else picture.alpha_from_bytes(alpha, header.width, header.height)
+    plane = None if alpha is None else lossless.alpha_from_bytes(alpha, header.width, header.height)
     return picture.to_image(Picture(pixels, plane, icc, exif, xmp))
 
 
@@ -350,7 +350,7 @@ def _colours(file: LpcFile, codec: models.Codec | None, progress: Progress | Non
     if codec is None:
         payload = file.payload(SectionType.STORED)
         assert payload is not None
-        return picture.stored_from_bytes(payload, header.width, header.height, header.grey)
+        return lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
     pixels: npt.NDArray[np.uint8] = codec.synthesise(_parse(file, codec), header, progress)
     if header.grey:
         pixels = np.rint(pixels.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
@@ -410,7 +410,7 @@ def verify(data: bytes, *, max_pixels: int | None = None) -> dict[str, Any]:
     else:
         _parse(file, codec)
     if (alpha := file.payload(SectionType.ALPHA)) is not None:
-        picture.alpha_from_bytes(alpha, header.width, header.height)
+        lossless.alpha_from_bytes(alpha, header.width, header.height)
     for raw in map(file.payload, _METADATA):
         if raw is not None:
             container.metadata_from_bytes(raw)

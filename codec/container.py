@@ -27,7 +27,7 @@ Section types (the top bit set means ancillary):
     3    LAYER    reserved: one layer of a file in layers; the only type that will be allowed more than once
     4    TILES    reserved: where the tiles' substreams begin, for decoding a region
     5    STAGE    reserved: the name of a last decoding stage, such as a learned up-scaler
-    6    ALPHA    the alpha channel, losslessly (see picture.alpha_to_bytes)
+    6    ALPHA    the alpha channel, losslessly (see lossless.py)
     129  ICC      colour profile, as raw deflate of at most 16 MiB
     130  EXIF     a TIFF structure beginning "II" or "MM", deflated in the same way
     131  XMP      an XML packet, deflated in the same way

@@ -2,15 +2,11 @@
 
     file, bytes or PIL image --load--> Picture --to_image--> PIL image --save--> file
 
-docs/pictures.md has the table of what comes back for each kind of input. Alpha, and pictures that coding
-would not pay for, are held losslessly: `alpha_to_bytes`, `stored_to_bytes` and their mirrors, which look at
-the size that the inner PNG or WebP header declares before Pillow decodes a pixel of it.
+docs/pictures.md has the table of what comes back for each kind of input.
 """
 
 import re
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
-from lpcodec.codec.container import MAX_METADATA, MAX_SIDE, inflate
-from lpcodec.codec.errors import DamagedFileError, FileAccessError, LimitError
+from lpcodec.codec.container import MAX_METADATA, MAX_SIDE
+from lpcodec.codec.errors import FileAccessError, LimitError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -44,8 +40,6 @@ _FINE: dict[str, dict[str, Any]] = {
 }
 _TILE_PIXELS = 2**22
 _BAND_PIXELS = 2**20
-_WEBP_MAX_SIDE = 16383
-_CONSTANT, _DEFLATE, _PICTURE = range(3)
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ def load(source: str | Path | bytes | Image.Image, *, max_pixels: int | None) ->
     FileAccessError where Pillow can't read the source.
     """
     name = str(source) if isinstance(source, (str, Path)) else "the picture"
-    with _pixel_ceiling(max_pixels):
+    with pixel_ceiling(max_pixels):
         try:
             if isinstance(source, Image.Image):
                 return _to_picture(source, name, max_pixels)
@@ -85,9 +79,9 @@ def load(source: str | Path | bytes | Image.Image, *, max_pixels: int | None) ->
         except UnidentifiedImageError as error:
             raise FileAccessError(f"{name}: not a picture in a format that Pillow reads") from error
         except OSError as error:
-            raise FileAccessError(f"{name}: can't be read: {error.strerror or _one_line(error)}") from error
+            raise FileAccessError(f"{name}: can't be read: {error.strerror or one_line(error)}") from error
         except Exception as error:  # Pillow's plugins let anything through for a damaged picture
-            raise FileAccessError(f"{name}: can't be read as a picture: {_one_line(error)}") from error
+            raise FileAccessError(f"{name}: can't be read as a picture: {one_line(error)}") from error
 
 
 def to_image(picture: Picture) -> Image.Image:
@@ -148,56 +142,9 @@ def save(image: Image.Image, target: str | Path | BinaryIO, format: str | None =
     try:
         image.save(target, format, **save_options(image, format))
     except OSError as error:
-        raise FileAccessError(f"{name}: can't be written: {error.strerror or _one_line(error)}") from error
+        raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
     except Exception as error:  # each plugin has its own way to say that something is too large for it
-        raise FileAccessError(f"{name}: can't be written as {format}: {_one_line(error)}; use .png") from error
-
-
-def alpha_to_bytes(alpha: Pixels) -> bytes:
-    """The payload of an ALPHA section for uint8 (H, W): a tag byte, then the smallest of its codings.
-
-    0 the one value of all pixels, 1 the rows as raw deflate, 2 a grey picture as by `stored_to_bytes`.
-    """
-    if (alpha == alpha.flat[0]).all():
-        return bytes([_CONSTANT, alpha.flat[0]])
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    rows = bytes([_DEFLATE]) + deflate.compress(alpha.tobytes()) + deflate.flush()
-    return min(rows, bytes([_PICTURE]) + stored_to_bytes(alpha[..., None]), key=len)
-
-
-def alpha_from_bytes(payload: bytes, width: int, height: int) -> Pixels:
-    """The alpha channel, uint8 (H, W). DamagedFileError for anything but width x height values."""
-    tag, body = payload[0] if payload else None, payload[1:]
-    if tag == _CONSTANT and len(body) == 1:
-        return np.full((height, width), body[0], np.uint8)
-    if tag == _DEFLATE:
-        rows = inflate(body, width * height, "alpha")
-        if len(rows) == width * height:
-            return np.frombuffer(rows, np.uint8).reshape(height, width).copy()
-        raise DamagedFileError(f"alpha: {len(rows)} values for {width} x {height} pixels")
-    if tag == _PICTURE:
-        return _inner_pixels(body, width, height, True, "alpha")[..., 0]
-    raise DamagedFileError("alpha: coded in no way that this version knows")
-
-
-def stored_to_bytes(pixels: Pixels) -> bytes:
-    """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, the smaller of PNG and WebP.
-
-    Small pictures are given more effort than those of many megapixels.
-    """
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
-    count, candidates = image.width * image.height, [BytesIO()]
-    image.save(candidates[0], "PNG", compress_level=9 if count <= 2**20 else 6)
-    if max(image.size) <= _WEBP_MAX_SIDE:
-        method, effort = (4, 75) if count <= 2**22 else (1, 20)
-        candidates.append(BytesIO())
-        image.convert("RGB").save(candidates[1], "WEBP", lossless=True, method=method, quality=effort)
-    return min((candidate.getvalue() for candidate in candidates), key=len)
-
-
-def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Pixels:
-    """The mirror of `stored_to_bytes`. DamagedFileError where it isn't such a picture of that size."""
-    return _inner_pixels(payload, width, height, grey, "stored picture")
+        raise FileAccessError(f"{name}: can't be written as {format}: {one_line(error)}; use .png") from error
 
 
 class _Ceiling(int):
@@ -216,7 +163,7 @@ _pillows_own: int | None = None
 
 
 @contextmanager
-def _pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
+def pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
     """Let our limit stand in for Pillow's own, which is a global: of several threads' the loosest holds.
 
     It also meets inner pictures that are larger than the file declares, and tiles, which may well be larger
@@ -243,7 +190,7 @@ def _pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
             apply()
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -447,42 +394,3 @@ def _to_eight_bits(values: npt.NDArray[Any], notes: list[str]) -> Pixels:
         notes.append("32-bit input reduced to 8 bit, its values taken as 0 to 65535")
     reduced: Pixels = ((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
     return reduced
-
-
-def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:
-    """Decode a PNG or WebP inside a section to (H, W, 1) or (H, W, 3), once its header was seen to agree."""
-    format = "PNG" if data.startswith(b"\x89PNG") else "WEBP"
-    size = _png_size(data, grey) if format == "PNG" else _webp_size(data)
-    if size is None:
-        raise DamagedFileError(f"{what}: neither a PNG nor a WebP as lpcodec writes them")
-    if size != (width, height):
-        raise DamagedFileError(f"{what}: {size[0]} x {size[1]} pixels inside a file of {width} x {height}")
-    with _pixel_ceiling(width * height):
-        try:
-            with Image.open(BytesIO(data), formats=[format]) as image:
-                planes = np.array(image)
-        except Exception as error:  # whatever the plugin stumbles over, the section is damaged
-            raise DamagedFileError(f"{what}: can't be decoded: {_one_line(error)}") from error
-    if planes.ndim == 2:
-        planes = planes[..., None]
-    elif grey and (planes == planes[..., :1]).all():
-        planes = planes[..., :1].copy()
-    if planes.shape != (height, width, 1 if grey else 3):
-        raise DamagedFileError(f"{what}: decodes to an array of shape {planes.shape}")
-    return planes
-
-
-def _png_size(data: bytes, grey: bool) -> tuple[int, int] | None:
-    """Width and height from the header of a plain 8-bit grey or RGB PNG; None for anything else."""
-    if not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or len(data) < 29:
-        return None
-    width, height, *rest = struct.unpack(">IIBBBBB", data[16:29])
-    return (width, height) if rest == [8, 0 if grey else 2, 0, 0, 0] else None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height from the header of a WebP that begins with its lossless chunk; None otherwise."""
-    if len(data) < 25 or data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8L" or data[20] != 0x2F:
-        return None
-    bits = int.from_bytes(data[21:25], "little")
-    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lpcodec.codec import api, container, models, picture
+from lpcodec.codec import api, container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import LpcodecError
 
@@ -173,8 +173,8 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
     candidates = [
         Section(SectionType.ALPHA, bytes([0, 9])),
         Section(SectionType.ALPHA, bytes([1]) + inflating),
-        Section(SectionType.ALPHA, picture.alpha_to_bytes(ramp)),
-        Section(SectionType.ALPHA, bytes([2]) + picture.stored_to_bytes(ramp[..., None])),
+        Section(SectionType.ALPHA, lossless.alpha_to_bytes(ramp)),
+        Section(SectionType.ALPHA, bytes([2]) + lossless.stored_to_bytes(ramp[..., None])),
         Section(SectionType.ALPHA, random.bytes(20)),
         Section(SectionType.ICC, inflating),
         Section(SectionType.EXIF, container.metadata_to_bytes(random.bytes(30))),

@@ -22,6 +22,7 @@ from lpcodec.codec.errors import (
     UnknownModelError,
     UsageError,
 )
+from lpcodec.codec.lossless import stored_to_bytes
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -289,7 +290,7 @@ class TestNeverAbsurdlyLarge:
     def test_no_file_is_larger_than_lossless_and_64_bytes(self, name: str) -> None:
         pixels = ADVERSARIES[name]()
         image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        lossless = len(picture.stored_to_bytes(pixels))
+        lossless = len(stored_to_bytes(pixels))
         for quality in (40, 100):
             result = api.encode_report(image, quality=quality)
             assert len(result.data) <= lossless + 64
@@ -306,7 +307,7 @@ class TestNeverAbsurdlyLarge:
         soft = np.random.default_rng(6).integers(0, 2, (200, 200, 1)) + _gradient()[:, :200].astype(int) // 2
         image = Image.fromarray(soft.astype(np.uint8))
         data = lpcodec.encode(image)
-        assert len(data) < len(picture.stored_to_bytes(soft.astype(np.uint8)))
+        assert len(data) < len(stored_to_bytes(soft.astype(np.uint8)))
 
     def test_a_rate_that_lossless_meets_is_met_losslessly(self) -> None:
         image = Image.fromarray(_plot())

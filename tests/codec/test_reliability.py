@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import container, models, picture
+from lpcodec.codec import container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError
 from lpcodec.codec.networks.wcae import load_network
@@ -196,7 +196,7 @@ class TestG4Bounds:
     def test_alpha_of_another_size_is_refused(self, originals: list[bytes]) -> None:
         file = container.read(originals[0])
         for alpha in (np.zeros((300, 300), np.uint8), np.arange(90_000).reshape(300, 300).astype(np.uint8)):
-            payload = bytes([2]) + picture.stored_to_bytes(alpha[..., None])
+            payload = bytes([2]) + lossless.stored_to_bytes(alpha[..., None])
             sections = (*file.sections, Section(SectionType.ALPHA, payload))
             with pytest.raises(DamagedFileError, match="300 x 300 pixels inside a file of"):
                 lpcodec.decode(container.write(LpcFile(file.header, sections)))

@@ -1,0 +1,107 @@
+"""What a file holds losslessly: alpha, and pictures that coding would not pay for.
+
+    alpha --alpha_to_bytes--> ALPHA section --alpha_from_bytes--> alpha
+    pixels --stored_to_bytes--> STORED section --stored_from_bytes--> pixels
+
+Reading looks at the size that the inner PNG or WebP header declares before Pillow decodes a pixel of it.
+"""
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from lpcodec.codec.container import inflate
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.picture import Pixels, one_line, pixel_ceiling
+
+_WEBP_MAX_SIDE = 16383
+_CONSTANT, _DEFLATE, _PICTURE = range(3)
+
+
+def alpha_to_bytes(alpha: Pixels) -> bytes:
+    """The payload of an ALPHA section for uint8 (H, W): a tag byte, then the smallest of its codings.
+
+    0 the one value of all pixels, 1 the rows as raw deflate, 2 a grey picture as by `stored_to_bytes`.
+    """
+    if (alpha == alpha.flat[0]).all():
+        return bytes([_CONSTANT, alpha.flat[0]])
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    rows = bytes([_DEFLATE]) + deflate.compress(alpha.tobytes()) + deflate.flush()
+    return min(rows, bytes([_PICTURE]) + stored_to_bytes(alpha[..., None]), key=len)
+
+
+def alpha_from_bytes(payload: bytes, width: int, height: int) -> Pixels:
+    """The alpha channel, uint8 (H, W). DamagedFileError for anything but width x height values."""
+    tag, body = payload[0] if payload else None, payload[1:]
+    if tag == _CONSTANT and len(body) == 1:
+        return np.full((height, width), body[0], np.uint8)
+    if tag == _DEFLATE:
+        rows = inflate(body, width * height, "alpha")
+        if len(rows) == width * height:
+            return np.frombuffer(rows, np.uint8).reshape(height, width).copy()
+        raise DamagedFileError(f"alpha: {len(rows)} values for {width} x {height} pixels")
+    if tag == _PICTURE:
+        return _inner_pixels(body, width, height, True, "alpha")[..., 0]
+    raise DamagedFileError("alpha: coded in no way that this version knows")
+
+
+def stored_to_bytes(pixels: Pixels) -> bytes:
+    """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, the smaller of PNG and WebP.
+
+    Small pictures are given more effort than those of many megapixels.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    count, candidates = image.width * image.height, [BytesIO()]
+    image.save(candidates[0], "PNG", compress_level=9 if count <= 2**20 else 6)
+    if max(image.size) <= _WEBP_MAX_SIDE:
+        method, effort = (4, 75) if count <= 2**22 else (1, 20)
+        candidates.append(BytesIO())
+        image.convert("RGB").save(candidates[1], "WEBP", lossless=True, method=method, quality=effort)
+    return min((candidate.getvalue() for candidate in candidates), key=len)
+
+
+def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Pixels:
+    """The mirror of `stored_to_bytes`. DamagedFileError where it isn't such a picture of that size."""
+    return _inner_pixels(payload, width, height, grey, "stored picture")
+
+
+def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:
+    """Decode a PNG or WebP inside a section to (H, W, 1) or (H, W, 3), once its header was seen to agree."""
+    format = "PNG" if data.startswith(b"\x89PNG") else "WEBP"
+    size = _png_size(data, grey) if format == "PNG" else _webp_size(data)
+    if size is None:
+        raise DamagedFileError(f"{what}: neither a PNG nor a WebP as lpcodec writes them")
+    if size != (width, height):
+        raise DamagedFileError(f"{what}: {size[0]} x {size[1]} pixels inside a file of {width} x {height}")
+    with pixel_ceiling(width * height):
+        try:
+            with Image.open(BytesIO(data), formats=[format]) as image:
+                planes = np.array(image)
+        except Exception as error:  # whatever the plugin stumbles over, the section is damaged
+            raise DamagedFileError(f"{what}: can't be decoded: {one_line(error)}") from error
+    if planes.ndim == 2:
+        planes = planes[..., None]
+    elif grey and (planes == planes[..., :1]).all():
+        planes = planes[..., :1].copy()
+    if planes.shape != (height, width, 1 if grey else 3):
+        raise DamagedFileError(f"{what}: decodes to an array of shape {planes.shape}")
+    return planes
+
+
+def _png_size(data: bytes, grey: bool) -> tuple[int, int] | None:
+    """Width and height from the header of a plain 8-bit grey or RGB PNG; None for anything else."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or len(data) < 29:
+        return None
+    width, height, *rest = struct.unpack(">IIBBBBB", data[16:29])
+    return (width, height) if rest == [8, 0 if grey else 2, 0, 0, 0] else None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height from the header of a WebP that begins with its lossless chunk; None otherwise."""
+    if len(data) < 25 or data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8L" or data[20] != 0x2F:
+        return None
+    bits = int.from_bytes(data[21:25], "little")
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1

@@ -1,0 +1,159 @@
+"""Lossless payloads: alpha and stored pictures come back, and hostile ones are damage before they are decoded."""
+
+import struct
+import time
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from lpcodec.codec import lossless
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.picture import Pixels
+
+
+def noise(height: int, width: int, channels: int, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def image_of(mode: str, width: int, height: int) -> Image.Image:
+    """A noisy picture in one of a few modes."""
+    if mode == "RGBA":
+        return Image.fromarray(noise(height, width, 4))
+    return Image.fromarray(noise(height, width, 3)).convert("L" if mode == "I;16" else "RGB").convert(mode)
+
+
+def saved(image: Image.Image, format: str, **options: object) -> bytes:
+    target = BytesIO()
+    image.save(target, format, **options)
+    return target.getvalue()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.sampled_from([0, 1, 0xF0, 255]))
+def test_alpha_comes_back(width: int, height: int, seed: int, mask: int) -> None:
+    alpha: Pixels = noise(height, width, 1, seed)[..., 0] & np.uint8(mask)
+    payload = lossless.alpha_to_bytes(alpha)
+    assert np.array_equal(lossless.alpha_from_bytes(payload, width, height), alpha)
+    assert len(payload) <= alpha.size + 20
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_stored_pictures_come_back(width: int, height: int, seed: int, grey: bool) -> None:
+    pixels = noise(height, width, 1 if grey else 3, seed)
+    payload = lossless.stored_to_bytes(pixels)
+    assert np.array_equal(lossless.stored_from_bytes(payload, width, height, grey), pixels)
+
+
+def smooth(height: int, width: int) -> Pixels:
+    y, x = np.mgrid[:height, :width]
+    disc: Pixels = np.clip((height * 0.4 - np.hypot(y - height / 2, x - width / 2)) * 60 + 128, 0, 255).astype(np.uint8)
+    return disc
+
+
+@pytest.mark.parametrize("coding", ["deflate", "PNG", "WEBP"])
+def test_every_coding_of_alpha_is_read(coding: str) -> None:
+    alpha = smooth(30, 50)
+    if coding == "deflate":
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        payload = b"\x01" + deflate.compress(alpha.tobytes()) + deflate.flush()
+    else:
+        image = Image.fromarray(alpha)
+        payload = b"\x02" + saved(image.convert("RGB") if coding == "WEBP" else image, coding, lossless=True)
+    assert np.array_equal(lossless.alpha_from_bytes(payload, 50, 30), alpha)
+    for width, height in ((30, 50), (50, 29), (50, 31), (1, 1)):
+        if (coding, width, height) != ("deflate", 30, 50):  # rows don't know how long they are
+            with pytest.raises(DamagedFileError, match="alpha: "):
+                lossless.alpha_from_bytes(payload, width, height)
+
+
+def test_constant_alpha_costs_next_to_nothing() -> None:
+    for value in (0, 128, 255):
+        alpha = np.full((3000, 4000), value, np.uint8)
+        payload = lossless.alpha_to_bytes(alpha)
+        assert payload == bytes([0, value])
+        assert np.array_equal(lossless.alpha_from_bytes(payload, 4000, 3000), alpha)
+
+
+def test_a_large_alpha_takes_a_couple_of_seconds() -> None:
+    alpha = smooth(3000, 4000)
+    begin = time.process_time()
+    payload = lossless.alpha_to_bytes(alpha)
+    assert time.process_time() - begin < 4
+    assert len(payload) < 60_000
+    assert np.array_equal(lossless.alpha_from_bytes(payload, 4000, 3000), alpha)
+
+
+def test_a_side_too_long_for_webp_is_stored_as_png() -> None:
+    pixels = noise(1, 20_000, 3)
+    payload = lossless.stored_to_bytes(pixels)
+    assert payload.startswith(b"\x89PNG")
+    assert np.array_equal(lossless.stored_from_bytes(payload, 20_000, 1, False), pixels)
+
+
+def test_noise_is_stored_without_growing() -> None:
+    pixels = noise(64, 64, 3)
+    assert len(lossless.stored_to_bytes(pixels)) <= pixels.size + 128
+
+
+def refused(payload: bytes, width: int, height: int, grey: bool, words: str) -> None:
+    with pytest.raises(DamagedFileError, match=words) as caught:
+        lossless.stored_from_bytes(payload, width, height, grey)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_inner_header_of_another_size_is_damage_before_it_is_decoded() -> None:
+    """Bombs: a few bytes that declare hundreds of megapixels."""
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBBI", 60_000, 60_000, 8, 0, 0, 0, 0, 0)
+    refused(png, 8, 8, True, "60000 x 60000 pixels inside a file of 8 x 8")
+    webp = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8L" + struct.pack("<I", 10)
+    webp += b"\x2f" + struct.pack("<I", 16382 | 16382 << 14) + bytes(5)
+    refused(webp, 8, 8, False, "16383 x 16383 pixels inside a file of 8 x 8")
+
+
+def test_only_the_plain_forms_that_are_written_are_read() -> None:
+    image = image_of("RGB", 12, 9)
+    for data in (
+        b"",
+        b"\x89PNG",
+        saved(image, "GIF"),
+        saved(image, "WEBP"),
+        saved(image, "WEBP", lossless=True, exif=b"Exif\0\0MM\0*"),
+        saved(image_of("RGBA", 12, 9), "PNG"),
+        saved(image_of("P", 12, 9), "PNG"),
+        saved(image_of("I;16", 12, 9), "PNG"),
+        saved(image_of("L", 12, 9), "PNG"),
+    ):
+        refused(data, 12, 9, False, "neither a PNG nor a WebP")
+    refused(saved(image, "PNG"), 12, 9, True, "neither a PNG nor a WebP")
+    refused(saved(image, "WEBP", lossless=True), 12, 9, True, r"decodes to an array of shape \(9, 12, 3\)")
+    refused(saved(image_of("RGBA", 12, 9), "WEBP", lossless=True), 12, 9, False, r"shape \(9, 12, 4\)")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x00", b"\x00\x01\x02", b"\x01", b"\x01\xff\xff", b"\x02", b"\x03abc", b"\xff"]
+)
+def test_alpha_without_sense_is_damage(payload: bytes) -> None:
+    with pytest.raises(DamagedFileError, match="alpha: "):
+        lossless.alpha_from_bytes(payload, 3, 3)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_damaged_payloads_are_damaged_files_or_decode_to_the_right_shape(format: str) -> None:
+    """The container's checksums stand before this; a forged file meets the inner parsers."""
+    data = saved(image_of("RGB", 24, 18), format, lossless=True)
+    chance = np.random.default_rng(3)
+    for number in range(400):
+        mutant = bytearray(data[: len(data) - number] if number < 200 else data)
+        if number >= 200:
+            mutant[chance.integers(len(data))] ^= 1 << int(chance.integers(8))
+        try:
+            planes = lossless.stored_from_bytes(bytes(mutant), 24, 18, False)
+        except DamagedFileError:
+            continue
+        assert planes.shape == (18, 24, 3)
