@@ -49,7 +49,8 @@ class FoldedLaplacianAutoencoder:
         weight[12:, :, :9, :9] = approximation
         bias = torch.cat((detail_bias.repeat_interleave(4), approximation_bias))
         self._encoder = weight.to(parameter).contiguous(memory_format=torch.channels_last), bias.to(parameter)
-        weight, bias = _prediction_response(network.prediction)
+        with torch.no_grad():
+            weight, bias = prediction_response(copy.deepcopy(network.prediction).cpu().double())
         self._decoder = weight.to(parameter).contiguous(memory_format=torch.channels_last), bias.to(parameter)
 
     @torch.inference_mode()
@@ -179,12 +180,13 @@ def _impulse_response(chain: nn.Sequential) -> tuple[Tensor, Tensor]:
     return (answers[:3] - bias).flip(2, 3).transpose(0, 1), bias[:, 4, 4]
 
 
-@torch.no_grad()
-def _prediction_response(chain: nn.Sequential) -> tuple[Tensor, Tensor]:
-    """The prediction as a convolution 5x5 to the four places of each 2x2 block: weight (12, 3, 5, 5), bias (12,)."""
-    exact = copy.deepcopy(chain).cpu().double()
-    impulses = torch.zeros(4, 3, 13, 13, dtype=torch.float64)
+def prediction_response(chain: nn.Sequential) -> tuple[Tensor, Tensor]:
+    """The prediction as a convolution 5x5 to the four places of each 2x2 block: weight (12, 3, 5, 5), bias (12,).
+
+    In the chain's own dtype and differentiable by its weights: a twentieth of the chain's work, in training too.
+    """
+    impulses = next(chain.parameters()).new_zeros(4, 3, 13, 13)
     impulses[range(3), range(3), 6, 6] = 1
-    answers = F.pixel_unshuffle(exact(impulses), 2)[..., 4:9, 4:9]
+    answers = F.pixel_unshuffle(chain(impulses), 2)[..., 4:9, 4:9]
     bias = answers[3]
     return (answers[:3] - bias).flip(2, 3).transpose(0, 1), bias[:, 2, 2]

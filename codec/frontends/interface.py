@@ -12,6 +12,7 @@ level to take each detail against what its decoder will have.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +58,20 @@ class FrontEnd(Protocol):
             ValueError: the number of details isn't that of the levels.
         """
         ...
+
+
+def merged(bands: Bands, levels: int, predict: Callable[[Tensor, Size], Tensor]) -> Tensor:
+    """The picture of a pyramid whose details have the sizes of their levels: each detail, coarsest first, is added to
+    what `predict` makes of the coarser level.
+
+    Raises:
+        ValueError: the number of details isn't that of the levels.
+    """
+    check_details(bands, levels)
+    x = bands.coarse
+    for detail in bands.details:
+        x = detail + predict(x, (detail.shape[2], detail.shape[3]))
+    return x
 
 
 def check_details(bands: Bands, levels: int) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
+from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merged
 
 WIDTH = 16
 """Channels between the convolutions of a branch."""
@@ -54,11 +54,7 @@ class LaplacianAutoencoder(nn.Module):
 
     def merge(self, bands: Bands) -> Tensor:
         """Bands -> picture (B, 3, H, W), about 0..1 but not clamped."""
-        check_details(bands, self.levels)
-        x = bands.coarse
-        for detail in bands.details:
-            x = detail + self.predict(x, (detail.shape[2], detail.shape[3]))
-        return x
+        return merged(bands, self.levels, self.predict)
 
     def forward(self, x: Tensor) -> Tensor:
         """Picture -> what comes back of it."""

@@ -1,4 +1,4 @@
-"""The classical Laplacian pyramid (Burt & Adelson 1983), with their kernel or any PyWavelets low-pass.
+"""The classical Laplacian pyramid (Burt & Adelson 1983), with their kernel, bicubic's or any PyWavelets low-pass.
 
 ```
 c0 = x --low-pass, every second--> c1 --low-pass, every second--> c2 ...
@@ -18,9 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.frontends.banks import doubled, halved
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
+from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merged
 
 BURT_ADELSON = "burt-adelson"
+BICUBIC = "bicubic"
+_KEYS = -0.5
+"""The free parameter of Keys' cubic convolution (1981), as Pillow has it."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class LaplacianPyramid:
 
     Args:
         levels: how often the picture is halved, 1 or more; sides are rounded up, a side of 1 stays 1.
-        kernel: "burt-adelson" (1 5 8 5 1 / 20, the paper's a = 0.4), or the name of a discrete wavelet of PyWavelets:
-            its low-pass filters, of the analysis to reduce and of the synthesis to predict.
+        kernel: "burt-adelson" (1 5 8 5 1 / 20, the paper's a = 0.4); "bicubic", which halves and doubles as picture
+            programs do (antialiased, pixels between pixels); or the name of a discrete wavelet of PyWavelets: its
+            low-pass filters, of the analysis to reduce and of the synthesis to predict.
 
     Raises:
         ValueError: fewer than one level, or no such wavelet.
@@ -51,16 +55,21 @@ class LaplacianPyramid:
         check_levels(levels)
         self.levels = levels
         self.kernel = kernel
-        self._reduce, self._spread = _burt_adelson() if kernel == BURT_ADELSON else _low_pass(kernel)
+        known = {BURT_ADELSON: _burt_adelson, BICUBIC: _bicubic}
+        self._reduce, self._spread = known[kernel]() if kernel in known else _low_pass(kernel)
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, C, H, W) -> coarse (B, C, H/2^k, W/2^k), details (B, C, h, w) of each level's own size."""
         size, details = (x.shape[2], x.shape[3]), []
         for _ in range(self.levels):
-            coarse = _reduced(_reduced(x, self._reduce, 2), self._reduce, 3)
+            coarse = self.reduce(x)
             details.append(x - self.predict(coarse, (x.shape[2], x.shape[3])))
             x = coarse
         return Bands(size, x, tuple(reversed(details)))
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """Picture (B, C, H, W) -> its approximation (B, C, h, w) at half the size, sides rounded up."""
+        return _reduced(_reduced(x, self._reduce, 2), self._reduce, 3)
 
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
         """(B, C, h, w) -> (B, C, *size), `size` being twice h and w or one less."""
@@ -68,11 +77,7 @@ class LaplacianPyramid:
 
     def merge(self, bands: Bands) -> Tensor:
         """Bands -> picture (B, C, H, W)."""
-        check_details(bands, self.levels)
-        x = bands.coarse
-        for detail in bands.details:
-            x = detail + self.predict(x, (detail.shape[2], detail.shape[3]))
-        return x
+        return merged(bands, self.levels, self.predict)
 
 
 def _burt_adelson() -> tuple[Taps, Taps]:
@@ -80,12 +85,24 @@ def _burt_adelson() -> tuple[Taps, Taps]:
     return Taps(-2, weights), Taps(-2, tuple(2 * w for w in weights))
 
 
+def _bicubic() -> tuple[Taps, Taps]:
+    """Keys' kernel, stretched to twice its width; the middle lies between the places 0 and 1."""
+
+    def cubic(x: float) -> float:
+        if x < 1:
+            return (_KEYS + 2) * x**3 - (_KEYS + 3) * x**2 + 1
+        return _KEYS * (x**3 - 5 * x**2 + 8 * x - 4)
+
+    weights = tuple(cubic(abs(place - 0.5) / 2) for place in range(-3, 5))
+    return Taps(-3, tuple(w / 2 for w in weights)), Taps(-3, weights)
+
+
 def _low_pass(name: str) -> tuple[Taps, Taps]:
     """A wavelet's low-pass filters, scaled so that a flat picture keeps its value."""
     import pywt  # type: ignore[import-untyped]
 
     if name not in pywt.wavelist(kind="discrete"):
-        raise ValueError(f"{name!r} is neither {BURT_ADELSON!r} nor a discrete wavelet of PyWavelets")
+        raise ValueError(f"{name!r} is neither {BURT_ADELSON!r}, {BICUBIC!r} nor a discrete wavelet of PyWavelets")
     wavelet = pywt.Wavelet(name)
     length = len(wavelet.dec_lo)
     # A coefficient k of PyWavelets covers the places 2k + 2 - length to 2k + 1. Shifted by so many coefficients, the

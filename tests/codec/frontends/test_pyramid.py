@@ -6,12 +6,13 @@ import pywt
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from lpcodec.codec.frontends.banks import doubled, halved
 from lpcodec.codec.frontends.interface import Bands, level_sizes
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 
-KERNELS = ("burt-adelson", *pywt.wavelist(kind="discrete"))
+KERNELS = ("burt-adelson", "bicubic", *pywt.wavelist(kind="discrete"))
 SIDES = st.integers(1, 40)
 
 
@@ -51,6 +52,21 @@ def test_the_kernel_is_burt_and_adelson_s() -> None:
     assert spread.shape == (17, 18)
 
 
+def test_bicubic_halves_and_doubles_as_pillow_does() -> None:
+    """Inside: at the border Pillow leaves out what lies beyond; the pyramid goes on with the last row and column."""
+    x = picture(1, 1, 40, 56)
+    pyramid = LaplacianPyramid(1, "bicubic")
+
+    def resized(values: torch.Tensor, width: int, height: int) -> np.ndarray:
+        image = Image.fromarray(values[0, 0].float().numpy(), "F")
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))[4:-4, 4:-4]
+
+    coarse = pyramid.reduce(x)
+    np.testing.assert_allclose(coarse[0, 0, 4:-4, 4:-4], resized(x, 28, 20), atol=1e-6)
+    finer = pyramid.predict(coarse, (40, 56))
+    np.testing.assert_allclose(finer[0, 0, 4:-4, 4:-4], resized(coarse, 56, 40), atol=1e-6)
+
+
 def test_levels_stay_where_the_picture_is() -> None:
     """A symmetric kernel moves nothing: on a ramp the approximation is the ramp, every second place."""
     ramp = torch.arange(64, dtype=torch.float64).expand(1, 1, 64, 64)
@@ -69,7 +85,7 @@ def test_gradients_flow() -> None:
 def test_what_can_not_be_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one level, not 0"):
         LaplacianPyramid(0)
-    with pytest.raises(ValueError, match="'gauss' is neither 'burt-adelson' nor a discrete wavelet"):
+    with pytest.raises(ValueError, match="'gauss' is neither 'burt-adelson', 'bicubic' nor a discrete wavelet"):
         LaplacianPyramid(1, "gauss")
     pyramid = LaplacianPyramid(2)
     with pytest.raises(ValueError, match="2 details expected, one a level; 0 given"):
