@@ -138,7 +138,7 @@ def _child(folder: Path, setting: Setting) -> None:
             codec.network.to(memory_format=torch.contiguous_format)
         payload = file.payload(SectionType.LATENTS)
         assert payload is not None
-        symbols.append(codec.hash_of(codec.parse(payload, file.header)).hex())
+        symbols.append(codec.hash_of(codec.parse([payload], file.header)).hex())
         pictures.append(np.asarray(api.decode(data, device=setting.device)))
     print(json.dumps(symbols), flush=True)
     for picture in pictures:

@@ -6,6 +6,7 @@ encode:  source --picture--> Picture --codec.analyse--> latents --rate: codec.co
                                                              +-+ effort: codec.refine
 decode:  bytes --container--> payload --codec.parse--> symbols, hash checked --codec.synthesise--> pixels --> image
 ```
+A payload is a section of a file; a `models.ScalableCodec` has several, the file's layers. decoding.py has the way back.
 """
 
 import dataclasses
@@ -19,22 +20,23 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lpcodec.codec import container, lossless, models, picture, rate
+from lpcodec.codec import container, decoding, lossless, models, picture, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
-from lpcodec.codec.errors import DamagedFileError, LimitError, TargetError, UsageError
+from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress, grid, spans
 
-__all__ = ["DEFAULT_MAX_PIXELS", "EncodeResult", "decode", "encode", "encode_report", "info", "verify"]
+__all__ = [
+    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "decode", "decode_report", "encode", "encode_report", "info",
+    "verify",
+]  # fmt: skip
 
 Source = str | Path | bytes | Image.Image
 
 DEFAULT_MAX_PIXELS = 1 << 28
 DEFAULT_QUALITY = 50.0
 """About half a bit a pixel on photographs."""
-_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 32
-"""An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
 _PROMISING = 4
 """Storing losslessly is tried where a quick lossless coding takes at most so many times the bytes of the coded file."""
 _CHEAP_BPP = 2.5
@@ -55,6 +57,15 @@ class EncodeResult:
     model: str
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """A decoded picture and what is worth saying about it. `partial`: the file wasn't whole, this is what is left."""
+
+    image: Image.Image
+    notes: tuple[str, ...]
+    partial: bool
 
 
 def encode(
@@ -179,9 +190,9 @@ class _Encoding:
     def side_bytes(self) -> int:
         return sum(len(s.payload) for s in self.sections)
 
-    def _file(self, header: Header, payload: bytes) -> bytes:
-        kind = SectionType.LATENTS if header.kind is Kind.MODEL else SectionType.STORED
-        sections = sorted((Section(kind, payload), *self.sections), key=lambda s: s.type)
+    def _file(self, header: Header, kind: SectionType, *payloads: bytes) -> bytes:
+        colours = (Section(kind, payload) for payload in payloads)
+        sections = sorted((*colours, *self.sections), key=lambda s: s.type)
         return container.write(LpcFile(header, tuple(sections)))
 
     def latents(self, codec: models.Codec) -> Any:
@@ -204,7 +215,8 @@ class _Encoding:
             self.width, self.height, Kind.MODEL, self.source.pixels.shape[2] == 1, codec.number, codec.digest,
             container.quality_to_16_bit(quality) if codec.has_quality else 0, coded.symbols_hash,
         )  # fmt: skip
-        return self._file(header, coded.payload())
+        kind = SectionType.LAYER if isinstance(codec, models.ScalableCodec) else SectionType.LATENTS
+        return self._file(header, kind, *coded.payloads())
 
     def at_quality(self, quality: float) -> rate.Found[tuple[bytes, models.Codec]]:
         codec = self.codecs[0]
@@ -243,8 +255,8 @@ class _Encoding:
         def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
             def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
                 data = self.code(codec, quality, latents)
-                file = container.read(data)
-                mse = _mean_squared_error(_colours(file, codec, None), self.source.pixels)
+                decoded = decoding.pixels(decoding.open_file(data), codec)
+                mse = _mean_squared_error(decoded, self.source.pixels)
                 return (data, codec), 10 * math.log10(255**2 / max(mse, 1e-10))
 
             return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5 if guess is None else guess)
@@ -254,7 +266,7 @@ class _Encoding:
     def stored(self) -> bytes:
         """The whole file with the picture stored losslessly."""
         header = Header(self.width, self.height, Kind.STORED, self.source.pixels.shape[2] == 1)
-        return self._file(header, lossless.stored_to_bytes(self.source.pixels))
+        return self._file(header, SectionType.STORED, lossless.stored_to_bytes(self.source.pixels))
 
     def result(self, data: bytes, quality: float | None, notes: tuple[str, ...], model: str) -> EncodeResult:
         bpp = 8 * len(data) / (self.width * self.height)
@@ -292,69 +304,52 @@ def _webp_bytes(pixels: npt.NDArray[np.uint8], effort: int) -> int:
 
 
 def decode(
-    data: bytes, *, max_pixels: int | None = None, max_memory: int | None = None, device: str = "cpu",
-    progress: Progress | None = None,
+    data: bytes, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> Image.Image:  # fmt: skip
     """Decode the bytes of an .lpc file to a PIL image of mode L, LA, RGB or RGBA, its metadata in `info`.
 
     Args:
-        max_pixels: refuse pictures that declare more; by default 268 million.
+        level: 0..8, how often the sides are halved, rounding up. Files in layers are quicker to decode that way and
+            need only their beginning; all others are decoded whole and then reduced.
+        allow_partial: decode what is left of a file in layers that was cut or damaged: its leading whole layers, the
+            detail of the others predicted, without alpha and metadata. `decode_report` says whether that was so.
+        max_pixels: refuse pictures that declare more, whatever the level; by default 268 million.
         max_memory: refuse pictures that would take more bytes of memory.
 
     Raises:
         DamagedFileError: not an .lpc file, or a changed one; no picture is shown.
         UnknownModelError: made by a newer version, or with weights that aren't installed.
         LimitError: over a limit; checked before anything is allocated.
+        UsageError: a level outside 0..8.
     """
-    file = _read(data, max_pixels, max_memory)
-    codec = _codec_of(file, device)
-    pixels = _colours(file, codec, progress)
-    header = file.header
-    alpha = file.payload(SectionType.ALPHA)
-    icc, exif, xmp = (
-        None if raw is None else container.metadata_from_bytes(raw) for raw in map(file.payload, _METADATA)
+    return decode_report(
+        data, level=level, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory, device=device,
+        progress=progress,
+    ).image  # fmt: skip
+
+
+def decode_report(
+    data: bytes, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
+) -> DecodeResult:  # fmt: skip
+    """`decode`, with what there is to say about the result."""
+    decoding.check_level(level)
+    opened = decoding.open_file(
+        data, max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, allow_partial=allow_partial
     )
-    plane = None if alpha is None else lossless.alpha_from_bytes(alpha, header.width, header.height)
-    return picture.to_image(Picture(pixels, plane, icc, exif, xmp))
+    codec = decoding.codec_of(opened.file.header, device)
+    pixels = decoding.pixels(opened, codec, progress, level)
+    shown = Picture(pixels, decoding.alpha(opened, level), *decoding.metadata(opened))
+    notes = () if opened.damage is None else (f"decoded in part: {opened.damage}; {_what_is_left(opened.file, codec)}",)
+    return DecodeResult(picture.to_image(shown), notes, opened.damage is not None)
 
 
-_METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
-
-
-def _read(data: bytes, max_pixels: int | None, max_memory: int | None) -> LpcFile:
-    file = container.read(data, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
-    needed = _BASE_MEMORY + _MEMORY_A_PIXEL * file.header.width * file.header.height
-    if max_memory is not None and needed > max_memory:
-        raise LimitError(f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB")
-    return file
-
-
-def _codec_of(file: LpcFile, device: str) -> models.Codec | None:
-    if file.header.kind is Kind.STORED:
-        return None
-    return models.load_by_identity(file.header.model_number, file.header.model_digest, device)
-
-
-def _parse(file: LpcFile, codec: models.Codec) -> Any:
-    payload = file.payload(SectionType.LATENTS)
-    assert payload is not None
-    symbols = codec.parse(payload, file.header)
-    if codec.hash_of(symbols) != file.header.symbols_hash:
-        raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
-    return symbols
-
-
-def _colours(file: LpcFile, codec: models.Codec | None, progress: Progress | None) -> npt.NDArray[np.uint8]:
-    """The pixels (H, W, 3), or (H, W, 1) of a grey picture."""
-    header = file.header
-    if codec is None:
-        payload = file.payload(SectionType.STORED)
-        assert payload is not None
-        return lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
-    pixels: npt.NDArray[np.uint8] = codec.synthesise(_parse(file, codec), header, progress)
-    if header.grey:
-        pixels = np.rint(pixels.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
-    return pixels
+def _what_is_left(file: LpcFile, codec: models.Codec | None) -> str:
+    assert isinstance(codec, models.ScalableCodec)
+    whole, known = len(file.sections), codec.levels + 1
+    layers = "all layers are whole" if whole == known else f"the first {whole} of at most {known} layers are whole"
+    return f"{layers}; alpha and metadata, if there were any, are left out"
 
 
 def info(data: bytes) -> dict[str, Any]:
@@ -373,11 +368,34 @@ def info(data: bytes) -> dict[str, Any]:
         "sections": [{"type": container.section_name(s.type), "bytes": len(s.payload)} for s in file.sections],
     }  # fmt: skip
     if header.kind is Kind.MODEL:
+        if file.payload(SectionType.LAYER) is not None:
+            about["levels"] = _levels_info(file, len(data))
         about["model"] = _model_info(header)
         if about["model"]["has_quality"]:
             about["quality"] = round(header.quality / 65535 * 100, 2)
         about["symbols_hash"] = header.symbols_hash.hex()
     return about
+
+
+def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
+    """One entry a level, coarsest first: its size, its layer's payload, and how much of the file it takes to decode it.
+
+    Levels whose layer the encoder left out take what the one before them takes. How many levels there are is told by
+    the card of the weights; where those aren't installed, the file's layers are taken for all.
+    """
+    payloads, ends = file.payloads(SectionType.LAYER), container.ends(file)
+    card = next((w.card for w in models.weights() if w.digest == file.header.model_digest), {})
+    count = max(len(card.get("sizes", {}).get("levels", ())), len(payloads))
+    rows = []
+    for place, level in enumerate(reversed(range(count))):
+        width, height = decoding.level_size(file.header, level)
+        to_here = ends[min(place, len(payloads) - 1)]
+        rows.append({
+            "level": level, "width": width, "height": height,
+            "bytes": len(payloads[place]) if place < len(payloads) else 0, "bytes_to_here": to_here,
+            "part": to_here / whole,
+        })  # fmt: skip
+    return rows
 
 
 def _model_info(header: Header) -> dict[str, Any]:
@@ -402,16 +420,12 @@ def verify(data: bytes, *, max_pixels: int | None = None) -> dict[str, Any]:
     Raises:
         LpcodecError: whatever `decode` would raise.
     """
-    file = _read(data, max_pixels, None)
-    codec = _codec_of(file, "cpu")
-    header = file.header
+    opened = decoding.open_file(data, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    codec = decoding.codec_of(opened.file.header, "cpu")
     if codec is None:
-        _colours(file, None, None)
+        decoding.pixels(opened, None)
     else:
-        _parse(file, codec)
-    if (alpha := file.payload(SectionType.ALPHA)) is not None:
-        lossless.alpha_from_bytes(alpha, header.width, header.height)
-    for raw in map(file.payload, _METADATA):
-        if raw is not None:
-            container.metadata_from_bytes(raw)
+        decoding.parse(opened, codec)
+    decoding.alpha(opened)
+    decoding.metadata(opened)
     return info(data)

@@ -1,5 +1,7 @@
 """The .lpc file, format version 1. This docstring is the specification; `write` and `read` are its two sides.
 
+    LpcFile --write--> bytes --read--> LpcFile            a file that was cut: --read_partial--> its leading layers
+
     bytes   content
     3       signature B1 4C 50 ("\\xb1LP"; the first byte begins no ASCII and no UTF-8 text)
     1       format version: 1
@@ -13,7 +15,8 @@
             then, as often as there are sections:
     1         section type
     v         payload length in bytes, below 2**35
-    4         CRC-32 (zlib's) over the type byte and the payload, little-endian
+    4         CRC-32 (zlib's) over the type byte and the payload, little-endian; in a LAYER over every byte of the
+              file before the section, and then those two
               payload
     4       BLAKE2s, digest size 4, over every byte before it
 
@@ -22,9 +25,11 @@ bytes at most.
 
 Section types (the top bit set means ancillary):
 
-    1    LATENTS  words of the entropy coder; exactly one in a MODEL file, none in a STORED one; may be empty
-    2    STORED   the colours as PNG or lossless WebP bytes; exactly one in a STORED file, none in a MODEL one
-    3    LAYER    reserved: one layer of a file in layers; the only type that will be allowed more than once
+    1    LATENTS  words of the entropy coder; may be empty; one in a MODEL file that isn't in layers
+    2    STORED   the colours as PNG or lossless WebP bytes; one in a STORED file
+    3    LAYER    one resolution of a file in layers, which is a MODEL file with 1 to 8 of these and no LATENTS: the
+                  model's coarsest first, each of twice the sides of the one before it, so its place says its level;
+                  the only type that may stand more than once
     4    TILES    reserved: where the tiles' substreams begin, for decoding a region
     5    STAGE    reserved: the name of a last decoding stage, such as a learned up-scaler
     6    ALPHA    the alpha channel, losslessly (see lossless.py)
@@ -33,9 +38,16 @@ Section types (the top bit set means ancillary):
     131  XMP      an XML packet, deflated in the same way
 
 Disallowed, and refused as damaged: overlong varints; sides of 0 or above 2**24; a kind of 2 or 3; bit 3
-set; no section; sections that are not in strictly ascending order of type (so none occurs twice); type 0;
-an empty section other than LATENTS; a STORED file whose model number, model digest, quality or hash isn't
-zero; any byte after the digest.
+set; no section; sections that are not in ascending order of type, or of a type that occurs twice and isn't
+LAYER; type 0; an empty section other than LATENTS; a MODEL file with neither LATENTS nor LAYER, with both, or
+with STORED; a STORED file with LATENTS or LAYER, or without STORED; more than 8 LAYER sections; a STORED file
+whose model number, model digest, quality or hash isn't zero; any byte after the digest.
+
+Files that were cut: the layers stand before alpha and metadata, so a file's beginning is enough for a coarse
+picture. The digest is gone then and the header has no checksum of its own: it, and the order of the layers, are
+held by the layers' checksums, each of which covers the file from its first byte. `read_partial` gives the leading
+layers that are whole by that measure. It does so for damaged files too, whatever the damage behind them; a
+damaged header leaves nothing.
 
 Versions: the signature and the version byte stay where they are for ever. A reader refuses versions above
 its own by name, and reads all below. An unknown or reserved critical section (types 1 to 127) can't be
@@ -52,7 +64,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
 
@@ -60,9 +72,11 @@ SIGNATURE = b"\xb1LP"
 VERSION = 1
 MAX_SIDE = 2**24
 MAX_SECTIONS = 15
+MAX_LAYERS = 8
 FIRST_ANCILLARY = 128
 MAX_METADATA = 16 * 2**20
 DIGEST_BYTES = 4
+_CRC_BYTES = 4
 _VARINT_BYTES = 5
 
 
@@ -87,7 +101,7 @@ class SectionType(IntEnum):
     XMP = 131
 
 
-RESERVED = frozenset({SectionType.LAYER, SectionType.TILES, SectionType.STAGE})
+RESERVED = frozenset({SectionType.TILES, SectionType.STAGE})
 _KNOWN = frozenset(int(known) for known in SectionType)
 
 
@@ -126,8 +140,12 @@ class LpcFile:
     sections: tuple[Section, ...]
 
     def payload(self, section_type: int) -> bytes | None:
-        """The payload of the section of this type, or None where the file has none."""
-        return next((section.payload for section in self.sections if section.type == section_type), None)
+        """The payload of the (first) section of this type, or None where the file has none."""
+        return next(iter(self.payloads(section_type)), None)
+
+    def payloads(self, section_type: int) -> tuple[bytes, ...]:
+        """The payloads of all sections of this type, in the file's order: layers from the coarsest on."""
+        return tuple(section.payload for section in self.sections if section.type == section_type)
 
 
 def write(file: LpcFile) -> bytes:
@@ -137,17 +155,21 @@ def write(file: LpcFile) -> bytes:
             raise ValueError(f"section {section_name(section.type)} has no place in format version {VERSION}")
     for fault in (*_header_faults(file.header), *_section_faults(file)):
         raise ValueError(fault)
-    parts = [_header_bytes(file)]
+    body = bytearray(_header_bytes(file))
     for section in file.sections:
-        parts += [_section_head(section), section.payload]
-    body = b"".join(parts)
-    return body + _file_digest(body)
+        body += _section_head(section, body) + section.payload
+    return bytes(body) + _file_digest(body)
+
+
+def ends(file: LpcFile) -> tuple[int, ...]:
+    """Where each section ends in the written file, in bytes from its beginning."""
+    lengths = (1 + len(varint(len(s.payload))) + _CRC_BYTES + len(s.payload) for s in file.sections)
+    return tuple(accumulate(lengths, initial=len(_header_bytes(file))))[1:]
 
 
 def overhead(file: LpcFile) -> int:
     """Bytes of the written file that aren't payload: at most 32 for one section < 2 MiB and sides < 16384."""
-    heads = sum(len(_section_head(section)) for section in file.sections)
-    return len(_header_bytes(file)) + heads + DIGEST_BYTES
+    return ends(file)[-1] + DIGEST_BYTES - sum(len(section.payload) for section in file.sections)
 
 
 def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
@@ -157,11 +179,7 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     for one that a newer version made, LimitError for a picture of more than `max_pixels` pixels. Payloads are
     not looked into.
     """
-    cursor = _Cursor(data)
-    _check_signature(data)
-    cursor.take(len(SIGNATURE), "signature")
-    _check_version(cursor.byte("format version"))
-    header, count = _read_header(cursor)
+    cursor, header, count = _begin(data)
     sections = tuple(_read_section(cursor) for _ in range(count))
     end = cursor.position
     digest = cursor.take(DIGEST_BYTES, "digest")
@@ -175,10 +193,36 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     file = LpcFile(header, sections)
     for fault in _section_faults(file):
         raise DamagedFileError(f"damaged: {fault}")
-    if max_pixels is not None and header.width * header.height > max_pixels:
-        size = f"{header.width} x {header.height}"
-        raise LimitError(f"the picture's {size} pixels are over the limit of {max_pixels} (--max-pixels)")
+    _check_pixels(header, max_pixels)
     return file
+
+
+def read_partial(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
+    """The header and the leading whole layers of a file that was cut or damaged behind them; no other section.
+
+    A layer is whole where its checksum holds, which covers the header and the layers before it too. The number of
+    sections that the header gives isn't looked at: how many layers there were can't be told.
+
+    Raises DamagedFileError where the file isn't in layers or its first one isn't whole, UnknownModelError and
+    LimitError as `read`.
+    """
+    cursor, header, _ = _begin(data)
+    layers: list[Section] = []
+    next_type = cursor.peek()
+    if header.kind is Kind.STORED or next_type not in (None, SectionType.LAYER):
+        raise DamagedFileError("damaged, and not in layers: nothing of it can be shown")
+    while cursor.peek() == SectionType.LAYER and len(layers) < MAX_LAYERS:
+        try:
+            layer = _read_section(cursor)
+        except DamagedFileError:
+            break
+        if not layer.payload:
+            break
+        layers.append(layer)
+    if not layers:
+        raise DamagedFileError("cut or damaged before its coarsest layer ends: nothing of it can be shown")
+    _check_pixels(header, max_pixels)
+    return LpcFile(header, tuple(layers))
 
 
 def metadata_to_bytes(raw: bytes) -> bytes:
@@ -222,6 +266,13 @@ class _Cursor:
         self.position += length
         return self._data[self.position - length : self.position]
 
+    def peek(self) -> int | None:
+        """The next byte, which stays the next; None at the end."""
+        return self._data[self.position] if self.position < len(self._data) else None
+
+    def before(self, position: int) -> memoryview:
+        return memoryview(self._data)[:position]
+
     def byte(self, what: str) -> int:
         return self.take(1, what)[0]
 
@@ -252,16 +303,19 @@ def varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _file_digest(body: bytes | memoryview) -> bytes:
+def _file_digest(body: bytes | bytearray | memoryview) -> bytes:
     return hashlib.blake2s(body, digest_size=DIGEST_BYTES).digest()
 
 
-def _crc(section: Section) -> bytes:
-    return zlib.crc32(section.payload, zlib.crc32(bytes([section.type]))).to_bytes(4, "little")
+def _crc(section: Section, before: bytes | bytearray | memoryview) -> bytes:
+    """The checksum of a section; `before` is the file up to it."""
+    start = zlib.crc32(before) if section.type == SectionType.LAYER else 0
+    own = zlib.crc32(section.payload, zlib.crc32(bytes([section.type]), start))
+    return own.to_bytes(_CRC_BYTES, "little")
 
 
-def _section_head(section: Section) -> bytes:
-    return bytes([section.type]) + varint(len(section.payload)) + _crc(section)
+def _section_head(section: Section, before: bytes | bytearray | memoryview) -> bytes:
+    return bytes([section.type]) + varint(len(section.payload)) + _crc(section, before)
 
 
 def _header_bytes(file: LpcFile) -> bytes:
@@ -270,6 +324,15 @@ def _header_bytes(file: LpcFile) -> bytes:
     size = varint(header.width) + varint(header.height)
     model = bytes([header.model_number]) + header.model_digest + header.quality.to_bytes(2, "little")
     return SIGNATURE + bytes([VERSION, flags]) + size + model + header.symbols_hash
+
+
+def _begin(data: bytes) -> tuple[_Cursor, Header, int]:
+    """A cursor behind the header, the header, and how many sections follow by it."""
+    cursor = _Cursor(data)
+    _check_signature(data)
+    cursor.take(len(SIGNATURE), "signature")
+    _check_version(cursor.byte("format version"))
+    return cursor, *_read_header(cursor)
 
 
 def _check_signature(data: bytes) -> None:
@@ -289,6 +352,12 @@ def _check_version(version: int) -> None:
         raise UnknownModelError(
             f"made by a newer version of lpcodec (format {version}, this one knows {VERSION}): install that"
         )
+
+
+def _check_pixels(header: Header, max_pixels: int | None) -> None:
+    if max_pixels is not None and header.width * header.height > max_pixels:
+        size = f"{header.width} x {header.height}"
+        raise LimitError(f"the picture's {size} pixels are over the limit of {max_pixels} (--max-pixels)")
 
 
 def _read_header(cursor: _Cursor) -> tuple[Header, int]:
@@ -312,12 +381,13 @@ def _read_header(cursor: _Cursor) -> tuple[Header, int]:
 
 
 def _read_section(cursor: _Cursor) -> Section:
+    start = cursor.position
     number = cursor.byte("section type")
     name = f"section {section_name(number)}"
     length = cursor.varint(f"length of {name}")
-    crc = cursor.take(4, f"checksum of {name}")
+    crc = cursor.take(_CRC_BYTES, f"checksum of {name}")
     section = Section(SectionType(number) if number in _KNOWN else number, cursor.take(length, name))
-    if crc != _crc(section):
+    if crc != _crc(section, cursor.before(start)):
         raise DamagedFileError(f"{name}: checksum differs")
     return section
 
@@ -351,7 +421,7 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
         if not 1 <= number <= 255:
             yield f"there is no section type {number}"
     for before, after in pairwise(types):
-        if before == after:
+        if before == after and after != SectionType.LAYER:
             yield f"section {section_name(after)} occurs twice"
         elif before > after:
             yield f"section {section_name(after)} stands behind section {section_name(before)}"
@@ -360,10 +430,24 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
             yield f"section {section_name(section.type)} is empty"
         if len(section.payload) >= 1 << (7 * _VARINT_BYTES):
             yield f"section {section_name(section.type)} is too long"
-    stored = file.header.kind == Kind.STORED
-    colours = (SectionType.LATENTS, SectionType.STORED)
-    has, lacks = reversed(colours) if stored else colours
-    if has not in types:
-        yield f"a {file.header.kind.name} file without its {has.name} section"
-    if lacks in types:
-        yield f"a {file.header.kind.name} file with a {lacks.name} section"
+    yield from _colour_faults(file.header.kind, types)
+
+
+def _colour_faults(kind: Kind, types: list[int]) -> Iterator[str]:
+    """The rules for the sections that hold the colours."""
+    layers = types.count(SectionType.LAYER)
+    if layers > MAX_LAYERS:
+        yield f"{layers} LAYER sections, where at most {MAX_LAYERS} are allowed"
+    if kind == Kind.STORED:
+        if SectionType.STORED not in types:
+            yield "a STORED file without its STORED section"
+        foreign = [SectionType.LATENTS, SectionType.LAYER]
+    else:
+        if SectionType.LATENTS not in types and not layers:
+            yield "a MODEL file without a LATENTS or a LAYER section"
+        if SectionType.LATENTS in types and layers:
+            yield "a MODEL file with LATENTS and LAYER sections at once"
+        foreign = [SectionType.STORED]
+    for other in foreign:
+        if other in types:
+            yield f"a {kind.name} file with a {other.name} section"

@@ -13,9 +13,10 @@ import functools
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +33,14 @@ _PACKAGED = Path(__file__).parent / "weights"
 
 
 class Coded(Protocol):
-    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables."""
+    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables; `payloads` has one entry
+    a layer, coarsest first: one in all for a codec that isn't scalable."""
 
     @property
     def bits(self) -> float: ...
     @property
     def symbols_hash(self) -> bytes: ...
-    def payload(self) -> bytes: ...
+    def payloads(self) -> tuple[bytes, ...]: ...
 
 
 class Codec(Protocol):
@@ -56,9 +58,25 @@ class Codec(Protocol):
     def has_quality(self) -> bool: ...
     def analyse(self, pixels: npt.NDArray[np.uint8], progress: Any = None) -> Any: ...
     def code(self, latents: Any, quality: float) -> Coded: ...
-    def parse(self, payload: bytes, header: Header) -> Any: ...
+    def parse(self, payloads: Sequence[bytes], header: Header) -> Any: ...
     def hash_of(self, symbols: Any) -> bytes: ...
     def synthesise(self, symbols: Any, header: Header, progress: Any = None) -> npt.NDArray[np.uint8]: ...
+
+
+@runtime_checkable
+class ScalableCodec(Codec, Protocol):
+    """A codec whose files hold the picture at several resolutions, one layer for each, the coarsest first.
+
+    A layer needs those before it and none after it: `parse` takes the first payloads of a file, as many as there are,
+    up to `levels` + 1, and checks each against the hash that it holds. `synthesise` gives the picture halved `level`
+    times; where the finer layers weren't parsed, it predicts what they hold.
+    """
+
+    levels: int
+
+    def synthesise(
+        self, symbols: Any, header: Header, progress: Any = None, level: int = 0
+    ) -> npt.NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)
@@ -84,6 +102,7 @@ NETWORKS = (
     Network("default", 1, "hyperprior", 5_432_576, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
     Network("fast", 2, "hyperprior", 1_892_272, True, "the same at two fifths of the cost"),
     Network("hq", 3, "hyperprior", 6_908_416, True, "the same with more layers, at twice the cost"),
+    Network("lpcae", 4, "lpcae", 6_197_619, True, "Laplacian pyramid, a layer for each resolution; every rate"),
     Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
     Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
     Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
@@ -272,6 +291,10 @@ def _load(path: Path, wanted: bytes, device: str) -> Codec:
         from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 
         return HyperpriorCodec.from_tensors(tensors, card["sizes"], **identity)
+    if network.family == "lpcae":
+        from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
+
+        return LpcaeCodec.from_tensors(tensors, card["sizes"], **identity)
     from lpcodec.codec.networks.wcae_codec import WcaeCodec
 
     return WcaeCodec.from_tensors(tensors, network.name, **identity)

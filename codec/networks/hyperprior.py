@@ -12,13 +12,15 @@ r = round(y * gain - mean), in two steps (a checkerboard over places and channel
 
 Only integers decide a table (the scale network), so files decode anywhere; means only move the reconstruction.
 [+ linear] is a shortcut of one convolution past the non-linear layers. The quality is one number; per-channel gains are
-interpolated between anchors over it, and log lambda is linear in it.
+interpolated between anchors over it, and log lambda is linear in it. A network that codes a finer level of a pyramid
+(lpcae.py) also knows the next coarser level's latents: |r| in the scale network, values in the mean network.
 The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the two steps after He et al. 2021 (checkerboard) and
 Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
 """
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +45,8 @@ STRIDE = 16
 """Pixels a latent spans, each way."""
 FOLDED = 192
 """Maps of the folded wavelet transform at 1/8."""
+MIDDLE = 0.5
+"""What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
 LATENT_SCALE = 8.0
 """y is this many times an orthonormal transform coefficient of the picture in 0..1."""
 ANCHORS = 8
@@ -67,6 +71,8 @@ class HyperpriorSizes:
     hyper_width: int = 96
     hyper_latents: int = 64
     context_width: int = 64
+    coarser_latents: int = 0
+    """Latents of the next coarser level of a pyramid; 0 for a network that knows of none."""
 
 
 PROFILES = {
@@ -157,8 +163,33 @@ def with_level(z: Tensor, level: Tensor) -> Tensor:
     return torch.cat([z * 2**ACTIVATION_BITS, plane], 1)
 
 
+class Known(NamedTuple):
+    """What a level's latents are once they are decoded, as context for the next finer level.
+
+    `symbols` (B, M, h, w) are the integers r; `values` (B, M, h, w) r + mean, which the gain hasn't been taken from.
+    """
+
+    symbols: Tensor
+    values: Tensor
+
+
+class Passed(NamedTuple):
+    """The training pass: pictures (B, 3, H, W), bits of the latents and of the hyper-latents (B,), and the latents."""
+
+    pictures: Tensor
+    bits: Tensor
+    z_bits: Tensor
+    known: Known
+
+
+def _enlarged(x: Tensor, size: torch.Size) -> Tensor:
+    """x (B, C, h, w) with zeros at the right and bottom, as large as `size`'s last two."""
+    return F.pad(x, (0, size[-1] - x.shape[3], 0, size[-2] - x.shape[2]))
+
+
 class ScaleNetwork(nn.Module):
-    """Integers in (z, level, |r| of the first step), scale indexes 0..63 out, in exact integer arithmetic."""
+    """Integers in (z, level, |r| of the first step and of the coarser level), scale indexes 0..63 out, in exact integer
+    arithmetic."""
 
     log_magnitudes: Tensor
 
@@ -171,14 +202,24 @@ class ScaleNetwork(nn.Module):
         self.neighbours = IntegerConv(sizes.latents, c, 3, gain=0.5)
         self.mixed = IntegerConv(c, c, 1)
         self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
+        coarser = sizes.coarser_latents
+        self.coarser = IntegerConv(coarser, 4 * c, 1, gain=0.2) if coarser else None
         for head in (self.first, self.second):
             nn.init.constant_(head.bias, 2.0)
         self.register_buffer("log_magnitudes", torch.from_numpy(log_magnitude_table()).float(), persistent=False)
 
-    def features(self, z: Tensor, level: Tensor, height: int, width: int) -> Tensor:
-        """z (B, Z, h/4, w/4) integers, level (B,) -> features (B, C, height, width), integers 0..255."""
+    def features(
+        self, z: Tensor, level: Tensor, height: int, width: int, coarser_symbols: Tensor | None = None
+    ) -> Tensor:
+        """z (B, Z, h/4, w/4) integers, level (B,), symbols of the coarser level (B, M', h/2, w/2) where the network
+        knows of one -> features (B, C, height, width), integers 0..255."""
         x = requantise(self.coarse(with_level(z, level)), _FEATURE_SHIFT, 0, ACTIVATION_MAX)
-        x = requantise(self.middle(F.pixel_shuffle(x, 2)), _FEATURE_SHIFT, 0, ACTIVATION_MAX)
+        acc = self.middle(F.pixel_shuffle(x, 2))
+        if self.coarser is not None:
+            assert coarser_symbols is not None
+            known = log_magnitude(coarser_symbols, self.log_magnitudes).to(acc.dtype)
+            acc = acc + self.coarser(_enlarged(known, acc.shape))
+        x = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
         return F.pixel_shuffle(x, 2)[:, :, :height, :width]
 
     def first_indexes(self, features: Tensor) -> Tensor:
@@ -218,9 +259,10 @@ class ScaleNetwork(nn.Module):
         largest_z = torch.full((self.coarse.weight.shape[1],), float(Z_MAX * 2**ACTIVATION_BITS))
         largest_z[-1] = LEVELS - 1
         largest_known = int(self.log_magnitudes.max())
+        from_coarser = self.coarser.bound(largest_known) if self.coarser is not None else 0
         return {
             "coarse": self.coarse.bound(largest_z),
-            "middle": self.middle.bound(ACTIVATION_MAX),
+            "middle": self.middle.bound(ACTIVATION_MAX) + from_coarser,
             "first": self.first.bound(ACTIVATION_MAX),
             "neighbours + mixed": self.neighbours.bound(largest_known) + self.mixed.bound(ACTIVATION_MAX),
             "second": self.second.bound(ACTIVATION_MAX),
@@ -228,7 +270,8 @@ class ScaleNetwork(nn.Module):
 
 
 class MeanNetwork(nn.Module):
-    """Means of the latents, float: from z and the level, refined in the second step by the first step's values."""
+    """Means of the latents, float: from z, the level and the coarser level's values, refined in the second step by the
+    first step's values."""
 
     def __init__(self, sizes: HyperpriorSizes) -> None:
         super().__init__()
@@ -239,13 +282,22 @@ class MeanNetwork(nn.Module):
         self.neighbours = conv3(sizes.latents, 2 * c)
         self.mixed = nn.Conv2d(3 * c, c, 1)
         self.second = nn.Conv2d(3 * c, sizes.latents, 1)
+        coarser = sizes.coarser_latents
+        self.coarser = nn.Conv2d(coarser, 4 * c, 1) if coarser else None
         for head in (self.first, self.second):
             nn.init.normal_(head.weight, std=1e-3)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
-    def features(self, z: Tensor, level: Tensor, height: int, width: int) -> Tensor:
+    def features(
+        self, z: Tensor, level: Tensor, height: int, width: int, coarser_values: Tensor | None = None
+    ) -> Tensor:
+        """As `ScaleNetwork.features`, in floats; `coarser_values` (B, M', h/2, w/2)."""
         x = F.leaky_relu(self.coarse(with_level(z, level) / 2**ACTIVATION_BITS), 0.1)
-        x = F.leaky_relu(self.middle(F.pixel_shuffle(x, 2)), 0.1)
+        x = self.middle(F.pixel_shuffle(x, 2))
+        if self.coarser is not None:
+            assert coarser_values is not None
+            x = x + self.coarser(_enlarged(torch.asinh(coarser_values), x.shape))
+        x = F.leaky_relu(x, 0.1)
         return F.pixel_shuffle(x, 2)[:, :, :height, :width]
 
     def first_means(self, features: Tensor) -> Tensor:
@@ -318,43 +370,44 @@ class HyperpriorNetwork(nn.Module):
 
     def analyse(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in 0..1, H and W multiples of 16 -> y (B, M, H/16, W/16)."""
-        y: Tensor = self.analysis(fold(pictures - 0.5))
+        y: Tensor = self.analysis(fold(pictures - MIDDLE))
         return y
 
     def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
         """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
         strengths = self._at_anchors(self.log_strength, quality).exp()
-        return unfold(self.synthesis(y, strengths)) + 0.5
+        return unfold(self.synthesis(y, strengths)) + MIDDLE
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
         index = clamp_returning(self.z_index[anchor_of_quality(quality).long()] * 8, 0, SCALES - 1)
         return round_straight_through(index)
 
-    def predict(self, gained: Tensor, z: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(
+        self, gained: Tensor, z: Tensor, quality: Tensor, coarser: Known | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Means and scale indexes (B, M, h, w) of the latents y * gain, in both steps, as a decoder of the rounded
         first step will have them; with straight-through gradients."""
         level, size = level_of_quality(quality), (gained.shape[2], gained.shape[3])
+        symbols, values = coarser or (None, None)
         first = first_step_mask(gained.shape[1], *size, device=gained.device)
-        features = self.scales.features(z, level, *size)
+        features = self.scales.features(z, level, *size, symbols)
         index_a = self.scales.first_indexes(features)
-        mean_features = self.means.features(z, level, *size)
+        mean_features = self.means.features(z, level, *size, values)
         mean_a = self.means.first_means(mean_features)
         symbols_a = round_straight_through(gained - mean_a) * first
         index_b = self.scales.second_indexes(features, symbols_a)
         mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
         return torch.where(first, mean_a, mean_b), torch.where(first, index_a, index_b)
 
-    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False, coarser: Known | None = None) -> Passed:
         """The training pass.
 
         Args:
             pictures: (B, 3, H, W) in 0..1, H and W multiples of 64.
             quality: (B,) 16-bit qualities, int64.
             amp: run the transforms in bfloat16. Never the entropy model: its integers and large means need float32.
-
-        Returns:
-            (pictures, bits of the latents (B,), bits of the hyper-latents (B,)).
+            coarser: the next coarser level's latents, for a network that knows of one.
         """
         device = pictures.device.type
         with torch.autocast(device, torch.bfloat16, enabled=amp):
@@ -365,13 +418,14 @@ class HyperpriorNetwork(nn.Module):
             z = self.hyper_analysis(gained)
         z = z.float()
         z_bits = gaussian_bits(z + uniform_noise(z), self.hyper_scale_indexes(quality)[:, :, None, None])
-        mean, index = self.predict(gained, round_straight_through(z), quality)
+        mean, index = self.predict(gained, round_straight_through(z), quality, coarser)
         centred = gained - mean
         bits = gaussian_bits(centred + uniform_noise(centred), index)
-        decoded = (round_straight_through(centred) + mean) * self.inverse_gain(quality)
+        symbols = round_straight_through(centred)
+        values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):
-            result = self.synthesise(decoded, quality)
-        return result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3))
+            result = self.synthesise(values * self.inverse_gain(quality), quality)
+        return Passed(result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), Known(symbols, values))
 
     @torch.no_grad()
     def start_from_principal_components(self, pictures: Tensor) -> None:
@@ -381,7 +435,7 @@ class HyperpriorNetwork(nn.Module):
         Args:
             pictures: (B, 3, H, W) in 0..1, some millions of pixels, H and W multiples of 16.
         """
-        blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+        blocks = F.pixel_unshuffle(fold(pictures - MIDDLE), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
         values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
         basis = vectors[:, values.argsort(descending=True)[: self.sizes.latents]].T
         weight = basis.reshape(-1, FOLDED, 2, 2)

@@ -13,12 +13,16 @@ index lies below `skip_below` are zero and not coded. The latents are the analys
 made of them for one quality; files don't tell which.
 
 Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
+
+A level of a pyramid (lpcae_codec.py) is coded in the same way: its pictures are differences from a `Reference`, and the
+coarser level's latents are context.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +34,12 @@ from lpcodec.codec.container import Header, quality_to_16_bit, varint
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
+    MIDDLE,
     STRIDE,
     Z_MAX,
     HyperpriorNetwork,
     HyperpriorSizes,
+    Known,
     anchor_of_quality,
     first_step_mask,
     level_of_quality,
@@ -52,6 +58,14 @@ SYMBOL_MAX = 32767
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."
+
+
+class Reference(Protocol):
+    """What a picture is coded as the difference from."""
+
+    def tile(self, rows: slice, columns: slice) -> Tensor:
+        """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -81,19 +95,20 @@ class HyperpriorCoded:
 
     @property
     def symbols_hash(self) -> bytes:
-        return _hash(self.groups)
+        return groups_hash(self.groups)
 
-    def payload(self) -> bytes:
+    def payloads(self) -> tuple[bytes]:
         streams = []
         for group in self.groups:
             encoder = Encoder()
             for piece in group.pieces:
                 encoder.put(piece.symbols, piece.indexes, piece.tables)
             streams.append(encoder.finish())
-        return b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams)
+        return (b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams),)
 
 
-def _hash(groups: list[Group]) -> bytes:
+def groups_hash(groups: list[Group]) -> bytes:
+    """The 4-byte hash of all coded symbols, in coding order."""
     return symbols_hash(*(piece.symbols for g in groups for piece in g.pieces))
 
 
@@ -133,9 +148,9 @@ class HyperpriorCodec:
         )  # fmt: skip
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """The weights (float16; the scale network's integers int32), the tables and the thresholds, for storage."""
+        """The weights (float16; the scale network's as integers), the tables and the thresholds, for storage."""
         stored = {
-            _NETWORK + name: value.to(torch.int32 if name.startswith("scales.") else torch.float16).contiguous()
+            _NETWORK + name: _integers(value) if name.startswith("scales.") else value.to(torch.float16).contiguous()
             for name, value in self.network.state_dict().items()
         }
         sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables)}
@@ -144,8 +159,11 @@ class HyperpriorCodec:
         return stored | {"skip_below": torch.tensor(self.skip_below)}
 
     @torch.inference_mode()
-    def analyse(self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None) -> Tensor:
-        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8.
+    def analyse(
+        self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None
+    ) -> Tensor:
+        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8, or of their difference from
+        `reference`.
 
         Sides are extended to multiples of 16 by repeating the last row and column.
         """
@@ -158,7 +176,10 @@ class HyperpriorCodec:
             tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
             tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
             tile = F.pad(tile[None], (0, wide - part.shape[1], 0, tall - part.shape[0]), mode="replicate")
-            result = self.network.analyse(tile.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
+            tile = tile.expand(-1, 3, -1, -1)
+            if reference is not None:
+                tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
+            result = self.network.analyse(tile.contiguous(memory_format=torch.channels_last))
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
             if progress:
                 progress("analysis", (number + 1) / len(tiles))
@@ -177,7 +198,7 @@ class HyperpriorCodec:
         return grid(h, w, GROUP, 0)
 
     @torch.inference_mode()
-    def code(self, latents: Tensor | Refined, quality: float) -> HyperpriorCoded:
+    def code(self, latents: Tensor | Refined, quality: float, coarser: Known | None = None) -> HyperpriorCoded:
         """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
         q = torch.tensor([quality_to_16_bit(quality)])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
@@ -185,12 +206,16 @@ class HyperpriorCodec:
         y = latents if isinstance(latents, Tensor) else latents.y
         groups = []
         for number, (rows, columns) in enumerate(self.groups(y.shape[1], y.shape[2])):
-            own = (refined.z[number], refined.curvature[number]) if refined else (None, None)
-            groups.append(self.code_group(y[:, rows.core, columns.core] * gain, q, *own))
+            z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
+            below = _below(coarser, rows, columns)
+            groups.append(self.code_group(y[:, rows.core, columns.core] * gain, q, z, curvature, below))
         return HyperpriorCoded(groups)
 
     @torch.inference_mode()
-    def code_group(self, gained: Tensor, q: Tensor, z: Tensor | None = None, curvature: Tensor | None = None) -> Group:
+    def code_group(
+        self, gained: Tensor, q: Tensor, z: Tensor | None = None, curvature: Tensor | None = None,
+        coarser: Known | None = None,
+    ) -> Group:  # fmt: skip
         """Code one group of latents.
 
         Args:
@@ -198,6 +223,7 @@ class HyperpriorCodec:
             z: hyper-latents (1, Z, h/4, w/4), whole numbers; by default those of the hyper-analysis.
             curvature: (M, 1, 1), what an error of 1 costs a latent, in bits, twice: symbols are chosen by their cost.
                 By default they are rounded.
+            coarser: the coarser level's latents of the same place.
         """
         height, width = gained.shape[1:]
         if z is None:
@@ -206,8 +232,11 @@ class HyperpriorCodec:
         costs = None if curvature is None else symbol_costs(self.tables)
         level = level_of_quality(q)
         first = first_step_mask(len(gained), height, width)[0]
-        features = self.scales.features(z.double(), level, height, width)
-        mean_features = self.network.means.features(z.to(self.device), level.to(self.device), height, width)
+        coarser_symbols, coarser_values = (None, None) if coarser is None else (coarser[0], coarser[1].to(self.device))
+        features = self.scales.features(z.double(), level, height, width, coarser_symbols)
+        mean_features = self.network.means.features(
+            z.to(self.device), level.to(self.device), height, width, coarser_values
+        )
 
         mean = self.network.means.first_means(mean_features)[0].cpu()
         index = self.scales.first_indexes(features)[0].to(torch.uint8)
@@ -230,15 +259,18 @@ class HyperpriorCodec:
         return self.z_tables[int(anchor_of_quality(q))]
 
     @torch.inference_mode()
-    def parse(self, payload: bytes, header: Header) -> list[Group]:
-        """Read all symbols of a payload. Integers only: nothing here depends on the machine.
+    def parse(self, payloads: Sequence[bytes], header: Header, coarser_symbols: Tensor | None = None) -> list[Group]:
+        """Read all symbols of the one payload. Integers only: nothing here depends on the machine.
+
+        Args:
+            coarser_symbols: (1, M', h', w') of the next coarser level, for a network that knows of one.
 
         Raises:
             DamagedFileError: the payload is not a stream of this picture's size.
         """
-        h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
-        tiles = list(grid(h, w, GROUP, 0))
+        tiles = list(self.groups(*_grid_size(header)))
         q = torch.tensor([header.quality])
+        (payload,) = payloads
         streams = _split(payload, len(tiles))
         least = self.least_bits[int(anchor_of_quality(q))]
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
@@ -247,17 +279,18 @@ class HyperpriorCodec:
                 raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
         groups = []
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
+            below = None if coarser_symbols is None else coarser_symbols[..., _halved(rows), _halved(columns)]
             try:
-                groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start))
+                groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
             except CorruptStreamError as error:
                 raise DamagedFileError(f"the coded picture is damaged: {error}") from error
         return groups
 
     def hash_of(self, symbols: list[Group]) -> bytes:
         """The 4-byte hash of all coded symbols, in coding order."""
-        return _hash(symbols)
+        return groups_hash(symbols)
 
-    def _parse_group(self, stream: bytes, q: Tensor, height: int, width: int) -> Group:
+    def _parse_group(self, stream: bytes, q: Tensor, height: int, width: int, coarser: Tensor | None) -> Group:
         sizes = self.network.sizes
         decoder = Decoder(stream)
         shape = torch.Size((1, sizes.hyper_latents, -(-height // 4), -(-width // 4)))
@@ -265,7 +298,7 @@ class HyperpriorCodec:
         z = torch.from_numpy(z_piece.symbols.astype(np.float64)).reshape(shape)
         if z.abs().max() > Z_MAX:
             raise CorruptStreamError(f"hyper-latents beyond {Z_MAX}")
-        features = self.scales.features(z, level_of_quality(q), height, width)
+        features = self.scales.features(z, level_of_quality(q), height, width, coarser)
         first = first_step_mask(sizes.latents, height, width)[0]
 
         index = self.scales.first_indexes(features)[0].to(torch.uint8)
@@ -290,15 +323,24 @@ class HyperpriorCodec:
         self, symbols: list[Group], header: Header, progress: Progress | None = None
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
-        h, w = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        return self.picture(self.known(symbols, header), header, progress)
+
+    @torch.inference_mode()
+    def picture(
+        self, known: Known, header: Header, progress: Progress | None = None, reference: Reference | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of latents, added to `reference` where they are a difference."""
+        y = self.scaled(known, header.quality)[0]
+        h, w = y.shape[1:]
         q = torch.tensor([header.quality], device=self.device)
-        y = self.values(symbols, header.quality, h, w)
         pixels = np.empty((header.height, header.width, 3), np.uint8)
         tiles = list(grid(h, w, TILE, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
             tile = y[None, :, rows.outer, columns.outer].to(self.device)
             picture = self.network.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
             part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
+            if reference is not None:
+                part = part + reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
             part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
             target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
             target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
@@ -306,27 +348,65 @@ class HyperpriorCodec:
                 progress("synthesis", (number + 1) / len(tiles))
         return pixels
 
-    def values(self, groups: list[Group], quality: int, h: int, w: int) -> Tensor:
-        """Symbols at a 16-bit quality -> y (M, h, w) as the synthesis takes it."""
-        q = torch.tensor([quality])
-        y = torch.empty(self.network.sizes.latents, h, w)
+    def symbols(self, groups: list[Group], header: Header) -> Tensor:
+        """The r of all groups (1, M, h, w), whole numbers."""
+        h, w = _grid_size(header)
+        symbols = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
-            y[:, rows.core, columns.core] = self.values_of_group(group, q)[0].cpu()
-        return y
+            symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
+        return symbols
+
+    def known(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Known:
+        """Symbols -> the latents (1, M, h, w), on the CPU, as a synthesis or the next finer level takes them."""
+        q = torch.tensor([header.quality])
+        symbols = self.symbols(groups, header)
+        values = torch.empty_like(symbols)
+        for group, (rows, columns) in zip(groups, self.groups(*_grid_size(header)), strict=True):
+            below = _below(coarser, rows, columns)
+            values[..., rows.core, columns.core] = self.values_of_group(group, q, below).cpu()
+        return Known(symbols, values)
 
     @torch.no_grad()
-    def values_of_group(self, group: Group, q: Tensor) -> Tensor:
-        """y (1, M, h, w) of one group: the means are added here, in floats, after all integers were read."""
+    def scaled(self, known: Known, quality: int) -> Tensor:
+        """Latents at a 16-bit quality -> y (1, M, h, w), without the gain."""
+        gain: Tensor = self.network.inverse_gain(torch.tensor([quality], device=self.device)).cpu()
+        return known.values * gain
+
+    @torch.no_grad()
+    def values_of_group(self, group: Group, q: Tensor, coarser: Known | None = None) -> Tensor:
+        """r + mean (1, M, h, w) of one group: means are added here, in floats, after all integers were read."""
         q = q.to(self.device)
         r = torch.from_numpy(group.r).to(self.device).float()[None]
         height, width = r.shape[2:]
         first = first_step_mask(r.shape[1], height, width, self.device)
         z = torch.from_numpy(group.z).to(self.device).float()[None]
-        features = self.network.means.features(z, level_of_quality(q), height, width)
+        coarser_values = None if coarser is None else coarser.values.to(self.device)
+        features = self.network.means.features(z, level_of_quality(q), height, width, coarser_values)
         mean_a = self.network.means.first_means(features)
         mean_b = self.network.means.second_means(features, (r + mean_a) * first)
-        values: Tensor = (r + torch.where(first, mean_a, mean_b)) * self.network.inverse_gain(q)
+        values: Tensor = r + torch.where(first, mean_a, mean_b)
         return values
+
+
+def _grid_size(header: Header) -> tuple[int, int]:
+    """Rows and columns of the latents."""
+    return -(-header.height // STRIDE), -(-header.width // STRIDE)
+
+
+def _halved(span: Span) -> slice:
+    """The places of the coarser level that a span of latents covers; spans start at even places."""
+    return slice(span.start // 2, -(-span.stop // 2))
+
+
+def _below(coarser: Known | None, rows: Span, columns: Span) -> Known | None:
+    """The coarser level's latents below a group."""
+    return None if coarser is None else Known(*(part[..., _halved(rows), _halved(columns)] for part in coarser))
+
+
+def _integers(value: Tensor) -> Tensor:
+    """A tensor of whole numbers in the smallest type that holds them: 16 or 32 bits."""
+    small = int(value.abs().max()) <= torch.iinfo(torch.int16).max
+    return value.to(torch.int16 if small else torch.int32).contiguous()
 
 
 def _channel_indexes(shape: torch.Size) -> npt.NDArray[np.uint8]:

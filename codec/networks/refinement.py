@@ -33,7 +33,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.container import quality_to_16_bit
+from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.networks.hyperprior import (
     STRIDE,
     Z_MAX,
@@ -125,7 +125,8 @@ class _Work:
         plain = codec.code(latents, quality)
         self.coded = plain.groups
         self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
-        self.values = codec.values(plain.groups, self.quality, latents.shape[1], latents.shape[2])
+        size = Header(pixels.shape[1], pixels.shape[0], Kind.MODEL, grey=False, quality=self.quality)
+        self.values = codec.scaled(codec.known(plain.groups, size), self.quality)[0]
         self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
 
 
@@ -199,7 +200,7 @@ class _Refinement:
         for factor in STIFFNESS:
             self._try(factor * curvature)
         tell(1.0)
-        values = self._values_of(self.best_group)
+        values = self._gained_values(self.best_group) * self.work.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
         y = (self.best.u / self.work.gain)[0].cpu()
         best = self.best.curvature
@@ -299,12 +300,7 @@ class _Refinement:
         error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
         return error + sum(piece.tables.bits(piece.symbols, piece.indexes) for piece in group.pieces)
 
-    def _values_of(self, group: "Group") -> Tensor:
-        """Values (1, M, h, w) as the synthesis takes them."""
-        with torch.no_grad():
-            values: Tensor = self.codec.values_of_group(group, self.work.q)
-        return values
-
     def _gained_values(self, group: "Group") -> Tensor:
-        gained: Tensor = self._values_of(group) / self.work.inverse_gain
+        """r + mean (1, M, h, w)."""
+        gained: Tensor = self.codec.values_of_group(group, self.work.q)
         return gained

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,11 +80,11 @@ class WcaeCoded:
         symbols, indexes = self._flat()
         return 8.0 * len(self.side_data) + self.tables.bits(symbols, indexes)
 
-    def payload(self) -> bytes:
+    def payloads(self) -> tuple[bytes]:
         encoder = Encoder()
         symbols, indexes = self._flat()
         encoder.put(symbols, indexes, self.tables)
-        return self.side_data + encoder.finish()
+        return (self.side_data + encoder.finish(),)
 
     def _flat(self) -> tuple[Symbols, npt.NDArray[np.uint8]]:
         symbols = self.code.symbols
@@ -159,8 +159,9 @@ class WcaeCodec:
     def hash_of(self, symbols: WcaeCode) -> bytes:
         return symbols.symbols_hash
 
-    def parse(self, payload: bytes, header: Header) -> WcaeCode:
-        """Read all symbols, integers only; `DamagedFileError` if they can't be."""
+    def parse(self, payloads: Sequence[bytes], header: Header) -> WcaeCode:
+        """Read all symbols of the one payload, integers only; `DamagedFileError` if they can't be."""
+        (payload,) = payloads
         shape = self._code_shape(header.height, header.width)
         tables, centre = self._prior_tables, 0
         if tables is None:

@@ -7,6 +7,7 @@ built. The card says what the weights are: digest, sizes, data, steps, device, h
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
 from lpcodec.codec.models import network_named
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.networks.lpcae import LpcaeNetwork
+from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
 from lpcodec.codec.networks.wcae import WaveletAutoencoder
 from lpcodec.codec.networks.wcae_codec import WcaeCodec
 from lpcodec.codec.training.calibration import calibrate
@@ -60,6 +63,13 @@ def export(run: Path, name: str, out: Path, *, data: Path | None = None, order: 
         if data is not None:
             about["calibration"] = calibrate(codec, data)
         tensors = codec.to_tensors()
+    elif isinstance(network, LpcaeNetwork):
+        about["sizes"] = {"levels": [vars(own.sizes) for own in network.networks]}
+        coders = [_hyperprior_codec(own) for own in network.networks]
+        pyramid = LpcaeCodec(coders, network.prediction, name="", number=0, digest=bytes(4))
+        if data is not None:
+            about["calibration"] = calibrate(pyramid, data)
+        tensors = pyramid.to_tensors()
     elif isinstance(network, LaplacianAutoencoder | WaveletLikeAutoencoder):
         # Full precision: half would be seen at the 50 dB that these reach, and they are small.
         tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
@@ -111,33 +121,15 @@ def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
 def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
     """Count thousands of multiply-accumulates a pixel, by part, on a 512 x 512 picture (torch's flop counter)."""
     side = 512
-
-    def count(run: Any) -> float:
-        with FlopCounterMode(display=False) as counter:
-            run()
-        return round(float(counter.get_total_flops()) / 2 / side**2 / 1000, 3)
-
     picture = torch.rand(1, 3, side, side)
+
+    def count(run: Callable[[], object]) -> float:
+        return round(_macs(run) / side**2 / 1000, 3)
+
     if isinstance(network, HyperpriorNetwork):
-        y = network.analyse(picture)
-        level = torch.tensor([32])
-        hw = (y.shape[2], y.shape[3])
-        z = network.hyper_analysis(y).round()
-
-        def entropy_side() -> None:
-            features = network.scales.features(z, level, *hw)
-            network.scales.first_indexes(features)
-            network.scales.second_indexes(features, y.round())
-            features = network.means.features(z, level, *hw)
-            network.means.first_means(features)
-            network.means.second_means(features, y)
-
-        return {
-            "analysis": count(lambda: network.analyse(picture)),
-            "hyper_analysis": count(lambda: network.hyper_analysis(y)),
-            "entropy": count(entropy_side),
-            "synthesis": count(lambda: network.synthesise(y, torch.tensor([32768]))),
-        }
+        return _hyperprior_kmac(network, side)
+    if isinstance(network, LpcaeNetwork):
+        return _lpcae_kmac(network, side)
     if isinstance(network, LaplacianAutoencoder | WaveletLikeAutoencoder):
         bands = network.split(picture)
         return {"analysis": count(lambda: network.split(picture)), "synthesis": count(lambda: network.merge(bands))}
@@ -147,3 +139,46 @@ def kmac_per_pixel(network: nn.Module) -> dict[str, float]:
         "analysis": count(lambda: network.analysis(picture * 2 - 1)),
         "synthesis": count(lambda: network.synthesis(code)),
     }
+
+
+def _macs(run: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops()) / 2
+
+
+def _hyperprior_kmac(network: HyperpriorNetwork, side: int) -> dict[str, float]:
+    picture, level = torch.rand(1, 3, side, side), torch.tensor([32])
+    y = network.analyse(picture)
+    hw = (y.shape[2], y.shape[3])
+    z = network.hyper_analysis(y).round()
+    coarser = torch.zeros(1, network.sizes.coarser_latents, -(-hw[0] // 2), -(-hw[1] // 2))
+    known = coarser if network.sizes.coarser_latents else None
+
+    def entropy_side() -> None:
+        features = network.scales.features(z, level, *hw, known)
+        network.scales.first_indexes(features)
+        network.scales.second_indexes(features, y.round())
+        features = network.means.features(z, level, *hw, known)
+        network.means.first_means(features)
+        network.means.second_means(features, y)
+
+    parts: dict[str, Callable[[], object]] = {
+        "analysis": lambda: network.analyse(picture),
+        "hyper_analysis": lambda: network.hyper_analysis(y),
+        "entropy": entropy_side,
+        "synthesis": lambda: network.synthesise(y, torch.tensor([32768])),
+    }
+    return {name: round(_macs(run) / side**2 / 1000, 3) for name, run in parts.items()}
+
+
+def _lpcae_kmac(network: LpcaeNetwork, side: int) -> dict[str, float]:
+    """The sum over the levels, a pixel of the whole picture; the prediction counts as synthesis."""
+    total: dict[str, float] = {}
+    for level, own in enumerate(reversed(network.networks)):
+        for name, kmac in _hyperprior_kmac(own, side).items():
+            total[name] = total.get(name, 0.0) + kmac / 4**level
+        if level:
+            coarse = torch.rand(1, 3, side, side)
+            total["synthesis"] += _macs(lambda x=coarse: network.prediction(x)) / side**2 / 1000 / 4**level  # type: ignore[misc]
+    return {name: round(kmac, 3) for name, kmac in total.items()}

@@ -10,15 +10,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
+from lpcodec.codec.networks.lpcae import LpcaeNetwork
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
 from lpcodec.codec.training import decompositions
-from lpcodec.codec.training.warmstart import read_weights, start_from
+from lpcodec.codec.training.warmstart import read_run, read_weights, start_from
 from lpcodec.datasets.patches import PictureStore
 
 START_PATCHES, START_SIZE = 96, 192
+LPCAE_START_SIZE = 256
 """What the principal components are taken from."""
 LOWEST_RATE = 0.01
 VALIDATION_PATCHES = 24
@@ -85,36 +89,23 @@ class HyperpriorObjective:
             start_from(self.network, read_weights(source), pictures)
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
-        net = self.network
-        shortcuts = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
-        heads = [net.scales.first, net.scales.second, net.means.first, net.means.second]
-        apart = {id(p) for p in (*shortcuts, *(head.weight for head in heads))}
-        kernels = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
-        apart = {id(p) for p in (*shortcuts, *kernels)}
-        rest = [p for p in net.parameters() if id(p) not in apart]
-        return [
-            {"params": kernels, "lr_scale": 1.0, "muon": True},
-            {"params": rest, "lr_scale": 1.0, "muon": False},
-            {"params": shortcuts, "lr_scale": 0.2, "muon": False},
-        ]
+        return _groups([self.network])
 
     def rate_at(self, part: float) -> float:
         return cosine(part)
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        # One quality from each of as many equal parts of the range as there are patches: less noise than free draws.
-        places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
-        quality = (places * 65536 / len(batch)).long().clamp_(max=65535)
+        quality = _qualities(batch)
         lmbda = lambda_of_quality(quality)
         bpp, z_bpp, mse = self._figures(self.network, batch, quality)
         loss = ((bpp + lmbda * mse) / lmbda.sqrt()).mean()
         return loss, _means(bpp=bpp, z_bpp=z_bpp, psnr=_psnr(mse))
 
     def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        decoded, bits, z_bits = network(batch, quality, self.amp)
+        passed = network(batch, quality, self.amp)
         pixels = batch.shape[2] * batch.shape[3]
-        mse = (decoded - batch).square().mean((1, 2, 3)) * 255**2
-        return (bits + z_bits) / pixels, z_bits / pixels, mse
+        mse = (passed.pictures - batch).square().mean((1, 2, 3)) * 255**2
+        return (passed.bits + passed.z_bits) / pixels, passed.z_bits / pixels, mse
 
     @torch.no_grad()
     def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
@@ -131,6 +122,72 @@ class HyperpriorObjective:
             score += float(((bpp + lmbda * mse) / lmbda.sqrt()).mean()) / len(VALIDATION_QUALITIES)
             figures[f"bpp@{round(100 * t)}"] = float(bpp.mean())
             figures[f"psnr@{round(100 * t)}"] = float(_psnr(mse).mean())
+        return {"score": score, **figures}
+
+
+class LpcaeObjective:
+    """The hyperprior networks' loss at every level of the pyramid, added up: each level on its own pixels."""
+
+    def __init__(self, network: LpcaeNetwork, amp: bool) -> None:
+        self.network = network
+        self.amp = amp
+        self.patch = 256
+        self.learning_rate = 6e-4
+
+    def start(self, store: PictureStore, generator: torch.Generator, source: str | None) -> None:
+        """The prediction starts from the installed LPAE's, the coders from principal components; or everything from the
+        weights of another run."""
+        if source is not None:
+            self.network.load_state_dict(read_run(source, self.network))
+            return
+        lpae = models.load_frontend("lpae")
+        assert isinstance(lpae, LaplacianAutoencoder)
+        pictures = store.batch(START_PATCHES, LPCAE_START_SIZE, generator)
+        self.network.start_from(lpae.prediction.state_dict(), pictures)
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        prediction = list(self.network.prediction.parameters())
+        return [*_groups(self.network.networks), {"params": prediction, "lr_scale": 1.0, "muon": False}]
+
+    def rate_at(self, part: float) -> float:
+        return cosine(part)
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        quality = _qualities(batch)
+        bpp, mse, cost = self._figures(self.network, batch, quality)
+        return cost.mean(0).sum(), _means(
+            bpp=_whole(bpp), coarsest_part=bpp[:, 0] / _whole(bpp), psnr=_psnr(mse[:, -1])
+        )
+
+    def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each picture and level (B, levels + 1): bits a pixel of the whole picture, squared error in 8-bit units,
+        and the loss on the level's own pixels."""
+        lmbda = lambda_of_quality(quality)
+        pixels = batch.shape[2] * batch.shape[3]
+        bpp, mse, cost = [], [], []
+        for original, passed in network(batch, quality, self.amp):
+            bits = passed.bits + passed.z_bits
+            mse.append((passed.pictures - original).square().mean((1, 2, 3)) * 255**2)
+            bpp.append(bits.detach() / pixels)
+            own = bits / (original.shape[2] * original.shape[3])
+            cost.append((own + lmbda * mse[-1]) / lmbda.sqrt())
+        return torch.stack(bpp, 1), torch.stack(mse, 1), torch.stack(cost, 1)
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        score = 0.0
+        for t in VALIDATION_QUALITIES:
+            quality = torch.full((len(patches),), round(t * 65535), device=patches.device)
+            parts = [
+                self._figures(network, p, q)
+                for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)
+            ]
+            bpp, mse, cost = (torch.cat(column) for column in zip(*parts, strict=True))
+            score += float(cost.mean()) / len(VALIDATION_QUALITIES)
+            figures[f"bpp@{round(100 * t)}"] = float(_whole(bpp).mean())
+            figures[f"psnr@{round(100 * t)}"] = float(_psnr(mse[:, -1]).mean())
+            figures[f"coarsest_part@{round(100 * t)}"] = float((bpp[:, 0] / _whole(bpp)).mean())
         return {"score": score, **figures}
 
 
@@ -168,6 +225,39 @@ class WcaeObjective:
         return {"score": float(figures["loss"]), **{name: float(value) for name, value in means.items()}}
 
 
+def _groups(networks: Iterable[HyperpriorNetwork]) -> list[dict[str, object]]:
+    """Optimiser groups: Muon for the kernels, slow steps for the shortcuts, Adam for the rest."""
+    kernels: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    shortcuts: list[nn.Parameter] = []
+    for net in networks:
+        slow = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
+        heads = [net.scales.first, net.scales.second, net.means.first, net.means.second]
+        apart = {id(p) for p in (*slow, *(head.weight for head in heads))}
+        mine = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
+        apart = {id(p) for p in (*slow, *mine)}
+        rest += [p for p in net.parameters() if id(p) not in apart]
+        kernels += mine
+        shortcuts += slow
+    return [
+        {"params": kernels, "lr_scale": 1.0, "muon": True},
+        {"params": rest, "lr_scale": 1.0, "muon": False},
+        {"params": shortcuts, "lr_scale": 0.2, "muon": False},
+    ]
+
+
+def _qualities(batch: Tensor) -> Tensor:
+    """A random 16-bit quality for each picture (B,): one from each of as many equal parts of the range as there are
+    pictures, which is less noise than free draws."""
+    places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
+    return (places * 65536 / len(batch)).long().clamp_(max=65535)
+
+
+def _whole(bpp: Tensor) -> Tensor:
+    """The sum over the levels (B,)."""
+    return bpp.sum(1)
+
+
 def cosine(part: float) -> float:
     """A cosine from 1 down to 1 %."""
     return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * part))
@@ -190,13 +280,15 @@ def objective_for(plan: Mapping[str, Any], device: str) -> Objective:
     model, lmbda, channel_prior = plan["model"], plan.get("lmbda"), bool(plan.get("channel_prior"))
     if model in STRUCTURES:
         return WcaeObjective(model, LAMBDA if lmbda is None else lmbda, channel_prior)
-    if model not in (*PROFILES, *decompositions.NAMES):
-        known = ", ".join((*PROFILES, *STRUCTURES, *decompositions.NAMES))
+    if model not in (*PROFILES, "lpcae", *decompositions.NAMES):
+        known = ", ".join((*PROFILES, "lpcae", *STRUCTURES, *decompositions.NAMES))
         raise UsageError(f"no model named {model!r} to train: {known}")
     if lmbda is not None or channel_prior:
         raise UsageError(f"{model} has one set of weights: --lmbda, --channel-prior are the wcae family's")
     if model in decompositions.NAMES:
         return decompositions.objective(model)
+    if model == "lpcae":
+        return LpcaeObjective(LpcaeNetwork(), amp=bfloat16_pays(device))
     return HyperpriorObjective(PROFILES[model], amp=bfloat16_pays(device))
 
 

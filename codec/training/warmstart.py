@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
@@ -52,6 +52,20 @@ def read_weights(source: str) -> dict[str, Tensor]:
         state = _thawed(codec.network.state_dict())
     if "log_gain" not in state:
         raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+    return state
+
+
+def read_run(source: str, network: nn.Module) -> dict[str, Tensor]:
+    """Return the averaged weights of the run in folder `source`, for a network of the same shapes.
+
+    Raises:
+        UsageError: there is no run, or one of another network.
+    """
+    if not (Path(source) / CHECKPOINT).exists():
+        raise UsageError(f"--from {source}: give the folder of a run of this model")
+    state = Checkpoint.load(Path(source)).averaged
+    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
+        raise UsageError(f"--from {source}: that run trained another network")
     return state
 
 

@@ -107,13 +107,13 @@ def forged(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
 
 def _with_right_hash(file: LpcFile) -> LpcFile:
     """`file` with the hash of the symbols that it holds, where they can be read."""
-    header, payload = file.header, file.payload(SectionType.LATENTS)
-    if header.kind is not Kind.MODEL or payload is None or header.width * header.height > MAX_PIXELS:
+    header, payloads = file.header, file.payloads(SectionType.LATENTS) or file.payloads(SectionType.LAYER)
+    if header.kind is not Kind.MODEL or not payloads or header.width * header.height > MAX_PIXELS:
         return file
     try:
         codec = models.load_by_identity(header.model_number, header.model_digest)
-        return replace(file, header=replace(header, symbols_hash=codec.hash_of(codec.parse(payload, header))))
-    except LpcodecError:
+        return replace(file, header=replace(header, symbols_hash=codec.hash_of(codec.parse(payloads, header))))
+    except (LpcodecError, ValueError):  # a codec of one payload that was given several
         return file
 
 
@@ -186,21 +186,48 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
     return replace(file, sections=tuple(sorted((*rest, chosen), key=lambda section: section.type)))
 
 
-_CHANGES = (_change_header, _change_payload, _change_payload, _change_sections)
+def _change_layers(file: LpcFile, others: Sequence[LpcFile], random: Random) -> LpcFile:
+    """Fewer layers, more, others' or in another order; latents as layers, and layers as latents."""
+    colours = [section for section in file.sections if section.type in (SectionType.LATENTS, SectionType.LAYER)]
+    if not colours:
+        return file
+    rest = file.sections[len(colours) :]
+    kind, payloads = colours[0].type, [section.payload or b"\0" for section in colours]
+    at = int(random.integers(len(payloads)))
+    match random.integers(6):
+        case 0:
+            del payloads[at]
+        case 1:
+            payloads.insert(at, payloads[int(random.integers(len(payloads)))])
+        case 2:
+            payloads.reverse()
+        case 3:
+            kind = SectionType.LATENTS
+        case 4:
+            kind = SectionType.LAYER
+        case _:
+            other = others[int(random.integers(len(others)))].payloads(SectionType.LAYER)
+            payloads[at:] = other[at:]
+    if not payloads:
+        return file
+    return replace(file, sections=(*(Section(kind, payload) for payload in payloads), *rest))
 
 
-def outcome(data: bytes, max_pixels: int | None = None) -> str:
+_CHANGES = (_change_header, _change_payload, _change_payload, _change_sections, _change_layers)
+
+
+def outcome(data: bytes, max_pixels: int | None = None, *, allow_partial: bool = False) -> str:
     """The kind of error that decoding ends with, or "decoded"; AssertionError for a picture other than declared.
 
     Whatever isn't an `LpcodecError` comes through.
     """
     try:
-        image = api.decode(data, max_pixels=max_pixels)
+        image = api.decode(data, max_pixels=max_pixels, allow_partial=allow_partial)
     except LpcodecError as error:
         if type(error) is LpcodecError or not str(error) or "\n" in str(error):
             raise AssertionError(f"not one line of a named kind: {error!r}") from error
         return type(error).__name__
-    header = container.read(data).header
+    header = (container.read_partial if allow_partial else container.read)(data).header
     assert image.size == (header.width, header.height)
     assert image.mode.removesuffix("A") == ("L" if header.grey else "RGB")
     return "decoded"

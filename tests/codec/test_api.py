@@ -73,7 +73,7 @@ class TestRoundTrip:
         codec = models.load("default")
         coded = codec.code(codec.analyse(pixels), 60)
         header = Header(*size, Kind.MODEL, False, codec.number, codec.digest, round(0.6 * 65535), coded.symbols_hash)
-        file = LpcFile(header, (Section(SectionType.LATENTS, coded.payload()),))
+        file = LpcFile(header, (Section(SectionType.LATENTS, coded.payloads()[0]),))
         decoded = lpcodec.decode(container.write(file))
         assert decoded.size == size
         assert psnr(Image.fromarray(pixels), decoded) > 18
@@ -342,7 +342,7 @@ class TestTheEstimate:
             pixels = np.asarray(request.getfixturevalue(name))
         codec = models.load("default")
         coded = codec.code(codec.analyse(pixels), quality)
-        estimate, written = coded.bits / 8, len(coded.payload())
+        estimate, written = coded.bits / 8, len(coded.payloads()[0])
         assert estimate <= written <= 1.01 * estimate + 32
 
 

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpcodec.codec import container
-from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType, overhead, read, write
+from lpcodec.codec.container import (
+    Header,
+    Kind,
+    LpcFile,
+    Section,
+    SectionType,
+    ends,
+    overhead,
+    read,
+    read_partial,
+    write,
+)
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
 
 MODEL_HEADER = Header(768, 512, Kind.MODEL, False, 3, b"\x01\x02\x03\x04", 32768, b"\xaa\xbb\xcc\xdd")
@@ -28,6 +39,15 @@ SAMPLES = {
             Section(SectionType.EXIF, container.metadata_to_bytes(b"II*\0")),
             Section(SectionType.XMP, container.metadata_to_bytes(b"<x:xmpmeta/>")),
             Section(200, b"from a later version"),
+        ),
+    ),
+    "in layers": LpcFile(
+        MODEL_HEADER,
+        (
+            Section(SectionType.LAYER, b"coarse"),
+            Section(SectionType.LAYER, b"coarse"),
+            Section(SectionType.LAYER, bytes(range(99))),
+            Section(SectionType.ALPHA, b"\x00\xff"),
         ),
     ),
     "no latents' words": LpcFile(replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)),
@@ -53,9 +73,11 @@ def files(draw: st.DrawFn) -> LpcFile:
         )
     others = {int(SectionType.ALPHA)} | set(range(128, 256))
     types = sorted(draw(st.sets(st.sampled_from(sorted(others)), max_size=6)))
-    first = SectionType.LATENTS if kind == Kind.MODEL else SectionType.STORED
+    layers = st.integers(1, 8).map(lambda count: [SectionType.LAYER] * count)
+    model = st.one_of(st.just([SectionType.LATENTS]), layers)
+    first = draw(model) if kind == Kind.MODEL else [SectionType.STORED]
     payload = st.binary(min_size=1, max_size=300)
-    return LpcFile(header, tuple(Section(number, draw(payload)) for number in [first, *types]))
+    return LpcFile(header, tuple(Section(number, draw(payload)) for number in [*first, *types]))
 
 
 def with_right_digest(body: bytes) -> bytes:
@@ -68,9 +90,10 @@ def forged(file: LpcFile, flags: int | None = None) -> bytes:
     head = container._header_bytes(file)
     if flags is not None:
         head = head[:4] + bytes([flags]) + head[5:]
-    return with_right_digest(
-        head + b"".join(container._section_head(section) + section.payload for section in file.sections)
-    )
+    body = head
+    for section in file.sections:
+        body += container._section_head(section, body) + section.payload
+    return with_right_digest(body)
 
 
 @given(files())
@@ -79,6 +102,9 @@ def test_a_written_file_reads_back_and_writes_the_same_bytes(file: LpcFile) -> N
     assert read(data) == file
     assert write(read(data)) == data
     assert len(data) == overhead(file) + sum(len(section.payload) for section in file.sections)
+    for end, section in zip(ends(file), file.sections, strict=True):
+        assert data[:end].endswith(section.payload)
+    assert ends(file)[-1] == len(data) - container.DIGEST_BYTES
 
 
 def test_the_bytes_are_those_of_the_specification() -> None:
@@ -89,6 +115,16 @@ def test_the_bytes_are_those_of_the_specification() -> None:
     body += b"\x06\x02" + zlib.crc32(b"\x06\x00\x80").to_bytes(4, "little") + b"\x00\x80"
     assert write(file) == with_right_digest(body)
     assert write(file).hex() == ("b14c5001208006800403010203040080aabbccdd0103a9209d536162630602802674160080fc743ae6")
+
+
+def test_the_bytes_of_layers_are_those_of_the_specification() -> None:
+    """Golden: the checksum of a layer is over all that stands before its section, its type and its payload."""
+    file = LpcFile(MODEL_HEADER, (Section(SectionType.LAYER, b"abc"), Section(SectionType.LAYER, b"de")))
+    body = bytes.fromhex("b14c50 01 20 8006 8004 03 01020304 0080 aabbccdd")
+    body += b"\x03\x03" + zlib.crc32(body + b"\x03abc").to_bytes(4, "little") + b"abc"
+    body += b"\x03\x02" + zlib.crc32(body + b"\x03de").to_bytes(4, "little") + b"de"
+    assert write(file) == with_right_digest(body)
+    assert write(file).hex() == "b14c5001208006800403010203040080aabbccdd03037854dc6c6162630302e32d35ac6465449cc2a8"
 
 
 def test_the_container_costs_at_most_32_bytes_for_one_section() -> None:
@@ -103,6 +139,10 @@ def test_sections_are_found_by_their_type() -> None:
     assert file.payload(200) == b"from a later version"
     assert file.payload(SectionType.STORED) is None
     assert isinstance(file.sections[0].type, SectionType)
+    layers = read(write(SAMPLES["in layers"]))
+    assert layers.payload(SectionType.LAYER) == b"coarse"
+    assert layers.payloads(SectionType.LAYER) == (b"coarse", b"coarse", bytes(range(99)))
+    assert layers.payloads(SectionType.LATENTS) == ()
 
 
 @pytest.mark.parametrize("side", [1, 127, 128, 16383, 16384, container.MAX_SIDE])
@@ -126,9 +166,17 @@ AGAINST_THE_RULES = [
     (latents(width=2**24 + 1), "width 16777217 is not within"),
     (sections(1, kind=Kind.STORED), "without its STORED section"),
     (sections(1, 2, kind=Kind.STORED), "with a LATENTS section"),
-    (sections(6), "without its LATENTS section"),
+    (sections(2, 3, kind=Kind.STORED), "with a LAYER section"),
+    (sections(6), "without a LATENTS or a LAYER section"),
+    (sections(1, 3), "with LATENTS and LAYER sections at once"),
+    (sections(1, 3, 3), "with LATENTS and LAYER sections at once"),
+    (sections(*[3] * 9), "9 LAYER sections, where at most 8 are allowed"),
+    (sections(3, 6, 3), "LAYER stands behind section ALPHA"),
+    (sections(3, payload=b""), "LAYER is empty"),
+    (sections(2, 3), "with a STORED section"),
     (sections(1, 2), "with a STORED section"),
     (sections(1, 1), "LATENTS occurs twice"),
+    (sections(3, 6, 6), "ALPHA occurs twice"),
     (sections(1, 200, 200), "of type 200 occurs twice"),
     (sections(6, 1), "LATENTS stands behind section ALPHA"),
     (sections(0, 1), "no section type 0"),
@@ -177,7 +225,7 @@ def test_flags_without_a_meaning_are_damage(flags: int) -> None:
         read(forged(latents(), flags))
 
 
-@pytest.mark.parametrize("number", [3, 4, 5, 7, 77, 127])
+@pytest.mark.parametrize("number", [4, 5, 7, 77, 127])
 def test_reserved_and_unknown_critical_sections_need_a_newer_version(number: int) -> None:
     with pytest.raises(UnknownModelError, match="needs a newer version"):
         read(forged(sections(number)))
@@ -270,8 +318,8 @@ def test_a_section_of_another_file_is_noticed() -> None:
     ours, theirs = SAMPLES["with everything"], SAMPLES["coded"]
     for own in ours.sections:
         other = replace(own, payload=bytes(reversed(own.payload)))
-        mine = container._section_head(own) + own.payload
-        spliced = write(ours).replace(mine, container._section_head(other) + other.payload)
+        mine = container._section_head(own, b"") + own.payload
+        spliced = write(ours).replace(mine, container._section_head(other, b"") + other.payload)
         with pytest.raises(DamagedFileError, match="digest over the whole file differs"):
             read(spliced)
     a, b = write(ours), write(theirs)
@@ -333,6 +381,84 @@ def test_mutants_with_a_right_digest_meet_only_named_errors() -> None:
         except DAMAGED_OR_NEWER:
             continue
         assert write(file) == data
+
+
+@given(files(), st.data())
+def test_of_a_cut_file_the_header_and_the_whole_layers_are_read(file: LpcFile, chosen: st.DataObject) -> None:
+    data = write(file)
+    length = chosen.draw(st.integers(0, len(data)))
+    layers = tuple(section for section in file.sections if section.type == SectionType.LAYER)
+    whole = layers[: sum(end <= length for end in ends(file))]
+    if whole:
+        assert read_partial(data[:length]) == LpcFile(file.header, whole)
+    else:
+        with pytest.raises(DamagedFileError):
+            read_partial(data[:length])
+
+
+def test_every_flipped_bit_ends_a_partial_reading_before_it() -> None:
+    """The header and the order of the layers are under the layers' checksums: nothing in front of damage is wrong."""
+    file = SAMPLES["in layers"]
+    data = write(file)
+    for place in range(len(data)):
+        whole = sum(end <= place for end in ends(file)[:3])
+        for bit in range(8):
+            mutant = bytearray(data)
+            mutant[place] ^= 1 << bit
+            if whole:
+                assert read_partial(bytes(mutant)) == LpcFile(file.header, file.sections[:whole])
+            else:
+                with pytest.raises(DAMAGED_OR_NEWER if place == 3 else DamagedFileError):
+                    read_partial(bytes(mutant))
+
+
+def test_layers_that_changed_places_are_read_up_to_there() -> None:
+    file = SAMPLES["in layers"]
+    data, (first, second, third) = write(file), ends(file)[:3]
+    swapped = data[:first] + data[second:third] + data[first:second] + data[third:]
+    missing = data[:first] + data[second:]
+    for changed in (swapped, missing):
+        assert read_partial(changed).sections == file.sections[:1]
+        with pytest.raises(DamagedFileError, match="LAYER: checksum differs"):
+            read(changed)
+
+
+def test_mutants_give_a_partial_reading_only_what_was_written_first() -> None:
+    data, file = write(SAMPLES["in layers"]), SAMPLES["in layers"]
+    others, chance = [write(other) for other in SAMPLES.values()], random.Random(11)
+    lengths = set()
+    for _ in range(4000):
+        try:
+            found = read_partial(mutant(data, others, chance))
+        except DAMAGED_OR_NEWER:
+            continue
+        lengths.add(len(found.sections))
+        assert found == LpcFile(file.header, file.sections[: len(found.sections)])
+    assert lengths == {1, 2, 3}
+
+
+def test_a_partial_reading_has_words_for_what_it_cannot_read() -> None:
+    data, header = write(SAMPLES["in layers"]), container._header_bytes(SAMPLES["in layers"])
+    for damaged, words in [
+        (b"", "not an lpcodec file: it is empty"),
+        (data[:2], "only 2 bytes of its signature"),
+        (data[:9], "the file was cut short: model number"),
+        (header, "cut or damaged before its coarsest layer ends: nothing of it can be shown"),
+        (data[: ends(SAMPLES["in layers"])[0] - 1], "cut or damaged before its coarsest layer ends"),
+        (forged(sections(3, payload=b"")), "before its coarsest layer ends"),
+        (write(SAMPLES["coded"])[:-1], "not in layers: nothing of it can be shown"),
+        (write(SAMPLES["stored"])[:-1], "not in layers"),
+        (forged(sections(3, 2, kind=Kind.STORED)), "not in layers"),
+        (header[:4] + b"\x13" + header[5:], "mean nothing"),
+    ]:
+        with pytest.raises(DamagedFileError, match=words):
+            read_partial(damaged)
+    assert len(read_partial(forged(sections(*[3] * 9))).sections) == container.MAX_LAYERS
+    with pytest.raises(UnknownModelError, match="format 2"):
+        read_partial(data[:3] + b"\x02" + data[4:])
+    with pytest.raises(LimitError, match="768 x 512 pixels"):
+        read_partial(data[:-1], max_pixels=768 * 512 - 1)
+    assert read_partial(data[:-1], max_pixels=768 * 512).header == MODEL_HEADER
 
 
 @given(st.binary(max_size=500))

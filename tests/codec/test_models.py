@@ -14,6 +14,7 @@ from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind
 from lpcodec.codec.errors import UnknownModelError, UsageError
 from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork
+from lpcodec.codec.networks.lpcae import LpcaeNetwork
 from lpcodec.codec.networks.wcae import load_network
 from lpcodec.codec.networks.wcae_codec import WcaeCodec
 
@@ -42,25 +43,30 @@ def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
 
 def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     rows = {row["name"]: row for row in models.describe()}
-    codecs, fronts = ["default", "fast", "hq", "wcae", "nowcae", "wcae-wide"], ["lpae", "wae", "wae-relu"]
+    codecs = ["default", "fast", "hq", "lpcae", "wcae", "nowcae", "wcae-wide"]
+    fronts = ["lpae", "wae", "wae-relu"]
     assert list(rows) == [*codecs, *fronts]
     assert models.names() == codecs
     for name, row in rows.items():
         kind = "network" if name in fronts else "codec"
-        network: torch.nn.Module = models.fresh_frontend(name) if name in fronts else (
-            HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
-        )  # fmt: skip
+        network: torch.nn.Module
+        if name in fronts:
+            network = models.fresh_frontend(name)
+        elif name == "lpcae":
+            network = LpcaeNetwork()
+        else:
+            network = HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
         assert row["parameters"] == sum(p.numel() for p in network.parameters())
         assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, kind, False, None)
         assert row["description"]
-    assert [name for name, row in rows.items() if row["has_quality"]] == ["default", "fast", "hq"]
+    assert [name for name, row in rows.items() if row["has_quality"]] == ["default", "fast", "hq", "lpcae"]
     json.dumps(models.describe())
 
 
 def test_numbers_of_networks_are_never_given_anew() -> None:
     """Files carry them."""
     assert {n.name: n.number for n in models.NETWORKS} == {
-        "default": 1, "fast": 2, "hq": 3, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
+        "default": 1, "fast": 2, "hq": 3, "lpcae": 4, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
         "lpae": None, "wae": None, "wae-relu": None,
     }  # fmt: skip
 
@@ -90,7 +96,7 @@ def test_weights_in_a_folder_of_one_s_own(own: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     coded = codec.code(codec.analyse(pixels), 0)
     header = Header(50, 40, Kind.MODEL, False, 17, digest, 0, coded.symbols_hash)
-    symbols = codec.parse(coded.payload(), header)
+    symbols = codec.parse(coded.payloads(), header)
     assert codec.hash_of(symbols) == coded.symbols_hash
     assert codec.synthesise(symbols, header).shape == (40, 50, 3)
 
@@ -101,7 +107,9 @@ def test_variants_come_in_their_order(own: Path) -> None:
     assert models.variants("wcae") == ["wcae@0.3", "wcae@0.15", "wcae@0.6"]
     assert models.variants("wcae@0.6") == ["wcae@0.6"]
     assert models.load("wcae").name == "wcae@0.3"
-    assert models.names() == ["default", "fast", "hq", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide"]
+    assert models.names() == [
+        "default", "fast", "hq", "lpcae", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide",
+    ]  # fmt: skip
 
 
 def put_frontend(folder: Path, name: str) -> dict[str, torch.Tensor]:

@@ -90,7 +90,7 @@ class TestG1Exactness:
         codec: Any = models.load("default")
         coded = codec.code(codec.analyse(np.asarray(face)), 30)
         header = Header(*face.size, Kind.MODEL, False, codec.number, codec.digest, round(0.3 * 65535))
-        for sent, read in zip(coded.groups, codec.parse(coded.payload(), header), strict=True):
+        for sent, read in zip(coded.groups, codec.parse(coded.payloads(), header), strict=True):
             assert (sent.r == read.r).all()
             assert (sent.z == read.z).all()
             for one, other in zip(sent.pieces, read.pieces, strict=True):
@@ -147,7 +147,7 @@ class TestG4Bounds:
             for quality in (0, 50, 100) if pixels[0] < 1024 else (0,):
                 coded = codec.code(latents, quality)
                 header = Header(*pixels, Kind.MODEL, False, 0, bytes(4), round(quality / 100 * 65535))
-                codec.parse(coded.payload(), header)
+                codec.parse(coded.payloads(), header)
 
     def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
         """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
@@ -159,7 +159,7 @@ class TestG4Bounds:
             encoder.put(symbols, np.repeat(np.arange(len(cheapest), dtype=np.uint8), 256), tables)
             header = Header(1024, 1024, Kind.MODEL, False, 0, bytes(4), anchor * 8192 + 1)
             with pytest.raises(DamagedFileError) as caught:
-                codec.parse(encoder.finish(), header)
+                codec.parse([encoder.finish()], header)
             assert "shorter" not in str(caught.value)
 
     @pytest.mark.parametrize("body", [zlib.compress(bytes(900_000)), bytes(range(256)) * 3], ids=["short", "nonsense"])
@@ -183,7 +183,7 @@ class TestG4Bounds:
         codec = WcaeCodec(network, name="nowcae", number=17, digest=bytes(4))
         monkeypatch.setattr("lpcodec.codec.networks.wcae_codec.Decoder", lambda *_: pytest.fail("it was read"))
         with pytest.raises(DamagedFileError, match="shorter"):
-            codec.parse(bytes(1000), Header(HUGE, HUGE, Kind.MODEL, False))
+            codec.parse([bytes(1000)], Header(HUGE, HUGE, Kind.MODEL, False))
 
     def test_metadata_that_would_inflate_without_end_stop_at_16_mib(self, originals: list[bytes]) -> None:
         file = container.read(originals[0])

@@ -190,7 +190,7 @@ def test_the_training_pass_reaches_every_parameter() -> None:
     network.start_from_principal_components(pictures(40, 64))
     x = pictures(ANCHORS, 64, seed=3)
     quality = torch.linspace(0, 65535, ANCHORS).long()
-    decoded, bits, z_bits = network(x, quality)
+    decoded, bits, z_bits, _ = network(x, quality)
     assert decoded.shape == x.shape
     assert bits.shape == z_bits.shape == (ANCHORS,)
     assert (bits > 0).all()

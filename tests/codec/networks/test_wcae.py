@@ -259,9 +259,9 @@ def test_a_picture_of_any_size_comes_back_from_its_payload(name, size, channel_p
     codec = random_codec(name, channel_prior)
     pixels = picture(*size)
     coded = codec.code(codec.analyse(pixels), 0)
-    payload = coded.payload()
+    payload = coded.payloads()[0]
     assert 8 * len(payload) <= 1.01 * coded.bits + 96
-    symbols = codec.parse(payload, header(pixels))
+    symbols = codec.parse([payload], header(pixels))
     assert symbols.symbols_hash == coded.symbols_hash
     assert np.array_equal(symbols.symbols, coded.code.symbols)
     decoded = codec.synthesise(symbols, header(pixels))
@@ -275,7 +275,7 @@ def test_any_code_survives(seed, centre, spread, channel_prior):
     codec = CODECS[channel_prior]
     values = np.random.default_rng(seed).standard_normal((32, 2, 3)) * 2.0**spread + centre
     code = WcaeCode(np.clip(np.round(values), -32767, 32767).astype(np.int32))
-    parsed = codec.parse(codec.code(code, 0).payload(), Header(40, 20, Kind.MODEL, grey=False))
+    parsed = codec.parse([codec.code(code, 0).payloads()[0]], Header(40, 20, Kind.MODEL, grey=False))
     assert np.array_equal(parsed.symbols, code.symbols)
 
 
@@ -292,7 +292,7 @@ def test_the_side_data_lie_where_the_specification_says():
     codec = random_codec("nowcae")
     symbols = np.zeros((32, 1, 1), np.int32)
     symbols[:2, 0, 0] = -2, 6
-    payload = codec.code(WcaeCode(symbols), 0).payload()
+    payload = codec.code(WcaeCode(symbols), 0).payloads()[0]
     mean, scale, low, high = np.frombuffer(payload[:8], "<i2")
     assert (mean, low, high) == (32, -2, 6)
     assert scale == round(symbols.std() * 256)
@@ -301,11 +301,11 @@ def test_the_side_data_lie_where_the_specification_says():
 def test_damaged_payloads_are_called_damaged():
     codec = random_codec("wcae")
     pixels = picture(70, 33)
-    payload = codec.code(codec.analyse(pixels), 0).payload()
+    payload = codec.code(codec.analyse(pixels), 0).payloads()[0]
     swapped = payload[:4] + payload[6:8] + payload[4:6] + payload[8:]  # highest symbol below lowest
     for data in (b"", payload[:5], bytes(len(payload)), swapped, payload + bytes(4000)):
         with pytest.raises(DamagedFileError):
-            codec.parse(data, header(pixels))
+            codec.parse([data], header(pixels))
 
 
 def test_a_prior_that_was_never_exported_cannot_code():

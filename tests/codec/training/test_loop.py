@@ -4,8 +4,10 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,16 @@ from PIL import Image
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.networks import lpcae
 from lpcodec.codec.networks.hyperprior import HyperpriorSizes
+from lpcodec.codec.networks.lpcae import LpcaeNetwork
 from lpcodec.codec.training import loop, objectives
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
 from lpcodec.codec.training.loop import train
 from lpcodec.codec.training.objectives import HyperpriorObjective, WcaeObjective, objective_for
 
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
 
 
@@ -334,6 +339,38 @@ def test_the_default_model_from_pictures_to_files(calibrated: bool, data: Path, 
     assert codec.digest.hex() == card["digest"][:8]
     averaged = Checkpoint.load(out).averaged["log_gain"]
     assert torch.equal(codec.network.log_gain.cpu(), averaged.half().float()), "the averaged weights are exported"
+
+
+def test_the_lpcae_from_pictures_to_files(
+    data: Path, tmp_path: Path, registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = (SMALL, replace(SMALL, latents=24, coarser_latents=SMALL.latents))
+    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels))
+    monkeypatch.setattr(objectives, "LPCAE_START_SIZE", 128)
+    monkeypatch.setattr(lpcae, "_START_STEPS", 20)
+    with pytest.raises(UsageError, match="no weights for 'lpae'"):
+        run("lpcae", data, tmp_path / "none", steps=1)
+    registry.mkdir()
+    for suffix in ("json", "safetensors"):
+        shutil.copy(ROOT / f"codec/weights/lpae.{suffix}", registry)
+    out = run("lpcae", data, tmp_path / "run", steps=3, patch=128)
+    held = [e for e in entries(out) if "held_score" in e][-1]
+    assert {"held_bpp@40", "held_psnr@90", "held_coarsest_part@15"} <= held.keys()
+    again = run("lpcae", data, tmp_path / "again", steps=1, patch=128, source=str(out))
+    assert (again / "checkpoint.pt").exists()
+    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels[:1]))
+    with pytest.raises(UsageError, match="that run trained another network"):
+        run("lpcae", data, tmp_path / "other", steps=1, source=str(out))
+    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels))
+    path = export(out, "lpcae", tmp_path / "exported", data=data)
+    card = check_card(path, "lpcae", 3)
+    assert card["sizes"] == {"levels": [vars(level) for level in levels]}
+    assert card["calibration"]["fitted_bits_a_symbol"] <= card["calibration"]["gaussian_bits_a_symbol"]
+    for file in path.parent.iterdir():
+        shutil.copy(file, registry)
+    (picture,) = pictures_of(data)
+    decoded = round_trip("lpcae", picture)
+    assert np.square(decoded.astype(float) - np.asarray(picture)).mean() < 3000
 
 
 def test_the_wcae_with_a_channel_prior_from_pictures_to_files(data: Path, tmp_path: Path, registry: Path) -> None:

@@ -1,0 +1,157 @@
+"""From an .lpc file to its picture: whole or in part, at its own size or halved.
+
+```
+bytes --open_file--> Opened --parse--> symbols, checked --pixels--> (H, W, C) at a level
+         |                     the layers that the level needs        Pillow halves what the model doesn't
+         +-- a file in layers that was cut: its leading layers, if that is allowed
+```
+
+Level n is the picture halved n times, its sides rounded up. A codec whose files are in layers makes a level from the
+layers up to it, and predicts those that aren't there; every other picture is decoded whole and then reduced.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lpcodec.codec import container, lossless, models
+from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
+from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
+from lpcodec.codec.tiles import Progress
+
+MAX_LEVEL = 8
+_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 32
+"""An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file as far as it is whole; `damage` says why it ends early, None where all of it is there."""
+
+    file: LpcFile
+    damage: str | None = None
+
+
+def check_level(level: int) -> None:
+    """Raise UsageError for a level outside 0..8."""
+    if not 0 <= level <= MAX_LEVEL:
+        raise UsageError(f"level {level}: it goes from 0, the whole size, to {MAX_LEVEL}")
+
+
+def level_size(header: Header, level: int) -> tuple[int, int]:
+    """Width and height of the picture halved `level` times, rounded up each time."""
+    return -(-header.width >> level), -(-header.height >> level)
+
+
+def open_file(
+    data: bytes, *, max_pixels: int | None = None, max_memory: int | None = None, allow_partial: bool = False
+) -> Opened:
+    """Read a file and check the limits, which count the whole picture at every level.
+
+    Raises:
+        DamagedFileError: it isn't whole and `allow_partial` isn't set, or doesn't help; the text says whether it would.
+        UnknownModelError, LimitError: as `container.read`.
+    """
+    try:
+        opened = Opened(container.read(data, max_pixels=max_pixels))
+    except DamagedFileError as damage:
+        if not allow_partial:
+            raise _with_advice(damage, data) from damage
+        opened = Opened(container.read_partial(data, max_pixels=max_pixels), str(damage))
+    needed = _BASE_MEMORY + _MEMORY_A_PIXEL * opened.file.header.width * opened.file.header.height
+    if max_memory is not None and needed > max_memory:
+        raise LimitError(f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB")
+    return opened
+
+
+def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
+    """`damage`, with --allow-partial named where that would show something."""
+    try:
+        whole = len(container.read_partial(data).sections)
+    except LpcodecError:
+        return damage
+    layers = "layer is" if whole == 1 else f"{whole} layers are"
+    return DamagedFileError(f"{damage}; its first {layers} whole: decode --allow-partial shows what can be shown")
+
+
+def codec_of(header: Header, device: str) -> models.Codec | None:
+    """The codec that a file names; None for a stored picture. Raises UnknownModelError where it isn't installed."""
+    if header.kind is Kind.STORED:
+        return None
+    return models.load_by_identity(header.model_number, header.model_digest, device)
+
+
+def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
+    """The symbols that a level 0..`codec.levels` needs; compared with the header's hash where they are all there are.
+
+    Raises:
+        DamagedFileError: they can't be read, or aren't those that were encoded.
+    """
+    header, payloads = opened.file.header, opened.file.payloads(SectionType.LAYER)
+    if isinstance(codec, models.ScalableCodec) != bool(payloads):
+        raise DamagedFileError(f"the file is {'' if payloads else 'not '}in layers, unlike those of {codec.name}")
+    all_there = opened.damage is None
+    if isinstance(codec, models.ScalableCodec):
+        if len(payloads) > codec.levels + 1:
+            raise DamagedFileError(f"the file has {len(payloads)} layers, {codec.name} knows {codec.levels + 1}")
+        needed = payloads[: codec.levels + 1 - level]
+        # Of a cut file it isn't known how many layers it had, unless they are all that the model knows.
+        all_there = len(needed) == (len(payloads) if all_there else codec.levels + 1)
+    else:
+        needed = opened.file.payloads(SectionType.LATENTS)
+    symbols = codec.parse(needed, header)
+    if all_there and codec.hash_of(symbols) != header.symbols_hash:
+        raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
+    return symbols
+
+
+def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None = None, level: int = 0) -> Pixels:
+    """The pixels (H, W, 3), or (H, W, 1) of a grey picture, of sides halved `level` times."""
+    header = opened.file.header
+    if codec is None:
+        (payload,) = opened.file.payloads(SectionType.STORED)
+        found = lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
+        return reduced(found, level_size(header, level))
+    if isinstance(codec, models.ScalableCodec):
+        own = min(level, codec.levels)
+        found = codec.synthesise(parse(opened, codec, own), header, progress, own)
+    else:
+        found = codec.synthesise(parse(opened, codec), header, progress)
+    if header.grey:
+        found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
+    return reduced(found, level_size(header, level))
+
+
+def alpha(opened: Opened, level: int = 0) -> Pixels | None:
+    """The alpha channel (H, W) of sides halved `level` times; None where the file has none. Raises DamagedFileError."""
+    header, payload = opened.file.header, opened.file.payload(SectionType.ALPHA)
+    if payload is None:
+        return None
+    plane = lossless.alpha_from_bytes(payload, header.width, header.height)
+    return reduced(plane[..., None], level_size(header, level))[..., 0]
+
+
+_METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
+
+
+def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """ICC, EXIF and XMP, each None where the file has none. Raises DamagedFileError."""
+    icc, exif, xmp = (
+        None if payload is None else container.metadata_from_bytes(payload)
+        for payload in map(opened.file.payload, _METADATA)
+    )
+    return icc, exif, xmp
+
+
+def reduced(planes: Pixels, size: tuple[int, int]) -> Pixels:
+    """(H, W, 1) or (H, W, 3) at a (width, height) that isn't larger, by Pillow's bicubic filter, antialiased."""
+    if planes.shape[1::-1] == size:
+        return planes
+    image = Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))
+    small = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    return small.reshape(size[1], size[0], planes.shape[2])
