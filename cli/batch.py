@@ -5,7 +5,8 @@ IN                  -> beside IN, with the new ending        - -> standard outpu
 IN OUT              -> OUT                                   (either may be -)
 IN... --out-dir DIR -> DIR/stem + ending, every name different
 ```
-A run goes on after a failure and ends with the largest exit code that any file gave.
+A run goes on after a failure and ends with the largest exit code that any file gave. What was written in part counts as
+done, and gives its own code.
 """
 
 import os
@@ -61,15 +62,18 @@ def missing(jobs: Sequence[Job], *, skip_existing: bool) -> list[Job]:
     return [job for job in jobs if not (skip_existing and job.target is not None and job.target.exists())]
 
 
-def for_each(items: Sequence[Item], work: Callable[[Item], None], name: Callable[[Item], str]) -> tuple[int, int]:
+def for_each(
+    items: Sequence[Item], work: Callable[[Item], ExitCode | None], name: Callable[[Item], str]
+) -> tuple[int, int]:
     """Do `work` for every item, whatever the others did; (largest exit code, number of failures).
 
-    A failure is one line on stderr, led by the item's name. Ctrl-C and a closed pipe end the run.
+    `work` may return a code of its own for what was done, but not wholly. A failure is one line on stderr, led by the
+    item's name. Ctrl-C and a closed pipe end the run.
     """
     code, failures = int(ExitCode.OK), 0
     for item in items:
         try:
-            work(item)
+            code = max(code, work(item) or ExitCode.OK)
         except BrokenPipeError:
             raise
         except Exception as error:

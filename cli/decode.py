@@ -18,12 +18,14 @@ from lpcodec.cli.options import (
     examples,
     use_threads,
 )
-from lpcodec.codec.errors import UsageError
+from lpcodec.codec.errors import ExitCode, UsageError
 
 ENDING = ".png"
 EXAMPLES = examples(
     "lpcodec decode photo.lpc",
     "lpcodec decode photo.lpc photo.webp",
+    "lpcodec decode photo.lpc half.png --level 1",
+    "lpcodec decode cut.lpc rest.png --allow-partial",
     "lpcodec decode *.lpc --out-dir decoded --skip-existing",
     "lpcodec decode - - < photo.lpc > photo.png",
 )
@@ -37,6 +39,18 @@ def decode(
             help="An .lpc file, and the picture (default: a PNG beside it). - is stdin, stdout.",
         ),
     ],
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level", min=0, max=8, metavar="0..8", help="Halve the sides so often; quicker for files in layers."
+        ),
+    ] = 0,
+    allow_partial: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial", help="Write what is left of a damaged file in layers; the exit code is 8 then."
+        ),
+    ] = False,
     out_dir: OutDir = None,
     skip_existing: SkipExisting = False,
     max_pixels: MaxPixels = None,
@@ -56,23 +70,29 @@ def decode(
 
     with progress.over_files(len(todo), quiet=quiet) as bars:
 
-        def work(job: batch.Job) -> None:
+        def work(job: batch.Job) -> ExitCode:
             from lpcodec.codec import api, picture
 
             bars.begin(job.source)
             try:
-                image = api.decode(
+                result = api.decode_report(
                     files.read_whole(job.source),
+                    level=level,
+                    allow_partial=allow_partial,
                     max_pixels=max_pixels,
                     max_memory=max_memory,
                     device=device,
                     progress=bars.stage,
                 )
-                files.write_whole(job.target, lambda stream: picture.save(image, stream, formats[job]))
+                files.write_whole(job.target, lambda stream: picture.save(result.image, stream, formats[job]))
             finally:
                 bars.end()
+            if result.partial or not quiet:
+                for note in result.notes:
+                    say(f"lpcodec: note: {job.source}: {note}")
             if not quiet:
-                say(f"{job.words}: {image.width} x {image.height} pixels")
+                say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
+            return ExitCode.PARTIAL if result.partial else ExitCode.OK
 
         code, failures = batch.for_each(todo, work, lambda job: job.source)
     batch.summarise(len(jobs), len(todo), failures, quiet=quiet)

@@ -48,11 +48,20 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The facts in words: a list gets a row an entry, what lies in an object is told behind its name."""
     for key, value in facts.items():
         name = key.replace("_", " ")
-        if isinstance(value, list):
+        if key == "levels":
+            for entry in value:
+                yield f"level {entry['level']}", _level_words(entry)
+        elif isinstance(value, list):
             for entry in value:
                 yield name.removesuffix("s"), _words(entry)
         else:
             yield name, _words(value)
+
+
+def _level_words(level: Mapping[str, Any]) -> str:
+    """`384 x 256 pixels, from the first 4,321 bytes (23.4 %), of which 3,210 are its own`."""
+    share = f"the first {level['bytes_to_here']:,} bytes ({100 * level['part']:.3g} %)"
+    return f"{level['width']} x {level['height']} pixels, from {share}, of which {level['bytes']:,} are its own"
 
 
 def _words(value: object) -> str:

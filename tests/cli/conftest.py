@@ -16,6 +16,8 @@ from lpcodec.cli.app import app
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError
 
 MARK = b"fake lpc "
+CUT = b"cut"
+LAYERED = b"layered"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class FakeResult:
     model: str
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class FakeDecoded:
+    """Has the fields of `lpcodec.codec.api.DecodeResult`."""
+
+    image: Image.Image
+    notes: tuple[str, ...]
+    partial: bool
 
 
 class FakeApi(types.ModuleType):
@@ -56,15 +67,25 @@ class FakeApi(types.ModuleType):
         data = MARK + json.dumps({"length": len(image)}).encode()
         return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16)
 
-    def decode(self, data: bytes, **options: Any) -> Image.Image:
+    def decode_report(self, data: bytes, **options: Any) -> FakeDecoded:
+        """What ends with CUT has lost its end, and is decoded in part where that is allowed."""
         self.calls.append(("decode", data, options))
         self._check(data)
+        cut = data.endswith(CUT)
+        if cut and not options["allow_partial"]:
+            raise DamagedFileError("the file was cut short")
         options["progress"]("synthesis", 1.0)
-        return Image.new("RGB", (32, 16), (200, 100, 50))
+        size = 32 >> options["level"], 16 >> options["level"]
+        return FakeDecoded(Image.new("RGB", size, (200, 100, 50)), ("decoded in part: it was cut",) * cut, cut)
 
     def info(self, data: bytes) -> dict[str, Any]:
+        """What ends with LAYERED lists its levels."""
         self._check(data)
+        size = {"width": 32, "height": 16}
+        coarse = {"level": 1, "width": 16, "height": 8, "bytes": 1200, "bytes_to_here": 1234, "part": 0.12345}
+        levels = [coarse, {"level": 0, **size, "bytes": 8000, "bytes_to_here": 9999, "part": 1.0}]
         return {
+            **({"levels": levels} if data.endswith(LAYERED) else {}),
             "width": 32,
             "bytes": len(data),
             "bpp": 0.15,

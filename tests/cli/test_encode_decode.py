@@ -110,6 +110,48 @@ def test_through_pipes_and_back(lpcodec: Any, folder: Path) -> None:
     assert names(folder) == {"a.png", "b.webp"}
 
 
+def test_a_level_reaches_the_codec(lpcodec: Any, api: Any) -> None:
+    lpcodec("encode", picture("a.png"))
+    assert lpcodec("decode", "a.lpc", "b.png").stderr == "a.lpc -> b.png: 32 x 16 pixels\n"
+    assert lpcodec("decode", "a.lpc", "b.png", "--level", "2").stderr == "a.lpc -> b.png: 8 x 4 pixels\n"
+    assert [call[2]["level"] for call in api.calls[1:]] == [0, 2]
+    with Image.open("b.png") as image:
+        assert image.size == (8, 4)
+    for wrong in ("-1", "9", "half"):
+        assert lpcodec("decode", "a.lpc", "c.png", "--level", wrong).exit_code == 2
+
+
+def test_what_is_left_of_a_cut_file_is_written_only_if_that_is_asked_for(lpcodec: Any, folder: Path) -> None:
+    (folder / "a.lpc").write_bytes(b"fake lpc cut")
+    refused = lpcodec("decode", "a.lpc", "b.png")
+    assert (refused.exit_code, refused.stderr) == (3, "lpcodec: error: a.lpc: the file was cut short\n")
+    assert names(folder) == {"a.lpc"}
+    written = lpcodec("decode", "a.lpc", "b.png", "--allow-partial")
+    note = "lpcodec: note: a.lpc: decoded in part: it was cut\n"
+    assert (written.exit_code, written.stderr) == (8, note + "a.lpc -> b.png: 32 x 16 pixels\n")
+    assert names(folder) == {"a.lpc", "b.png"}
+    quiet = lpcodec("decode", "a.lpc", "b.png", "--allow-partial", "--quiet")
+    assert (quiet.exit_code, quiet.stderr) == (8, note), "an exit code that isn't 0 comes with its reason"
+
+
+def test_a_sound_file_is_not_partial(lpcodec: Any, folder: Path) -> None:
+    (folder / "a.lpc").write_bytes(b"fake lpc ")
+    ran = lpcodec("decode", "a.lpc", "b.png", "--allow-partial")
+    assert (ran.exit_code, ran.stderr) == (0, "a.lpc -> b.png: 32 x 16 pixels\n")
+
+
+def test_in_a_batch_what_was_written_in_part_is_done_and_gives_its_code(lpcodec: Any, folder: Path) -> None:
+    for name, data in (("a", b"fake lpc cut"), ("b", b"junk"), ("c", b"fake lpc ")):
+        (folder / f"{name}.lpc").write_bytes(data)
+    words = ("decode", "a.lpc", "b.lpc", "c.lpc", "--out-dir", "o")
+    ran = lpcodec(*words, "--allow-partial")
+    assert ran.exit_code == 8
+    assert names(folder / "o") == {"a.png", "c.png"}
+    assert ran.stderr.splitlines()[-1] == "3 files: 2 done, 0 there already, 1 failed"
+    assert "lpcodec: error: b.lpc: not an lpcodec file" in ran.stderr
+    assert lpcodec(*words).exit_code == 3
+
+
 @pytest.mark.parametrize(
     ("name", "form"),
     [("b.jpg", "JPEG"), ("b.PNG", "PNG"), ("b.webp", "WEBP"), ("b.tiff", "TIFF"), ("b", "PNG")],

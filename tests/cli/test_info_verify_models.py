@@ -51,6 +51,16 @@ def test_info_for_people(lpcodec: Any) -> None:
         assert words in text
 
 
+def test_info_tells_people_what_each_level_takes(lpcodec: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    Path("layers.lpc").write_bytes(b"fake lpc layered")
+    lines = lpcodec("info", "layers.lpc").stdout.splitlines()
+    (coarse,) = [line for line in lines if "level 1" in line]
+    (fine,) = [line for line in lines if "level 0" in line]
+    assert "16 x 8 pixels, from the first 1,234 bytes (12.3 %), of which 1,200 are its own" in coarse
+    assert "32 x 16 pixels, from the first 9,999 bytes (100 %), of which 8,000 are its own" in fine
+
+
 def test_info_tells_of_the_others_when_one_is_damaged(lpcodec: Any) -> None:
     ran = lpcodec("info", "bad.lpc", "a.lpc", "--json")
     assert ran.exit_code == 3
