@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort")
+NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
@@ -161,6 +161,52 @@ def frontends() -> list[str]:
     return table(("front-end", "levels", "megapixels", "split + merge, MP/s"), rows)
 
 
+def layers() -> list[str]:
+    """Bytes and time of each level of a large picture."""
+    rows = [
+        (
+            f"{row['quality']:g}", f"{row['bpp']:.3f}", str(row["level"]), f"{row['width']} x {row['height']}",
+            f"{row['bytes']:,}", f"{100 * row['part']:.1f} %", f"{row['seconds']:.3f}", f"{row['times_as_fast']:.1f}",
+        )
+        for row in result("layers.json")["large"]
+    ]  # fmt: skip
+    head = (
+        "quality",
+        "bpp",
+        "level",
+        "pixels",
+        "bytes of its own",
+        "of the file, to here",
+        "decode, s",
+        "times as fast",
+    )
+    return table(head, rows)
+
+
+def predicted() -> list[str]:
+    """What predicted detail is worth, beside bicubic and beside coded detail."""
+    rows = [
+        (
+            f"{row['quality']:g}", f"{row['bpp']:.3f}", f"{row['psnr']:.2f}", f"{row['bpp_without']:.3f}",
+            f"{row['psnr_predicted']:.2f}", f"{row['psnr_bicubic']:.2f}",
+        )
+        for row in result("layers.json")["predicted"]
+    ]  # fmt: skip
+    head = ("quality", "bpp, all layers", "PSNR, dB", "bpp, finest left out", "PSNR, predicted", "PSNR, bicubic")
+    return table(head, rows)
+
+
+def scalability() -> list[str]:
+    """BD-rates of the codec in layers against the other models, and against AVIF."""
+    rows = []
+    for row in of_set("kodak")["bd_rates"]:
+        metric = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}.get(row["metric"])
+        if row["test"] == "lpcae" and metric is not None and row["anchor"] in (OURS, "fast", "avif", "jpeg"):
+            figure = row["refused"] if "refused" in row else f"{row['percent']:+.1f} %"
+            rows.append((row["anchor"], metric, figure))
+    return table(("lpcae against", "measure", "BD-rate"), rows)
+
+
 def effort() -> list[str]:
     """What each level of effort saves and takes."""
     rows = [
@@ -185,7 +231,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"),
     "diagnosis": diagnosis, "context": context, "kept": kept, "reconstruction": reconstruction, "frontends": frontends,
-    "effort": effort,
+    "effort": effort, "layers": layers, "predicted": predicted, "scalability": scalability,
 }  # fmt: skip
 
 

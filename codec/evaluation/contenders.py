@@ -102,8 +102,6 @@ def _ours(name: str, threads: int) -> Contender:
     settings: tuple[float, ...]
     if row["has_quality"]:
         codec, settings = Ours(sets[0], True, name), QUALITIES
-    elif len(sets) == 1:
-        codec, settings = Ours(sets[0], False, name), (0.0,)
     else:
         numbered = _numbered(sets)
         codec, settings = OurFamily(name, numbered), tuple(numbered)
