@@ -29,8 +29,8 @@ def test_a_network_without_a_dial_is_one_codec_of_all_its_sets() -> None:
     family, one = contender("wcae"), contender("wcae@0.13")
     assert isinstance(family.codec, OurFamily)
     assert family.settings == tuple(sorted(family.settings)) == (0.09, 0.13, 0.16)
-    assert one.settings == (0.0,)
-    assert one.codec == Ours("wcae@0.13", False, "wcae@0.13")
+    assert one.settings == (0.13,)
+    assert one.codec == OurFamily("wcae@0.13", {0.13: "wcae@0.13"})
     for found in (family, one):
         assert not found.about.has_dial
         assert not found.has_rates
