@@ -11,7 +11,8 @@ EXAMPLES = examples("lpcodec models", "lpcodec models --json")
 
 
 def models(as_json: Json = False) -> None:
-    """List the models: name, kind, parameters, cost (synthesis + entropy side), digest."""
+    """List the models: name, parameters, cost (synthesis + entropy side), digest of the weights. Codecs first, then
+    what only splits pictures."""
     from lpcodec.codec import models as registry
 
     described = registry.describe()
@@ -38,17 +39,18 @@ def _print_table(described: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = Table()
-    for heading in ("model", "kind", "parameters", "decode kMAC/px", "digest", "weights", "what it is"):
-        table.add_column(heading, justify="right" if heading in ("parameters", "decode kMAC/px") else "left")
-    for model in described:
+    for heading in ("model", "parameters", "decode kMAC/px", "weights"):
+        number = heading in ("parameters", "decode kMAC/px")
+        table.add_column(heading, justify="right" if number else "left", no_wrap=heading != "decode kMAC/px")
+    table.add_column("what it is")
+    for model, following in zip(described, [*described[1:], None], strict=True):
         digest = model.get("digest")
         table.add_row(
             Text(model["name"], style="bold"),
-            model.get("kind", ""),
             f"{model['parameters']:,}",
             _cost(model.get("kmac_per_pixel")),
-            _as_hex(digest)[:8] if digest else "",  # the part that files carry
-            "installed" if model.get("weights", True) else "none",
+            _as_hex(digest)[:8] if digest else "none",  # the part that files carry
             Text(model.get("description", "")),
+            end_section=following is not None and following.get("kind") != model.get("kind"),
         )
     Console().print(table)
