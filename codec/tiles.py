@@ -39,6 +39,10 @@ class Span:
         """The same span in units `factor` times finer."""
         return Span(*(factor * v for v in (self.start, self.stop, self.outer_start, self.outer_stop)))
 
+    def halved(self) -> "Span":
+        """The same span in units twice as coarse; it must start at even places, and may stop at an odd one."""
+        return Span(self.start // 2, -(-self.stop // 2), self.outer_start // 2, -(-self.outer_stop // 2))
+
 
 def spans(length: int, core: int, halo: int) -> list[Span]:
     """Cut `length` into cores of `core` (the last one shorter), each read with `halo` more where there is more."""

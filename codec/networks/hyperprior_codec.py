@@ -22,6 +22,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import EllipsisType
 from typing import Protocol
 
 import numpy as np
@@ -279,7 +280,7 @@ class HyperpriorCodec:
                 raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
         groups = []
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
-            below = None if coarser_symbols is None else coarser_symbols[..., _halved(rows), _halved(columns)]
+            below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
             try:
                 groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
             except CorruptStreamError as error:
@@ -393,14 +394,14 @@ def _grid_size(header: Header) -> tuple[int, int]:
     return -(-header.height // STRIDE), -(-header.width // STRIDE)
 
 
-def _halved(span: Span) -> slice:
-    """The places of the coarser level that a span of latents covers; spans start at even places."""
-    return slice(span.start // 2, -(-span.stop // 2))
+def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
+    """Where a group's place lies in the coarser level's latents; groups start at even places."""
+    return ..., rows.halved().core, columns.halved().core
 
 
 def _below(coarser: Known | None, rows: Span, columns: Span) -> Known | None:
     """The coarser level's latents below a group."""
-    return None if coarser is None else Known(*(part[..., _halved(rows), _halved(columns)] for part in coarser))
+    return None if coarser is None else Known(*(part[_half_place(rows, columns)] for part in coarser))
 
 
 def _integers(value: Tensor) -> Tensor:

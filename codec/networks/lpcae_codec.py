@@ -40,6 +40,8 @@ TILE = 1024
 LEFT_OUT_BELOW = 0.03
 """Below so many bits a pixel the finest detail is weighed against none at all."""
 _HASH = 4
+_HALVING_HALO = 4
+"""Even, and no less than the kernel's reach."""
 _PREDICTION = "prediction."
 
 
@@ -111,9 +113,7 @@ class LpcaeCodec:
         the quality, which decides what their details are the difference from."""
         pictures = [pixels]
         for _ in range(self.levels):
-            x = torch.tensor(pictures[-1]).permute(2, 0, 1)[None].float()
-            coarse = halve(x)[0].round_().clamp_(0, 255).to(torch.uint8)
-            pictures.append(np.ascontiguousarray(coarse.permute(1, 2, 0).numpy()))
+            pictures.append(half_size(pictures[-1]))
         return LpcaeLatents(tuple(reversed(pictures)), self.coders[0].analyse(pictures[-1], progress))
 
     def code(self, latents: LpcaeLatents, quality: float) -> LpcaeCoded:
@@ -183,6 +183,18 @@ class LpcaeCodec:
         """The header with the size of a level."""
         height, width = level_sizes((header.height, header.width), level)[-1]
         return replace(header, height=height, width=width)
+
+
+def half_size(pixels: Pixels) -> Pixels:
+    """Pixels (H, W, C) uint8 at half the sides, rounded up: `halve`, tile by tile."""
+    height, width, channels = pixels.shape
+    half = np.empty((-(-height // 2), -(-width // 2), channels), np.uint8)
+    for rows, columns in grid(height, width, TILE, _HALVING_HALO):
+        tile = torch.tensor(pixels[rows.outer, columns.outer]).permute(2, 0, 1)[None].float()
+        coarse = halve(tile)[0].round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        y, x = rows.halved(), columns.halved()
+        half[y.core, x.core] = coarse[y.inner, x.inner]
+    return half
 
 
 class Predicted:

@@ -34,6 +34,15 @@ def test_the_inner_part_of_what_is_read_is_the_core(length: int, core: int, halo
         assert (fine.stop - fine.start) == factor * (span.stop - span.start)
 
 
+@given(LENGTHS, CORES, HALOS)
+def test_halved_spans_cover_the_half_once(length: int, core: int, halo: int) -> None:
+    half = np.arange(-(-length // 2))
+    halved = [span.halved() for span in spans(length, 2 * core, 2 * halo)]
+    assert [place for span in halved for place in half[span.core]] == list(half)
+    for span in halved:
+        assert np.array_equal(half[span.outer][span.inner], half[span.core])
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 30), HALOS)
 def test_a_grid_covers_a_picture_once_row_by_row(height: int, width: int, core: int, halo: int) -> None:

@@ -98,6 +98,16 @@ def test_what_is_missing_is_predicted(codec: LpcaeCodec) -> None:
     assert codec.synthesise(symbols[:1], header).shape == (61, 38, 3)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 64), (75, 33), (64, 49)])
+def test_halving_in_tiles_is_halving(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pixels(*size)
+    whole = lpcae_codec.half_size(image)
+    monkeypatch.setattr(lpcae_codec, "TILE", 16)
+    assert np.array_equal(lpcae_codec.half_size(image), whole)
+    exact = lpcae_codec.halve(torch.from_numpy(image).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0)
+    assert np.array_equal(whole, exact.round().clamp(0, 255).numpy())
+
+
 def test_groups_and_tiles_leave_no_trace(codec: LpcaeCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     image = pixels(150, 170)
     header = header_for(image, 40)
