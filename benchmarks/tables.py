@@ -129,6 +129,22 @@ def context() -> list[str]:
     return table(("refined by the first step", *(f"bits at quality {q}" for q in ("15", "40", "65", "90"))), rows)
 
 
+def start() -> list[str]:
+    """Short trainings with one part changed: held-out loss by seed, and the change of their mean against the network as
+    it is."""
+    runs = result("ablation-start.json")["runs"]
+    losses: dict[str, list[float]] = {}
+    for run in runs:
+        losses.setdefault(run["variant"], []).append(run["held_score"])
+    base = losses["as it is"]
+    rows = []
+    for variant, found in losses.items():
+        change = 100 * (sum(found) / len(found) / (sum(base) / len(base)) - 1)
+        figures = ", ".join(f"{loss:.3f}" for loss in found)
+        rows.append((variant, figures, "0" if variant == "as it is" else f"{change:+.1f} %"))
+    return table(("network", "held-out loss, by seed", "against as it is"), rows)
+
+
 def kept() -> list[str]:
     """How near files come to the rate asked for, a row a set."""
     rows = []
@@ -230,7 +246,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"),
-    "diagnosis": diagnosis, "context": context, "kept": kept, "reconstruction": reconstruction, "frontends": frontends,
+    "diagnosis": diagnosis, "context": context, "start": start, "kept": kept, "reconstruction": reconstruction, "frontends": frontends,
     "effort": effort, "layers": layers, "predicted": predicted, "scalability": scalability,
 }  # fmt: skip
 

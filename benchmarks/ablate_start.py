@@ -1,0 +1,151 @@
+"""Which parts of the network help it to learn: short trainings from random numbers, all alike but for one part each.
+
+    python benchmarks/ablate_start.py --data TRAINING --out docs/results/ablation-start.json
+
+The network has the widths of `fast`. Every variant has the same steps, the same patches and the seeds in turn; what is
+compared is the held-out loss at the end (the mean over four qualities of (bpp + lambda MSE) / sqrt(lambda), as in every
+training). Trainings of minutes rank how fast parts let a network learn, not what they are worth after days. Then
+`python benchmarks/tables.py` writes the table of docs/ablations.md.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lpcodec.codec.frontends.dwt import DWT
+from lpcodec.codec.frontends.interface import Bands
+from lpcodec.codec.networks import hyperprior
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes
+from lpcodec.codec.training import objectives
+from lpcodec.codec.training.loop import train
+
+MODEL = "fast"
+SCALES = 3
+
+
+def as_it_is(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    return network
+
+
+def without_shortcut(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    """Only the non-linear layers, which start at random."""
+    for shortcut in (network.analysis.shortcut, network.synthesis.shortcut):
+        for parameter in shortcut.parameters():
+            nn.init.zeros_(parameter).requires_grad_(False)
+    return random_shortcut(network)
+
+
+def random_shortcut(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    """Nothing starts from principal components."""
+    network.start_from_principal_components = lambda pictures: None  # type: ignore[method-assign]
+    return network
+
+
+def without_gdn(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    network.analysis.gdn = nn.LeakyReLU(0.1)  # type: ignore[assignment]
+    network.synthesis.gdn = nn.LeakyReLU(0.1)  # type: ignore[assignment]
+    return network
+
+
+def without_strengths(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    """Gains act on the latents alone, not on the synthesis' features."""
+    network.log_strength.requires_grad_(False)
+    return network
+
+
+def unshuffled(x: Tensor) -> Tensor:
+    return F.pixel_unshuffle(x, 2**SCALES)
+
+
+def shuffled(y: Tensor) -> Tensor:
+    return F.pixel_shuffle(y, 2**SCALES)
+
+
+def cdf_split(x: Tensor) -> Tensor:
+    """Three scales of CDF 5/3, their bands folded to 1/8 as `wavelet.fold` does it."""
+    bands = DWT("bior2.2", SCALES, "periodization").split(x)
+    details = [F.pixel_unshuffle(band, 2**scale) for scale, band in enumerate(bands.details)]
+    return torch.cat([bands.coarse, *details], 1)
+
+
+def cdf_merge(y: Tensor) -> Tensor:
+    parts = torch.split(y, [3, *(9 * 4**scale for scale in range(SCALES))], 1)
+    details = tuple(F.pixel_shuffle(part, 2**scale) for scale, part in enumerate(parts[1:]))
+    size = (y.shape[2] * 2**SCALES, y.shape[3] * 2**SCALES)
+    return DWT("bior2.2", SCALES, "periodization").merge(Bands(size, parts[0], details))
+
+
+Change = Callable[[HyperpriorNetwork], HyperpriorNetwork]
+VARIANTS: dict[str, tuple[Change, tuple[Any, Any] | None]] = {
+    "as it is": (as_it_is, None),
+    "shortcut from random numbers": (random_shortcut, None),
+    "no shortcut": (without_shortcut, None),
+    "leaky ReLU for GDN": (without_gdn, None),
+    "gains on the latents alone": (without_strengths, None),
+    "pixels unshuffled for Haar": (as_it_is, (unshuffled, shuffled)),
+    "CDF 5/3 for Haar": (as_it_is, (cdf_split, cdf_merge)),
+}
+
+
+@contextmanager
+def varied(variant: str) -> Iterator[None]:
+    """Trainings that begin inside have that variant's network."""
+    change, transforms = VARIANTS[variant]
+
+    def made(sizes: HyperpriorSizes) -> HyperpriorNetwork:
+        return change(HyperpriorNetwork(sizes))
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(objectives, "HyperpriorNetwork", made))
+        if transforms is not None:
+            stack.enter_context(patch.object(hyperprior, "fold", transforms[0]))
+            stack.enter_context(patch.object(hyperprior, "unfold", transforms[1]))
+        yield
+
+
+def held_out(data: Path, variant: str, options: argparse.Namespace, seed: int) -> dict[str, float]:
+    """The last held-out figures of one training."""
+    with tempfile.TemporaryDirectory() as folder, varied(variant):
+        out = train(
+            MODEL, data, Path(folder) / "run", steps=options.steps, batch=options.batch, patch=options.patch, seed=seed,
+            threads=options.threads,
+        )  # fmt: skip
+        entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    figures: dict[str, float] = [entry for entry in entries if "held_score" in entry][-1]
+    return figures
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train every variant with every seed; write the JSON after each."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the training pictures")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--patch", type=int, default=192)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    options = parser.parse_args(argv)
+    about = {"model": MODEL, "steps": options.steps, "batch": options.batch, "patch": options.patch, "device": "cpu"}
+    runs: list[dict[str, Any]] = []
+    for seed in range(options.seeds):
+        for variant in options.variants:
+            start = time.monotonic()
+            runs.append({"variant": variant, "seed": seed, **held_out(options.data, variant, options, seed)})
+            print(f"seed {seed}, {variant}: {runs[-1]['held_score']:.3f}  {time.monotonic() - start:.0f} s", flush=True)
+            options.out.write_text(json.dumps({**about, "runs": runs}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
