@@ -246,7 +246,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"),
-    "diagnosis": diagnosis, "context": context, "start": start, "kept": kept, "reconstruction": reconstruction, "frontends": frontends,
+    "diagnosis": diagnosis, "context": context, "start": start, "kept": kept,
+    "reconstruction": reconstruction, "frontends": frontends,
     "effort": effort, "layers": layers, "predicted": predicted, "scalability": scalability,
 }  # fmt: skip
 
