@@ -4,7 +4,7 @@ The loop (loop.py) knows none of them; it asks an objective for a loss on a batc
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -111,17 +111,10 @@ class HyperpriorObjective:
     def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
         figures: dict[str, float] = {}
         score = 0.0
-        for t in VALIDATION_QUALITIES:
-            quality = torch.full((len(patches),), round(t * 65535), device=patches.device)
-            parts = [
-                self._figures(network, p, q)
-                for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)
-            ]
-            bpp, _, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+        for number, quality, (bpp, _, mse) in _held_out(lambda p, q: self._figures(network, p, q), patches):
             lmbda = lambda_of_quality(quality)
             score += float(((bpp + lmbda * mse) / lmbda.sqrt()).mean()) / len(VALIDATION_QUALITIES)
-            figures[f"bpp@{round(100 * t)}"] = float(bpp.mean())
-            figures[f"psnr@{round(100 * t)}"] = float(_psnr(mse).mean())
+            figures |= {f"bpp@{number}": float(bpp.mean()), f"psnr@{number}": float(_psnr(mse).mean())}
         return {"score": score, **figures}
 
 
@@ -177,17 +170,12 @@ class LpcaeObjective:
     def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
         figures: dict[str, float] = {}
         score = 0.0
-        for t in VALIDATION_QUALITIES:
-            quality = torch.full((len(patches),), round(t * 65535), device=patches.device)
-            parts = [
-                self._figures(network, p, q)
-                for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)
-            ]
-            bpp, mse, cost = (torch.cat(column) for column in zip(*parts, strict=True))
+        for number, _, (bpp, mse, cost) in _held_out(lambda p, q: self._figures(network, p, q), patches):
             score += float(cost.mean()) / len(VALIDATION_QUALITIES)
-            figures[f"bpp@{round(100 * t)}"] = float(_whole(bpp).mean())
-            figures[f"psnr@{round(100 * t)}"] = float(_psnr(mse[:, -1]).mean())
-            figures[f"coarsest_part@{round(100 * t)}"] = float((bpp[:, 0] / _whole(bpp)).mean())
+            figures |= {
+                f"bpp@{number}": float(_whole(bpp).mean()), f"psnr@{number}": float(_psnr(mse[:, -1]).mean()),
+                f"coarsest_part@{number}": float((bpp[:, 0] / _whole(bpp)).mean()),
+            }  # fmt: skip
         return {"score": score, **figures}
 
 
@@ -251,6 +239,17 @@ def _qualities(batch: Tensor) -> Tensor:
     pictures, which is less noise than free draws."""
     places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
     return (places * 65536 / len(batch)).long().clamp_(max=65535)
+
+
+def _held_out(
+    figures: Callable[[Tensor, Tensor], tuple[Tensor, ...]], patches: Tensor
+) -> Iterator[tuple[int, Tensor, tuple[Tensor, ...]]]:
+    """At each quality of the validation: its number 0..100, the 16-bit qualities (B,), and the figures of all patches,
+    eight at a time."""
+    for part in VALIDATION_QUALITIES:
+        quality = torch.full((len(patches),), round(part * 65535), device=patches.device)
+        found = [figures(p, q) for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)]
+        yield round(100 * part), quality, tuple(torch.cat(column) for column in zip(*found, strict=True))
 
 
 def _whole(bpp: Tensor) -> Tensor:
