@@ -30,7 +30,7 @@ Random = np.random.Generator
 
 
 def originals() -> list[bytes]:
-    """Small files of every kind: colour, grey, coded, stored, with alpha and metadata, of one group and of two."""
+    """Small files of every kind: colour, grey, coded, in layers, stored, with alpha and metadata, of several groups."""
     from matplotlib.cbook import get_sample_data
     from PIL import Image
 
@@ -41,6 +41,7 @@ def originals() -> list[bytes]:
     with_alpha.info |= {"xmp": b"<packet/>" * 9, "icc_profile": bytes(range(200))}
     pictures = [photo, photo.convert("L"), with_alpha, photo.resize((1040, 12))]
     files = [api.encode(image, quality=quality) for image in pictures for quality in (5, 60)]
+    files += [api.encode(image, model="lpcae", quality=60) for image in (photo, with_alpha)]
     stored = [photo.quantize(4).convert("RGB"), Image.new("L", (30, 40), 7)]
     return files + [api.encode(image) for image in stored]
 
