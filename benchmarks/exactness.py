@@ -125,20 +125,18 @@ def _decoded(folder: Path, setting: Setting) -> tuple[list[str], list[Any]]:
 def _child(folder: Path, setting: Setting) -> None:
     import torch
 
-    from lpcodec.codec import api, container, models
-    from lpcodec.codec.container import SectionType
+    from lpcodec.codec import api, decoding
 
     torch.set_num_threads(setting.threads)
     symbols, pictures = [], []
     for path in sorted(folder.glob("*.lpc")):
         data = path.read_bytes()
-        file = container.read(data)
-        codec: Any = models.load_by_identity(file.header.model_number, file.header.model_digest, setting.device)
+        opened = decoding.open_file(data)
+        codec: Any = decoding.codec_of(opened.file.header, setting.device)
         if not setting.channels_last:
-            codec.network.to(memory_format=torch.contiguous_format)
-        payload = file.payload(SectionType.LATENTS)
-        assert payload is not None
-        symbols.append(codec.hash_of(codec.parse([payload], file.header)).hex())
+            for coder in getattr(codec, "coders", (codec,)):
+                coder.network.to(memory_format=torch.contiguous_format)
+        symbols.append(codec.hash_of(decoding.parse(opened, codec)).hex())
         pictures.append(np.asarray(api.decode(data, device=setting.device)))
     print(json.dumps(symbols), flush=True)
     for picture in pictures:

@@ -17,6 +17,11 @@ NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
+PRINTED = (("NoWCAE", 0.206, 23.82, 0.8983), ("WCAE", 0.143, 25.61, 0.8965), ("JPEG", 0.147, 30.27, 0.8208),
+           ("JPEG 2000", 0.149, 33.29, 0.9404))  # fmt: skip
+"""Table 1 of the WCAE paper (Akyazi & Ebrahimi, CLIC 2019), on the 102 pictures of that challenge's validation set:
+name, bpp, PSNR, MS-SSIM."""
+METRICS = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}
 SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif")
 
 
@@ -53,15 +58,34 @@ def targets() -> list[str]:
 def bd_rates(pictures: str) -> list[str]:
     """BD-rates of ours against each peer."""
     rows = []
-    for row in of_set(pictures)["bd_rates"]:
-        metric = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}.get(row["metric"])
-        if row["test"] == OURS and metric is not None:
+    document = of_set(pictures)
+    others = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
+    for row in document["bd_rates"]:
+        metric = METRICS.get(row["metric"])
+        if row["test"] == OURS and row["anchor"] in others and metric is not None:
             if "refused" in row:
                 rows.append((row["anchor"], metric, "refused", row["refused"]))
             else:
                 overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f} dB"
                 rows.append((row["anchor"], metric, f"{row['percent']:+.1f} %", overlap))
     return table(("against", "measure", "BD-rate", "overlap"), rows)
+
+
+def own(pictures: str) -> list[str]:
+    """BD-rates of each of our models with a dial against AVIF and JPEG."""
+    document = of_set(pictures)
+    figures = {(row["test"], row["anchor"], row["metric"]): row for row in document["bd_rates"]}
+    rows = []
+    for codec in document["codecs"]:
+        if codec["kind"] == "model" and codec["has_dial"]:
+            cells = []
+            for anchor in ("avif", "jpeg"):
+                for metric in METRICS:
+                    row = figures[codec["name"], anchor, metric]
+                    cells.append("refused" if "refused" in row else f"{row['percent']:+.1f} %")
+            rows.append((codec["name"], f"{codec['parameters']:,}", *cells))
+    head = [f"against {anchor.upper()}, {metric}" for anchor in ("avif", "jpeg") for metric in METRICS.values()]
+    return table(("model", "parameters", *head), rows)
 
 
 def paper() -> list[str]:
@@ -79,6 +103,12 @@ def paper() -> list[str]:
         if row["codec"] in ours
     ]  # fmt: skip
     return table(("weights", "parameters", "bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def printed() -> list[str]:
+    """Table 1 of the WCAE paper."""
+    rows = [(name, f"{bpp:.3f}", f"{psnr:.2f}", f"{ms_ssim:.4f}") for name, bpp, psnr, ms_ssim in PRINTED]
+    return table(("printed", "bpp", "PSNR, dB", "MS-SSIM"), rows)
 
 
 def weights() -> list[str]:
@@ -216,7 +246,7 @@ def scalability() -> list[str]:
     """BD-rates of the codec in layers against the other models, and against AVIF."""
     rows = []
     for row in of_set("kodak")["bd_rates"]:
-        metric = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}.get(row["metric"])
+        metric = METRICS.get(row["metric"])
         if row["test"] == "lpcae" and metric is not None and row["anchor"] in (OURS, "fast", "avif", "jpeg"):
             figure = row["refused"] if "refused" in row else f"{row['percent']:+.1f} %"
             rows.append((row["anchor"], metric, figure))
@@ -245,7 +275,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
-    "clic bd-rates": lambda: bd_rates("clic2025-test"),
+    "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),
+    "printed": printed,
     "diagnosis": diagnosis, "context": context, "start": start, "kept": kept,
     "reconstruction": reconstruction, "frontends": frontends,
     "effort": effort, "layers": layers, "predicted": predicted, "scalability": scalability,
