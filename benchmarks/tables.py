@@ -211,22 +211,14 @@ def layers() -> list[str]:
     """Bytes and time of each level of a large picture."""
     rows = [
         (
-            f"{row['quality']:g}", f"{row['bpp']:.3f}", str(row["level"]), f"{row['width']} x {row['height']}",
-            f"{row['bytes']:,}", f"{100 * row['part']:.1f} %", f"{row['seconds']:.3f}", f"{row['times_as_fast']:.1f}",
+            row["picture"], f"{row['quality']:g}", f"{row['bpp']:.3f}", str(row["level"]),
+            f"{row['width']} x {row['height']}", f"{row['bytes']:,}", f"{100 * row['part']:.1f} %",
+            f"{row['seconds']:.3f}", f"{row['times_as_fast']:.1f}",
         )
         for row in result("layers.json")["large"]
     ]  # fmt: skip
-    head = (
-        "quality",
-        "bpp",
-        "level",
-        "pixels",
-        "bytes of its own",
-        "of the file, to here",
-        "decode, s",
-        "times as fast",
-    )
-    return table(head, rows)
+    head = ("picture", "quality", "bpp", "level", "pixels", "its bytes", "of the file, to here", "decode, s")
+    return table((*head, "times as fast"), rows)
 
 
 def predicted() -> list[str]:
