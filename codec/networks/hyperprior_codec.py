@@ -324,20 +324,20 @@ class HyperpriorCodec:
         self, symbols: list[Group], header: Header, progress: Progress | None = None
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
-        return self.picture(self.known(symbols, header), header, progress)
+        return self.picture(self.values(symbols, header), header, progress)
 
     @torch.inference_mode()
     def picture(
-        self, known: Known, header: Header, progress: Progress | None = None, reference: Reference | None = None
+        self, values: Tensor, header: Header, progress: Progress | None = None, reference: Reference | None = None
     ) -> npt.NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) uint8 of latents, added to `reference` where they are a difference."""
-        y = self.scaled(known, header.quality)[0]
-        h, w = y.shape[1:]
+        """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
+        h, w = values.shape[2:]
         q = torch.tensor([header.quality], device=self.device)
+        inverse_gain = self.network.inverse_gain(q)
         pixels = np.empty((header.height, header.width, 3), np.uint8)
         tiles = list(grid(h, w, TILE, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
-            tile = y[None, :, rows.outer, columns.outer].to(self.device)
+            tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
             picture = self.network.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
             part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
             if reference is not None:
@@ -357,21 +357,19 @@ class HyperpriorCodec:
             symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
         return symbols
 
-    def known(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Known:
-        """Symbols -> the latents (1, M, h, w), on the CPU, as a synthesis or the next finer level takes them."""
+    def values(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Tensor:
+        """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
+        h, w = _grid_size(header)
         q = torch.tensor([header.quality])
-        symbols = self.symbols(groups, header)
-        values = torch.empty_like(symbols)
-        for group, (rows, columns) in zip(groups, self.groups(*_grid_size(header)), strict=True):
+        values = torch.empty(1, self.network.sizes.latents, h, w)
+        for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             below = _below(coarser, rows, columns)
             values[..., rows.core, columns.core] = self.values_of_group(group, q, below).cpu()
-        return Known(symbols, values)
+        return values
 
-    @torch.no_grad()
-    def scaled(self, known: Known, quality: int) -> Tensor:
-        """Latents at a 16-bit quality -> y (1, M, h, w), without the gain."""
-        gain: Tensor = self.network.inverse_gain(torch.tensor([quality], device=self.device)).cpu()
-        return known.values * gain
+    def known(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Known:
+        """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
+        return Known(self.symbols(groups, header), self.values(groups, header, coarser))
 
     @torch.no_grad()
     def values_of_group(self, group: Group, q: Tensor, coarser: Known | None = None) -> Tensor:

@@ -130,7 +130,7 @@ class LpcaeCodec:
             weighed = finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width
             if not finest or weighed:
                 known = coder.known(layer.groups, header, known)
-                decoded = coder.picture(known, header, reference=expected)
+                decoded = coder.picture(known.values, header, reference=expected)
                 if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, header):
                     break
                 expected = Predicted(self.prediction, decoded)
@@ -171,7 +171,7 @@ class LpcaeCodec:
         for place, size in enumerate(sizes):
             if place < len(symbols):
                 known = self.coders[place].known(symbols[place], size, known)
-                decoded = self.coders[place].picture(known, size, shares.at(place), expected)
+                decoded = self.coders[place].picture(known.values, size, shares.at(place), expected)
             else:
                 assert expected is not None
                 decoded = expected.picture(size.height, size.width, shares.at(place))

@@ -126,7 +126,7 @@ class _Work:
         self.coded = plain.groups
         self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
         size = Header(pixels.shape[1], pixels.shape[0], Kind.MODEL, grey=False, quality=self.quality)
-        self.values = codec.scaled(codec.known(plain.groups, size), self.quality)[0]
+        self.values = (codec.values(plain.groups, size) * self.inverse_gain.cpu())[0]
         self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
 
 
