@@ -21,17 +21,16 @@ from torch import Tensor, nn
 
 from lpcodec.codec.networks.hyperprior import (
     HyperpriorNetwork,
-    HyperpriorSizes,
     MeanNetwork,
     ScaleNetwork,
+    bfloat16_pays,
     first_step_mask,
     lambda_of_quality,
     level_of_quality,
 )
-from lpcodec.codec.training.objectives import bfloat16_pays
-from lpcodec.codec.training.warmstart import read_weights, start_from
+from lpcodec.codec.training.warmstart import read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
-from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, uniform_noise
+from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, rounded, uniform_noise
 
 VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True)}
 """(the scales see the first step's symbols, the means see its values)"""
@@ -60,11 +59,12 @@ class Trial:
         first = first_step_mask(y.shape[1], *size)
         features, mean_features = self.scales.features(z, level, *size), self.means.features(z, level, *size)
         mean_a = self.means.first_means(mean_features)
-        symbols = round_straight_through(gained - mean_a) * first
+        index_a = self.scales.first_indexes(features)
+        symbols = round_straight_through(gained - mean_a, index_a) * first
         index_b = self.scales.second_indexes(features, symbols if self.see_symbols else torch.zeros_like(symbols))
         values = (symbols + mean_a) * first
         mean_b = self.means.second_means(mean_features, values if self.see_values else torch.zeros_like(values))
-        index = torch.where(first, self.scales.first_indexes(features), index_b)
+        index = torch.where(first, index_a, index_b)
         return gained - torch.where(first, mean_a, mean_b), index
 
     def step(self, pictures: Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -82,7 +82,7 @@ class Trial:
         for number in QUALITIES:
             quality = torch.full((len(pictures),), round(number * 655.35))
             residuals, index = self.residuals(pictures, quality)
-            bits = gaussian_bits(residuals.round(), index).sum()
+            bits = gaussian_bits(rounded(residuals, index), index).sum()
             found[str(number)] = round(float(bits) / pictures[:, 0].numel(), 5)
         return found
 
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
 
     state = read_weights(options.source)
-    network = HyperpriorNetwork(HyperpriorSizes(latents=state["analysis.tail.weight"].shape[0]))
+    network = HyperpriorNetwork(sizes_of(state))
     store, held = load_stores(options.data, HELD_SIDE)
     start_from(network, state, store.batch(1, 64, torch.Generator()))
     network.requires_grad_(False).to(memory_format=torch.channels_last)

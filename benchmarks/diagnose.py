@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
-from lpcodec.codec.training.warmstart import read_weights, start_from
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.training.warmstart import read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
-from lpcodec.entropy.likelihood import gaussian_bits
+from lpcodec.entropy.likelihood import gaussian_bits, rounded
 
 QUALITIES = (15, 40, 65, 90)
 PATCHES, SIDE = 96, 256
@@ -33,7 +33,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
         y = network.analyse(part)
         gained = y * network.gain(quality)
         mean, index = network.predict(gained, network.hyper_analysis(gained).round(), quality)
-        residuals = (gained - mean).round()
+        residuals = rounded(gained - mean, index)
         bpp = gaussian_bits(residuals, index).sum((1, 2, 3)) / SIDE**2
         coded, whole = (
             (network.synthesise(value * network.inverse_gain(quality), quality) - part).square().mean((1, 2, 3))
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = []
     for source in options.models:
         state = read_weights(source)
-        network = HyperpriorNetwork(HyperpriorSizes(latents=state["analysis.tail.weight"].shape[0]))
+        network = HyperpriorNetwork(sizes_of(state))
         start_from(network, state, sides["held out"][:1])
         for side, patches in sides.items():
             for number in QUALITIES:

@@ -135,7 +135,8 @@ def _child(folder: Path, setting: Setting) -> None:
         codec: Any = decoding.codec_of(opened.file.header, setting.device)
         if not setting.channels_last:
             for coder in getattr(codec, "coders", (codec,)):
-                coder.network.to(memory_format=torch.contiguous_format)
+                for network in (coder.network, coder.transforms):
+                    network.to(memory_format=torch.contiguous_format)
         symbols.append(codec.hash_of(decoding.parse(opened, codec)).hex())
         pictures.append(np.asarray(api.decode(data, device=setting.device)))
     print(json.dumps(symbols), flush=True)

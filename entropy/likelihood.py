@@ -15,6 +15,8 @@ SCALE_MIN = 0.11
 SCALE_MAX = 256.0
 LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 LIKELIHOOD_FLOOR = 1e-9
+DEAD_ZONE = 0.02
+"""Of an integer step, for each bit that a step costs: 0.015 to 0.03 do equally well."""
 
 
 def scale_of_index(index: Tensor) -> Tensor:
@@ -35,11 +37,25 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
     return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
 
 
+def rounded(value: Tensor, index: Tensor) -> Tensor:
+    """Round to the integers that are coded with tables of these scale indexes, towards zero where that saves bits.
+
+    A step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits by trained tables; the border between two
+    integers moves by DEAD_ZONE times that. Only encoders round: no decoder knows of it.
+    """
+    sigma = scale_of_index(index.float())
+    border = 0.5 + DEAD_ZONE * torch.minimum(1.2 / sigma, 0.8 / sigma.square())
+    magnitude = (value.abs() + (1 - border)).floor_().clamp_min_(0)
+    return torch.copysign(magnitude, value)
+
+
 def uniform_noise(like: Tensor) -> Tensor:
     """Return uniform noise in (-1/2, 1/2) of the shape, dtype and device of `like`."""
     return torch.rand_like(like) - 0.5
 
 
-def round_straight_through(x: Tensor) -> Tensor:
-    """Round in the forward pass, pass the gradient unchanged in the backward pass."""
-    return x + (torch.round(x) - x).detach()
+def round_straight_through(x: Tensor, index: Tensor | None = None) -> Tensor:
+    """Round in the forward pass (as the scale `index` has it, where given), pass the gradient unchanged in the
+    backward pass."""
+    whole = torch.round(x) if index is None else rounded(x, index)
+    return x + (whole - x).detach()

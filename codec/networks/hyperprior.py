@@ -18,6 +18,7 @@ The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the two steps aft
 Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,14 +72,22 @@ class HyperpriorSizes:
     hyper_width: int = 96
     hyper_latents: int = 64
     context_width: int = 64
+    details: int = 0
+    """So many of the latents, the last, are known to the shortcuts, the analysis and the heads of the scale network
+    alone; their means are zero. High rates need them, and there they cost little."""
     coarser_latents: int = 0
     """Latents of the next coarser level of a pyramid; 0 for a network that knows of none."""
 
+    @property
+    def main(self) -> int:
+        """The other latents, the first, which all layers work with."""
+        return self.latents - self.details
+
 
 PROFILES = {
-    "fast": HyperpriorSizes(width=72, latents=192, hyper_width=40, hyper_latents=40, context_width=32),
-    "default": HyperpriorSizes(),
-    "hq": HyperpriorSizes(analysis_pairs=2, synthesis_pairs=5),
+    "fast": HyperpriorSizes(width=72, latents=232, details=40, hyper_width=40, hyper_latents=40, context_width=32),
+    "default": HyperpriorSizes(latents=512, details=192),
+    "hq": HyperpriorSizes(latents=512, details=192, analysis_pairs=2, synthesis_pairs=3),
 }
 """The models of this class. `hq` is `default` with more residual pairs, so that it can start from its weights."""
 
@@ -111,7 +120,7 @@ class Analysis(nn.Module):
         self.shortcut = nn.Conv2d(FOLDED, sizes.latents, 2, stride=2)
 
     def forward(self, folded: Tensor) -> Tensor:
-        nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded))))
+        nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded.to(self.head.weight.dtype)))))
         linear: Tensor = self.shortcut(folded)
         return nonlinear + LATENT_SCALE * linear
 
@@ -125,15 +134,17 @@ class Synthesis(nn.Module):
 
     def __init__(self, sizes: HyperpriorSizes) -> None:
         super().__init__()
-        self.head = conv3(sizes.latents, 4 * sizes.width)
+        self.main = sizes.main
+        self.head = conv3(sizes.main, 4 * sizes.width)
         self.gdn = SimpleGDN(sizes.width, inverse=True)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
         self.tail = conv3(sizes.width, FOLDED)
         self.shortcut = nn.Conv2d(sizes.latents, 4 * FOLDED, 1)
 
     def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
-        before, after = strengths.chunk(2, 1)
-        features = self.gdn(F.pixel_shuffle(self.head(y), 2))
+        dtype = self.head.weight.dtype
+        before, after = strengths.to(dtype).chunk(2, 1)
+        features = self.gdn(F.pixel_shuffle(self.head(y[:, : self.main].to(dtype)), 2))
         nonlinear: Tensor = self.tail(self.blocks(features * before) * after)
         return nonlinear + F.pixel_shuffle(self.shortcut(y / LATENT_SCALE), 2)
 
@@ -144,8 +155,9 @@ class HyperAnalysis(nn.Module):
     def __init__(self, sizes: HyperpriorSizes) -> None:
         super().__init__()
         n = sizes.hyper_width
+        self.main = sizes.main
         self.layers = nn.Sequential(
-            conv3(sizes.latents, n),
+            conv3(sizes.main, n),
             nn.LeakyReLU(0.1),
             conv3(n, n, stride=2),
             nn.LeakyReLU(0.1),
@@ -153,7 +165,7 @@ class HyperAnalysis(nn.Module):
         )
 
     def forward(self, gained: Tensor) -> Tensor:
-        z: Tensor = self.layers(torch.asinh(gained))
+        z: Tensor = self.layers(torch.asinh(gained[:, : self.main]))
         return z.clamp(-Z_MAX, Z_MAX)
 
 
@@ -182,6 +194,11 @@ class Passed(NamedTuple):
     known: Known
 
 
+def _widened(x: Tensor, details: int) -> Tensor:
+    """x (B, C, h, w) with `details` more maps of zeros."""
+    return F.pad(x, (0, 0, 0, 0, 0, details)) if details else x
+
+
 def _enlarged(x: Tensor, size: torch.Size) -> Tensor:
     """x (B, C, h, w) with zeros at the right and bottom, as large as `size`'s last two."""
     return F.pad(x, (0, size[-1] - x.shape[3], 0, size[-2] - x.shape[2]))
@@ -199,7 +216,8 @@ class ScaleNetwork(nn.Module):
         self.coarse = IntegerConv(sizes.hyper_latents + 1, 4 * n, 3)
         self.middle = IntegerConv(n, 4 * c, 3)
         self.first = IntegerConv(c, sizes.latents, 1, gain=0.5)
-        self.neighbours = IntegerConv(sizes.latents, c, 3, gain=0.5)
+        self.main = sizes.main
+        self.neighbours = IntegerConv(sizes.main, c, 3, gain=0.5)
         self.mixed = IntegerConv(c, c, 1)
         self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
         coarser = sizes.coarser_latents
@@ -228,7 +246,7 @@ class ScaleNetwork(nn.Module):
 
     def second_indexes(self, features: Tensor, symbols: Tensor) -> Tensor:
         """Scale indexes of the second step's latents, from the first step's symbols (zero elsewhere)."""
-        known = log_magnitude(symbols, self.log_magnitudes).to(features.dtype)
+        known = log_magnitude(symbols[:, : self.main], self.log_magnitudes).to(features.dtype)
         acc = self.neighbours(known) + self.mixed(features)
         context = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
         return requantise(self.second(torch.cat([features, context], 1)), _INDEX_SHIFT, 0, SCALES - 1, returning=True)
@@ -270,18 +288,19 @@ class ScaleNetwork(nn.Module):
 
 
 class MeanNetwork(nn.Module):
-    """Means of the latents, float: from z, the level and the coarser level's values, refined in the second step by the
-    first step's values."""
+    """Means of the latents, float; those of details are zero. From z, the level and the coarser level's values, refined
+    in the second step by the first step's values."""
 
     def __init__(self, sizes: HyperpriorSizes) -> None:
         super().__init__()
         n, c = sizes.hyper_width, sizes.context_width
         self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
         self.middle = conv3(n, 4 * c)
-        self.first = nn.Conv2d(c, sizes.latents, 1)
-        self.neighbours = conv3(sizes.latents, 2 * c)
+        self.main, self.details = sizes.main, sizes.details
+        self.first = nn.Conv2d(c, sizes.main, 1)
+        self.neighbours = conv3(sizes.main, 2 * c)
         self.mixed = nn.Conv2d(3 * c, c, 1)
-        self.second = nn.Conv2d(3 * c, sizes.latents, 1)
+        self.second = nn.Conv2d(3 * c, sizes.main, 1)
         coarser = sizes.coarser_latents
         self.coarser = nn.Conv2d(coarser, 4 * c, 1) if coarser else None
         for head in (self.first, self.second):
@@ -302,15 +321,22 @@ class MeanNetwork(nn.Module):
 
     def first_means(self, features: Tensor) -> Tensor:
         means: Tensor = self.first(features)
-        return means
+        return _widened(means, self.details)
 
     def second_means(self, features: Tensor, values: Tensor) -> Tensor:
         """`values`: the first step's r + mean, zero at the second step's places. The path from them is partly linear,
         so that it works at every gain."""
-        near = self.neighbours(values)
+        near = self.neighbours(values[:, : self.main])
         mixed = F.leaky_relu(self.mixed(torch.cat([features, torch.asinh(near)], 1)), 0.1)
         means: Tensor = self.second(torch.cat([mixed, near], 1))
-        return means
+        return _widened(means, self.details)
+
+
+def bfloat16_pays(device: str) -> bool:
+    """Whether transforms are faster in bfloat16: on GPUs, and on CPUs that have it in hardware."""
+    if device != "cpu":
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def first_step_mask(channels: int, height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
@@ -361,6 +387,18 @@ class HyperpriorNetwork(nn.Module):
         index = low.long()
         return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
 
+    def with_bfloat16(self) -> "HyperpriorNetwork":
+        """A twin for coding, whose transforms compute the non-linear branch in bfloat16; the shortcut, which carries
+        most of the picture, and all else are shared and stay as they are."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)  # or the copy's assignments would be this network's too
+        twin.analysis, twin.synthesis = copy.deepcopy(self.analysis), copy.deepcopy(self.synthesis)
+        for transform in (twin.analysis, twin.synthesis):
+            for name, part in transform.named_children():
+                if name != "shortcut":
+                    part.to(torch.bfloat16)
+        return twin
+
     def gain(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> gains (B, M, 1, 1)."""
         return self._at_anchors(self.log_gain, quality).exp()
@@ -395,7 +433,7 @@ class HyperpriorNetwork(nn.Module):
         index_a = self.scales.first_indexes(features)
         mean_features = self.means.features(z, level, *size, values)
         mean_a = self.means.first_means(mean_features)
-        symbols_a = round_straight_through(gained - mean_a) * first
+        symbols_a = round_straight_through(gained - mean_a, index_a) * first
         index_b = self.scales.second_indexes(features, symbols_a)
         mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
         return torch.where(first, mean_a, mean_b), torch.where(first, index_a, index_b)
@@ -421,7 +459,7 @@ class HyperpriorNetwork(nn.Module):
         mean, index = self.predict(gained, round_straight_through(z), quality, coarser)
         centred = gained - mean
         bits = gaussian_bits(centred + uniform_noise(centred), index)
-        symbols = round_straight_through(centred)
+        symbols = round_straight_through(centred, index)
         values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):
             result = self.synthesise(values * self.inverse_gain(quality), quality)

@@ -42,6 +42,7 @@ from lpcodec.codec.networks.hyperprior import (
     HyperpriorSizes,
     Known,
     anchor_of_quality,
+    bfloat16_pays,
     first_step_mask,
     level_of_quality,
 )
@@ -49,6 +50,7 @@ from lpcodec.codec.networks.refinement import Refined, refine
 from lpcodec.codec.tiles import Progress, Span, grid
 from lpcodec.entropy.choice import SymbolCosts, symbol_costs
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
+from lpcodec.entropy.likelihood import rounded
 from lpcodec.entropy.tables import TableSet
 
 GROUP = 64
@@ -128,6 +130,7 @@ class HyperpriorCodec:
         self.least_bits = tuple(sum(16 - math.log2(int(f.max())) for f in t.frequencies) for t in z_tables)
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
+        self.transforms = self.network.with_bfloat16() if bfloat16_pays(self.device.type) else self.network
         self.scales = self.network.scales.to("cpu")
         sizes = network.sizes
         self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
@@ -180,7 +183,7 @@ class HyperpriorCodec:
             tile = tile.expand(-1, 3, -1, -1)
             if reference is not None:
                 tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
-            result = self.network.analyse(tile.contiguous(memory_format=torch.channels_last))
+            result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
             if progress:
                 progress("analysis", (number + 1) / len(tiles))
@@ -338,7 +341,7 @@ class HyperpriorCodec:
         tiles = list(grid(h, w, TILE, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
             tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
-            picture = self.network.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
+            picture = self.transforms.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
             part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
             if reference is not None:
                 part = part + reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
@@ -426,7 +429,7 @@ def _quantise(
     values: Tensor, coded: Tensor, indexes: Tensor, costs: SymbolCosts | None, curvature: Tensor | None
 ) -> Tensor:
     if costs is None or curvature is None:
-        return values.round().clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
+        return rounded(values, indexes).clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
     return costs.cheapest(values, indexes, curvature).clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
 
 

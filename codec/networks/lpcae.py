@@ -28,12 +28,13 @@ from lpcodec.codec.frontends.lpae import decoder
 from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
 from lpcodec.codec.networks.hyperprior import MIDDLE, PROFILES, HyperpriorNetwork, HyperpriorSizes, Known, Passed
 
+_WIDTHS = replace(PROFILES["fast"], latents=192, details=0)
 SIZES = (
-    replace(PROFILES["fast"], latents=256),
-    replace(PROFILES["fast"], coarser_latents=256),
-    replace(PROFILES["fast"], coarser_latents=192),
+    replace(_WIDTHS, latents=256),
+    replace(_WIDTHS, coarser_latents=256),
+    replace(_WIDTHS, coarser_latents=192),
 )
-"""Three levels, coarsest first, as wide as `fast`."""
+"""Three levels, coarsest first, as wide as `fast`; no details."""
 _START_STEPS, _START_RATE, _START_BATCH = 400, 2e-3, 8
 _START_NOISE = 0.02
 """What the principal components of details see as the coarser level's error, on 0..1."""

@@ -260,7 +260,9 @@ class _Refinement:
         inside = values * self.work.inverse_gain
         whole = self.around.clone()
         whole[:, :, self.rows.inner, self.columns.inner] = inside
-        picture = self.network.synthesise(whole.contiguous(memory_format=torch.channels_last), self.work.q)
+        picture: Tensor = self.codec.transforms.synthesise(
+            whole.contiguous(memory_format=torch.channels_last), self.work.q
+        )
         picture = picture[:, :, *self.seen]
         return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
 

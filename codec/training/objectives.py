@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-from lpcodec.codec.networks.hyperprior import PROFILES, HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
+from lpcodec.codec.networks.hyperprior import (
+    PROFILES,
+    HyperpriorNetwork,
+    HyperpriorSizes,
+    bfloat16_pays,
+    lambda_of_quality,
+)
 from lpcodec.codec.networks.lpcae import LpcaeNetwork
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
@@ -289,10 +295,3 @@ def objective_for(plan: Mapping[str, Any], device: str) -> Objective:
     if model == "lpcae":
         return LpcaeObjective(LpcaeNetwork(), amp=bfloat16_pays(device))
     return HyperpriorObjective(PROFILES[model], amp=bfloat16_pays(device))
-
-
-def bfloat16_pays(device: str) -> bool:
-    """Whether transforms should be trained in bfloat16: on GPUs, and on CPUs that have it in hardware."""
-    if device != "cpu":
-        return True
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())

@@ -6,7 +6,7 @@ run folder or model name --read_weights--> float32 state --start_from--> network
 
 A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
 more: the new latents are the principal components of what the old ones can't represent, take part in nothing else yet,
-and have their scales predicted as the old network's last latents have.
+and have their scales predicted as the old network's last latents have. They may be details, which fewer layers know.
 """
 
 from pathlib import Path
@@ -19,18 +19,18 @@ from torch import Tensor, nn
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.wavelet import fold
-from lpcodec.codec.networks.hyperprior import FOLDED, HyperpriorNetwork
+from lpcodec.codec.networks.hyperprior import FOLDED, HyperpriorNetwork, HyperpriorSizes
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
 
-LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second", "means.first", "means.second")
-"""Layers with one output a latent."""
-LATENTS_IN = (
-    "synthesis.head", "synthesis.shortcut", "hyper_analysis.layers.0", "scales.neighbours", "means.neighbours",
-)  # fmt: skip
-"""Layers with one input a latent."""
+LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second")
+LATENTS_OUT_MAIN = ("means.first", "means.second")
+"""Layers with one output a latent; the latter have none for details."""
+LATENTS_IN = ("synthesis.shortcut",)
+LATENTS_IN_MAIN = ("synthesis.head", "hyper_analysis.layers.0", "scales.neighbours", "means.neighbours")
+"""Layers with one input a latent; the latter have none for details."""
 COPIED = ("scales.first", "scales.second")
 """Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
 GAINS = ("log_gain", "log_inverse_gain")
@@ -53,6 +53,25 @@ def read_weights(source: str) -> dict[str, Tensor]:
     if "log_gain" not in state:
         raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
     return state
+
+
+def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
+    """The sizes of the hyperprior network whose state that is."""
+
+    def rows(name: str) -> int:
+        return len(state[f"{name}.weight"])
+
+    def pairs(transform: str) -> int:
+        return sum(name.startswith(f"{transform}.blocks.") and name.endswith("first.weight") for name in state)
+
+    latents = rows("analysis.tail")
+    return HyperpriorSizes(
+        width=rows("analysis.head"), latents=latents, analysis_pairs=pairs("analysis"),
+        synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
+        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.mixed"),
+        details=latents - state["synthesis.head.weight"].shape[1],
+        coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
+    )  # fmt: skip
 
 
 def read_run(source: str, network: nn.Module) -> dict[str, Tensor]:
@@ -102,10 +121,11 @@ def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: T
     Parameters that the weights don't have start so that they change nothing.
 
     Raises:
-        UsageError: the sizes differ in more than that the network has more latents or more residual pairs.
+        UsageError: the sizes differ in more than that the network has more latents or more residual pairs. Where the
+            weights have details already, all new latents must be details.
     """
-    old, new = state["analysis.tail.weight"].shape[0], network.sizes.latents
-    if new > old:
+    old, new = sizes_of(state), network.sizes
+    if new.latents > old.latents and (old.details == 0 or old.main == new.main):
         state = _widened(state, new, pictures)
     state = {**_without_effect(network.state_dict()), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}
@@ -119,17 +139,19 @@ def _without_effect(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k: torch.zeros_like(v) if ".blocks." in k and ".second." in k else v for k, v in state.items()}
 
 
-def _widened(state: dict[str, Tensor], latents: int, pictures: Tensor) -> dict[str, Tensor]:
+def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor) -> dict[str, Tensor]:
     state = dict(state)
-    more = latents - state["analysis.tail.weight"].shape[0]
+    old = sizes_of(state)
+    more, more_main = sizes.latents - old.latents, sizes.main - old.main
     components = _missing_components(state["synthesis.shortcut.weight"][:, :, 0, 0], pictures, more)
-    for layer in LATENTS_OUT:
+    for layer in (*LATENTS_OUT, *LATENTS_OUT_MAIN):
         for name in (f"{layer}.weight", f"{layer}.bias"):
-            rows = state[name][-more:]
+            rows = state[name][len(state[name]) - (more if layer in LATENTS_OUT else more_main) :]
             state[name] = torch.cat([state[name], rows if layer in COPIED else torch.zeros_like(rows)])
-    for layer in LATENTS_IN:
+    for layer in (*LATENTS_IN, *LATENTS_IN_MAIN):
         weight = state[f"{layer}.weight"]
-        state[f"{layer}.weight"] = torch.cat([weight, torch.zeros_like(weight[:, -more:])], 1)
+        columns = weight.new_zeros(len(weight), more if layer in LATENTS_IN else more_main, *weight.shape[2:])
+        state[f"{layer}.weight"] = torch.cat([weight, columns], 1)
     for name in GAINS:
         state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
     state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lpcodec.entropy.likelihood import (
     LIKELIHOOD_FLOOR,
@@ -14,6 +16,7 @@ from lpcodec.entropy.likelihood import (
     SCALES,
     gaussian_bits,
     round_straight_through,
+    rounded,
     scale_of_index,
     uniform_noise,
 )
@@ -96,3 +99,41 @@ def test_rounding_passes_the_gradient() -> None:
     assert torch.equal(rounded, torch.round(x))
     (rounded * torch.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
     assert torch.equal(x.grad, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+
+
+@given(
+    value=st.floats(-5000, 5000, width=32),
+    index=st.integers(0, SCALES - 1),
+)
+def test_rounding_is_odd_and_leans_to_zero_by_less_than_a_quarter(value: float, index: int) -> None:
+    x, i = torch.tensor([value]), torch.tensor([index])
+    whole = float(rounded(x, i))
+    assert whole == int(whole)
+    assert abs(whole) <= abs(round(value)) or abs(abs(value) % 1 - 0.5) < 1e-3
+    assert abs(whole - value) <= 0.75
+    assert whole == -float(rounded(-x, i))
+
+
+def test_the_dead_zone_is_wide_where_symbols_are_dear_and_gone_where_they_are_not() -> None:
+    """Where 1 costs 9 bits more than 0 the border lies near 0.67, where all symbols cost the same at one half."""
+    steps = torch.arange(0, 1, 0.001)
+
+    def border(sigma: float) -> float:
+        index = torch.full_like(steps, round(math.log(sigma / SCALE_MIN) / LOG_STEP))
+        return float(steps[rounded(steps, index) == 1][0])
+
+    borders = [border(sigma) for sigma in (0.14, 0.3, 0.6, 1.2, 3.0, 200.0)]
+    assert borders == sorted(borders, reverse=True)
+    assert 0.65 < borders[0] < 0.69
+    assert borders[-1] == pytest.approx(0.5, abs=2e-3)
+
+
+def test_rounding_with_a_dead_zone_passes_gradients() -> None:
+    x = torch.tensor([0.6, 1.8, -0.55], requires_grad=True)
+    index = torch.zeros(3, requires_grad=True)
+    whole = round_straight_through(x, index)
+    assert whole.tolist() == [0.0, 2.0, 0.0]
+    whole.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+    assert index.grad is None

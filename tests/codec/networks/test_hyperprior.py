@@ -27,7 +27,7 @@ from lpcodec.codec.training.export import kmac_per_pixel
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES
 
-SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=32, details=8, hyper_width=16, hyper_latents=8, context_width=16)
 
 
 def small_network(seed: int = 0) -> HyperpriorNetwork:
@@ -229,17 +229,61 @@ def test_bfloat16_is_kept_out_of_the_entropy_model() -> None:
     assert set().union(*seen.values()) == {torch.float32}
 
 
+def test_a_twin_in_bfloat16_shares_what_is_exact_and_decodes_nearly_the_same() -> None:
+    network = small_network()
+    with torch.no_grad():
+        network.synthesis.tail.weight.normal_(std=0.02)
+        network.analysis.tail.weight.normal_(std=0.02)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    twin = network.with_bfloat16()
+    assert {p.dtype for p in twin.synthesis.shortcut.parameters()} == {torch.float32}
+    assert {p.dtype for p in twin.analysis.tail.parameters()} == {torch.bfloat16}
+    assert twin.scales is network.scales
+    assert twin.means is network.means
+    assert twin.log_gain is network.log_gain
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), "untouched"
+    quality = torch.tensor([50_000, 20_000])
+    with torch.no_grad():
+        y, whole = twin.analyse(pictures(2)), network.analyse(pictures(2))
+        assert y.dtype == torch.float32
+        assert (y - whole).abs().max() < 0.01 * whole.abs().max()
+        decoded, exact = twin.synthesise(whole, quality), network.synthesise(whole, quality)
+    assert decoded.dtype == torch.float32
+    assert 0 < (decoded - exact).abs().max() < 0.02
+
+
+def test_details_bypass_what_does_not_know_them() -> None:
+    """Changing a detail changes neither z, nor means, nor the scales of others, and moves the picture linearly."""
+    network, main = small_network(), SMALL.main
+    y = torch.randn(1, SMALL.latents, 8, 8)
+    other = y.clone()
+    other[:, main:] += torch.randn(1, SMALL.details, 8, 8)
+    quality = torch.tensor([30_000])
+    with torch.no_grad():
+        assert torch.equal(network.hyper_analysis(y), network.hyper_analysis(other))
+        z = network.hyper_analysis(y).round()
+        (mean, index), (again, index_again) = (network.predict(x, z, quality) for x in (y, other))
+        assert torch.equal(mean, again)
+        assert not mean[:, main:].any()
+        assert torch.equal(index, index_again)
+        a, b = network.synthesise(y, quality), network.synthesise(other, quality)
+        halfway = network.synthesise((y + other) / 2, quality)
+    assert (a - b).abs().max() > 0.01
+    torch.testing.assert_close(halfway, (a + b) / 2, atol=1e-5, rtol=0)
+
+
 def test_cost_a_pixel() -> None:
     """Counted by hand: multiply-accumulates of each convolution at its resolution, over the pixels."""
     s = SMALL
-    w, m, n, z, c = s.width, s.latents, s.hyper_width, s.hyper_latents, s.context_width
+    w, m, n, z, c = s.width, s.main, s.hyper_width, s.hyper_latents, s.context_width
+    every = m + s.details
     eighth, sixteenth, half, quarter = 1 / 64, 1 / STRIDE**2, 1 / 32**2, 1 / 64**2
     expected = {
-        "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * m + 4 * FOLDED * m),
+        "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * every + 4 * FOLDED * every),
         "hyper_analysis": sixteenth * 9 * m * n + half * 9 * n * n + quarter * 9 * n * z,
         "entropy": 2 * (quarter * 9 * (z + 1) * 4 * n + half * 9 * n * 4 * c)
-        + sixteenth * (c * m + 9 * m * c + c * c + 2 * c * m)
+        + sixteenth * (c * every + 9 * m * c + c * c + 2 * c * every)
         + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
-        "synthesis": sixteenth * (9 * m * 4 * w + m * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
+        "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
     }
     assert kmac_per_pixel(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)

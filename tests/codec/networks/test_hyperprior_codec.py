@@ -360,7 +360,7 @@ def test_storage_keeps_symbols_and_nearly_the_pixels(codec: HyperpriorCodec) -> 
     assert same(symbols, coded.groups), "what decides a table is stored exactly"
     difference = np.abs(stored.synthesise(symbols, header).astype(int) - codec.synthesise(symbols, header))
     assert difference.mean() < 0.5
-    assert np.percentile(difference, 99) <= 3
+    assert np.percentile(difference, 99) <= 5, "half precision, and on many CPUs bfloat16 over it"
 
 
 def test_stored_scale_integers_must_keep_their_bounds(codec: HyperpriorCodec) -> None:

@@ -71,11 +71,12 @@ def test_installed_weights_are_thawed(
     assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
 
 
+@pytest.mark.parametrize("details", [0, 6, 16])
 def test_more_latents_keep_the_function_and_represent_more(
-    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path, details: int
 ) -> None:
     old, old_z = figures(network, pictures)
-    wider = HyperpriorNetwork(replace(SMALL, latents=40))
+    wider = HyperpriorNetwork(replace(SMALL, latents=40, details=details))
     start_from(wider, read_weights(in_run(network, tmp_path)), pictures)
     new, new_z = figures(wider, pictures)
     torch.testing.assert_close(new_z, old_z)
@@ -104,9 +105,19 @@ def test_more_residual_pairs_keep_the_function(
 
 def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
     state = read_weights(in_run(network, tmp_path))
-    for sizes in (replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0)):
+    for sizes in (
+        replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0),
+        replace(SMALL, details=8),
+    ):  # fmt: skip
         with pytest.raises(UsageError, match="of another size"):
             start_from(HyperpriorNetwork(sizes), state, pictures)
+
+
+def test_latents_between_main_ones_and_details_are_refused(pictures: torch.Tensor) -> None:
+    state = HyperpriorNetwork(replace(SMALL, details=8)).state_dict()
+    start_from(HyperpriorNetwork(replace(SMALL, latents=32, details=16)), state, pictures)
+    with pytest.raises(UsageError, match="of another size"):
+        start_from(HyperpriorNetwork(replace(SMALL, latents=32, details=8)), state, pictures)
 
 
 def test_what_weights_went_through_adds_up(network: HyperpriorNetwork, tmp_path: Path) -> None:
@@ -132,6 +143,17 @@ def test_only_hyperprior_networks_start_from_weights(monkeypatch: pytest.MonkeyP
 
 
 def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -> None:
-    a, b = (HyperpriorNetwork(replace(SMALL, latents=m)).state_dict() for m in (24, 40))
-    changed = {name.rsplit(".", 1)[0] if "." in name else name for name in a if a[name].shape != b[name].shape}
-    assert changed == {*warmstart.LATENTS_IN, *warmstart.LATENTS_OUT, *warmstart.GAINS}
+    def changed(sizes: HyperpriorSizes) -> set[str]:
+        a, b = (HyperpriorNetwork(s).state_dict() for s in (SMALL, sizes))
+        return {name.rsplit(".", 1)[0] if "." in name else name for name in a if a[name].shape != b[name].shape}
+
+    every = {*warmstart.LATENTS_IN, *warmstart.LATENTS_OUT, *warmstart.GAINS}
+    assert changed(replace(SMALL, latents=40, details=16)) == every
+    assert changed(replace(SMALL, latents=40)) == {*every, *warmstart.LATENTS_IN_MAIN, *warmstart.LATENTS_OUT_MAIN}
+
+
+@pytest.mark.parametrize(
+    "sizes", [SMALL, replace(SMALL, latents=40, details=16, synthesis_pairs=2), replace(SMALL, coarser_latents=8)]
+)
+def test_sizes_are_found_in_the_weights(sizes: HyperpriorSizes) -> None:
+    assert warmstart.sizes_of(HyperpriorNetwork(sizes).state_dict()) == sizes
