@@ -41,6 +41,8 @@ _PROMISING = 4
 """Storing losslessly is tried where a quick lossless coding takes at most so many times the bytes of the coded file."""
 _CHEAP_BPP = 2.5
 """Below so many bits a pixel it is tried before coding: photographs take 5 and more."""
+_BYTES_AROUND = 50
+"""Of a file beside its latents and further sections, about."""
 _QUICK_TILE, _STRIP = 1024, 64
 _TINY = 4096
 """Pictures of so few pixels are always tried losslessly as well."""
@@ -227,15 +229,14 @@ class _Encoding:
         """The largest file within `limit` bytes, over the quality or, in a model without one, its sets of weights."""
         codec = self.codecs[0]
         if codec.has_quality:
-            bpp = 8 * max(limit - self.side_bytes, 1) / (self.width * self.height)
-            usual = 50 + math.log(bpp / 0.5) / 3.7 * 100
+            expected = self._expected_sizes(codec)
 
             def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
                 def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
                     data = self.code(codec, quality, latents)
                     return (data, codec), len(data)
 
-                return rate.quality_for_size(at, limit, usual if guess is None else guess)
+                return rate.quality_for_size(at, limit, expected, guess)
 
             return efforts.search_refined(limit, search, self.refined, self.iterations)
         files = [(self.code(c, 0), c) for c in self.codecs]
@@ -245,6 +246,12 @@ class _Encoding:
             return rate.Found(0, best, len(best[0]), True)
         nearest = min(files, key=lambda f: len(f[0]))
         return rate.Found(0, nearest, len(nearest[0]), False)
+
+    def _expected_sizes(self, codec: models.Codec) -> rate.Expected:
+        if not isinstance(codec, models.ForeseeingCodec):
+            return rate.usual_sizes(self.width * self.height, self.side_bytes)
+        qualities, bits = codec.expected_bits(self.latents(codec))
+        return rate.Expected.of_sizes(qualities, [b / 8 + self.side_bytes + _BYTES_AROUND for b in bits])
 
     def for_psnr(self, target: float) -> rate.Found[tuple[bytes, models.Codec]]:
         """The smallest file with at least `target` dB; decodes at each step."""

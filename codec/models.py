@@ -79,6 +79,14 @@ class ScalableCodec(Codec, Protocol):
     ) -> npt.NDArray[np.uint8]: ...
 
 
+@runtime_checkable
+class ForeseeingCodec(Codec, Protocol):
+    """A codec that can tell from a picture's latents, in a fraction of the time of `code`, about how many bits it will
+    take: at rising qualities, the first 0 and the last 100."""
+
+    def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...
+
+
 @dataclass(frozen=True)
 class Network:
     """An architecture: its number in files, its family (which decides how weights are read) and what it is.
@@ -145,6 +153,12 @@ def _folders() -> list[Path]:
     return [*([Path(extra)] if extra else []), _PACKAGED]
 
 
+@functools.lru_cache(maxsize=64)
+def _card(path: Path, changed: int) -> Any:
+    """The JSON in a file, read again when it has changed: cards are asked for with every picture."""
+    return json.loads(path.read_text())
+
+
 def weights() -> list[Weights]:
     """All sets of weights that are installed, in the registry's order, then by their cards' `order`.
 
@@ -154,7 +168,7 @@ def weights() -> list[Weights]:
     found = []
     for path in (path for folder in _folders() for path in sorted(folder.glob("*.json"))):
         try:
-            card = Weights(path.with_suffix(".safetensors"), json.loads(path.read_text()))
+            card = Weights(path.with_suffix(".safetensors"), _card(path, path.stat().st_mtime_ns))
             if len(card.digest) != 4:
                 raise ValueError("its digest is too short")
             network_named(card.name)

@@ -1,13 +1,17 @@
 """A target -> the quality that meets it. The analysis has run already: a step of a search costs the entropy side alone.
 
 log(bytes) is close to linear in the quality, and so is the PSNR: a secant kept inside its bracket needs three to five
-steps. Where it doesn't converge, because the curve has a jump, the bracket is halved.
+steps. Where a codec can tell what to expect of a picture, the secant runs over that curve in place of the quality, and
+needs two or three. Where it doesn't converge, because the curve has a jump, the bracket is halved.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, TypeVar
+
+import numpy as np
 
 T = TypeVar("T")
 
@@ -18,20 +22,51 @@ SLACK_BYTES = 8
 MAX_STEPS = 12
 _AIM = 0.99
 _USUAL_GROWTH = 3.7 / 100
-"""d log(bytes) / d quality of photographs, for the first step; it lies between 0.016 and 0.06."""
+"""d log(bytes) / d quality of photographs; it lies between 0.016 and 0.06."""
 _USUAL_DB = 0.17
 """The same in dB."""
+_USUAL_BPP = 0.5
+"""At quality 50."""
 _DB_AIM, _DB_NEAR = 0.01, 0.02
 """A picture so much above its target is what is looked for, and what is good enough."""
 _QUALITY_NEAR = 0.5
 _UNIT = 100 / 65535
 """Files hold the quality in 16 bits."""
+_LEAST_GROWTH = 1e-3
 _SLOPE_RANGE = 8
-"""A measured slope is believed up to this factor from the usual one: noise can give any."""
+"""A measured slope is believed up to this factor from the expected one: noise can give any."""
 _APART = 1.5
 _PATIENCE = 3
 """Where so many secants haven't halved the bracket, the search goes on without them."""
 _MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A rising curve, in straight pieces, of what is measured at qualities 0 (the first) to 100 (the last): its shape
+    matters, its height only for the first guess."""
+
+    qualities: Sequence[float]
+    measures: Sequence[float]
+
+    @classmethod
+    def of_sizes(cls, qualities: Sequence[float], sizes: Sequence[float]) -> "Expected":
+        """Of log(bytes) from bytes, at least as steep everywhere as a flat curve that can still be followed."""
+        measures = [math.log(sizes[0])]
+        for (low, high), size in zip(pairwise(qualities), sizes[1:], strict=True):
+            measures.append(max(math.log(size), measures[-1] + _LEAST_GROWTH * (high - low)))
+        return cls(qualities, measures)
+
+    @classmethod
+    def usual(cls, growth: float, middle: float = 0.0) -> "Expected":
+        """A straight line with `middle` at quality 50."""
+        return cls((0.0, 100.0), (middle - 50 * growth, middle + 50 * growth))
+
+    def at(self, quality: float) -> float:
+        return float(np.interp(quality, self.qualities, self.measures))
+
+    def quality(self, measure: float) -> float:
+        return float(np.interp(measure, self.measures, self.qualities))
 
 
 @dataclass(frozen=True)
@@ -50,7 +85,7 @@ class _Bracket:
     """A search over the quality for the place where a rising curve has the value `aim`."""
 
     aim: float
-    usual_slope: float
+    expected: Expected
     low: float = 0.0
     high: float = 100.0
     low_tried: bool = False
@@ -82,15 +117,16 @@ class _Bracket:
         if self.halving:
             return self.low if not self.low_tried else self.high if not self.high_tried else self.low + width / 2
         (quality, measure), *others = sorted(self.tried, key=lambda point: abs(point[1] - self.aim))
-        slope = self.usual_slope
+        expected, slope = self.expected.at(quality), 1.0
         # Between points that lie close to each other the slope is noise.
         apart = [(q, m) for q, m in others if abs(q - quality) >= _APART]
         if apart:
-            measured = (apart[0][1] - measure) / (apart[0][0] - quality)
-            slope = min(max(measured, slope / _SLOPE_RANGE), slope * _SLOPE_RANGE)
+            measured = (apart[0][1] - measure) / (self.expected.at(apart[0][0]) - expected)
+            slope = min(max(measured, 1 / _SLOPE_RANGE), _SLOPE_RANGE)
         lowest = self.low + (_MARGIN * width if self.low_tried else 0)
         highest = self.high - (_MARGIN * width if self.high_tried else 0)
-        return min(max(quality + (self.aim - measure) / slope, lowest), highest)
+        wanted = self.expected.quality(expected + (self.aim - measure) / slope)
+        return min(max(wanted, lowest), highest)
 
 
 def _on_grid(quality: float) -> float:
@@ -98,21 +134,29 @@ def _on_grid(quality: float) -> float:
     return round(min(max(quality, 0.0), 100.0) / _UNIT) / 65535 * 100
 
 
-def quality_for_size(at: Callable[[float], tuple[T, int]], limit: int, guess: float) -> Found[T]:
+def usual_sizes(pixels: int, side_bytes: int) -> Expected:
+    """What photographs of so many pixels take, of which nothing else is known."""
+    return Expected.usual(_USUAL_GROWTH, math.log(_USUAL_BPP * pixels / 8 + side_bytes))
+
+
+def quality_for_size(
+    at: Callable[[float], tuple[T, int]], limit: int, expected: Expected, guess: float | None = None
+) -> Found[T]:
     """Find the quality whose file is as large as `limit` bytes allow, never larger.
 
     The result is `reached` if it has at least 97 % of the limit (or all but 8 bytes), which it hasn't if the finest
     quality is smaller still, if the coarsest is larger, or if the sizes jump over that range.
 
     Args:
-        at: quality 0..100 -> (value, bytes of the whole file); called 3 to 5 times, 10 at most.
+        at: quality 0..100 -> (value, bytes of the whole file); called 2 to 5 times, 12 at most.
         limit: bytes.
-        guess: the quality to try first.
+        expected: of log(bytes) of the whole file.
+        guess: the quality to try first; by default where the expected size is the limit.
     """
-    bracket = _Bracket(math.log(max(_AIM * limit, 1)), _USUAL_GROWTH)
+    bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
     under: Found[T] | None = None
     over: Found[T] | None = None
-    quality: float | None = _on_grid(guess)
+    quality: float | None = _on_grid(expected.quality(bracket.aim) if guess is None else guess)
     for step in range(1, MAX_STEPS + 1):
         if quality is None:
             break
@@ -145,7 +189,7 @@ def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, gues
         target: dB.
         guess: the quality to try first.
     """
-    bracket = _Bracket(target + _DB_AIM, _USUAL_DB)
+    bracket = _Bracket(target + _DB_AIM, Expected.usual(_USUAL_DB))
     best: Found[T] | None = None
     nearest: Found[T] | None = None
     quality: float | None = _on_grid(guess)

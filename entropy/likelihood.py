@@ -5,8 +5,11 @@ Here the same grid gives a likelihood with gradients: towards the value, and tow
 integer in the forward pass and passes its gradient straight through.
 """
 
+import functools
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -37,15 +40,22 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
     return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
 
 
+@functools.cache
+def _dead_zones() -> npt.NDArray[np.float32]:
+    """How far each scale's borders are moved, float32 (64,)."""
+    sigma = SCALE_MIN * np.exp(np.arange(SCALES) * LOG_STEP)
+    zones: npt.NDArray[np.float32] = (DEAD_ZONE * np.minimum(1.2 / sigma, 0.8 / sigma**2)).astype(np.float32)
+    return zones
+
+
 def rounded(value: Tensor, index: Tensor) -> Tensor:
     """Round to the integers that are coded with tables of these scale indexes, towards zero where that saves bits.
 
     A step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits by trained tables; the border between two
     integers moves by DEAD_ZONE times that. Only encoders round: no decoder knows of it.
     """
-    sigma = scale_of_index(index.float())
-    border = 0.5 + DEAD_ZONE * torch.minimum(1.2 / sigma, 0.8 / sigma.square())
-    magnitude = (value.abs() + (1 - border)).floor_().clamp_min_(0)
+    inward = 0.5 - torch.from_numpy(_dead_zones()).to(value).take(index.long())
+    magnitude = (value.abs() + inward).floor_().clamp_min_(0)
     return torch.copysign(magnitude, value)
 
 

@@ -19,7 +19,9 @@ Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
 """
 
 import copy
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.frontends.wavelet import fold, unfold
+from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
 from lpcodec.codec.networks.gdn import SimpleGDN
 from lpcodec.entropy.integer import (
     ACCUMULATOR_LIMIT,
@@ -165,7 +167,9 @@ class HyperAnalysis(nn.Module):
         )
 
     def forward(self, gained: Tensor) -> Tensor:
-        z: Tensor = self.layers(torch.asinh(gained[:, : self.main]))
+        first = self.layers[0]
+        assert isinstance(first, nn.Conv2d)
+        z: Tensor = self.layers(torch.asinh(gained[:, : self.main]).to(first.weight.dtype)).to(gained.dtype)
         return z.clamp(-Z_MAX, Z_MAX)
 
 
@@ -339,12 +343,14 @@ def bfloat16_pays(device: str) -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
+@functools.lru_cache(maxsize=4)
 def first_step_mask(channels: int, height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
     """Return the (1, channels, height, width) bool mask of the latents of the first step: those with even i + j + c."""
-    c = torch.arange(channels, device=device).view(1, -1, 1, 1)
-    i = torch.arange(height, device=device).view(1, 1, -1, 1)
-    j = torch.arange(width, device=device).view(1, 1, 1, -1)
-    return (c + i + j) % 2 == 0
+    with torch.inference_mode(False):  # it is kept, and may meet gradients later
+        c = torch.arange(channels, device=device).view(1, -1, 1, 1)
+        i = torch.arange(height, device=device).view(1, 1, -1, 1)
+        j = torch.arange(width, device=device).view(1, 1, 1, -1)
+        return (c + i + j) % 2 == 0
 
 
 def level_of_quality(quality: Tensor) -> Tensor:
@@ -360,6 +366,15 @@ def anchor_of_quality(quality: Tensor) -> Tensor:
 def lambda_of_quality(quality: Tensor) -> Tensor:
     """16-bit quality -> lambda, log-linear from LAMBDA_MIN to LAMBDA_MAX."""
     return LAMBDA_MIN * torch.exp(quality / 65535.0 * math.log(LAMBDA_MAX / LAMBDA_MIN))
+
+
+def unshuffled(pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 192, H/8, W/8): what `fold` is when another layer has the wavelets."""
+    return F.pixel_unshuffle(pictures, FOLD)
+
+
+def shuffled(places: Tensor) -> Tensor:
+    return F.pixel_shuffle(places, FOLD)
 
 
 class HyperpriorNetwork(nn.Module):
@@ -379,6 +394,8 @@ class HyperpriorNetwork(nn.Module):
         self.log_inverse_gain = nn.Parameter(-gains.clone())
         self.log_strength = nn.Parameter(torch.zeros(ANCHORS, 2 * self.sizes.width))
         self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
+        self.split: Callable[[Tensor], Tensor] = fold
+        self.merge: Callable[[Tensor], Tensor] = unfold
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
         place = quality.to(table.dtype) / 65535.0 * (ANCHORS - 1)
@@ -387,16 +404,28 @@ class HyperpriorNetwork(nn.Module):
         index = low.long()
         return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
 
-    def with_bfloat16(self) -> "HyperpriorNetwork":
-        """A twin for coding, whose transforms compute the non-linear branch in bfloat16; the shortcut, which carries
-        most of the picture, and all else are shared and stay as they are."""
+    @torch.no_grad()
+    def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
+        """A twin that codes faster, and to the same values but for rounding: the wavelet transform is part of the
+        outermost convolutions, and the hyper-analysis and the transforms' non-linear branches compute in `dtype`. The
+        shortcuts, which carry most of the picture, stay in float32; scale and mean networks and gains are shared."""
         twin = copy.copy(self)
         twin._modules = dict(self._modules)  # or the copy's assignments would be this network's too
-        twin.analysis, twin.synthesis = copy.deepcopy(self.analysis), copy.deepcopy(self.synthesis)
+        for name in ("analysis", "synthesis", "hyper_analysis"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        places = unshuffled(unfold(torch.eye(FOLDED)[:, :, None, None]))[:, :, 0, 0].T  # from folded ones
+        for layer in (twin.analysis.head, twin.analysis.shortcut):
+            layer.weight.copy_(torch.einsum("oikl,ji->ojkl", layer.weight, places))
+        for layer in (twin.synthesis.tail, twin.synthesis.shortcut):
+            for parameter in (layer.weight, layer.bias):
+                assert parameter is not None
+                parameter.copy_((places @ parameter.reshape(FOLDED, -1)).view_as(parameter))
+        twin.split, twin.merge = unshuffled, shuffled
+        twin.hyper_analysis.to(dtype)
         for transform in (twin.analysis, twin.synthesis):
             for name, part in transform.named_children():
                 if name != "shortcut":
-                    part.to(torch.bfloat16)
+                    part.to(dtype)
         return twin
 
     def gain(self, quality: Tensor) -> Tensor:
@@ -408,13 +437,13 @@ class HyperpriorNetwork(nn.Module):
 
     def analyse(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in 0..1, H and W multiples of 16 -> y (B, M, H/16, W/16)."""
-        y: Tensor = self.analysis(fold(pictures - MIDDLE))
+        y: Tensor = self.analysis(self.split(pictures - MIDDLE))
         return y
 
     def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
         """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
         strengths = self._at_anchors(self.log_strength, quality).exp()
-        return unfold(self.synthesis(y, strengths)) + MIDDLE
+        return self.merge(self.synthesis(y, strengths)) + MIDDLE
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""

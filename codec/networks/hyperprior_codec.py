@@ -58,6 +58,10 @@ GROUP = 64
 TILE = 64
 """Latents a side of a tile of the transforms."""
 SYMBOL_MAX = 32767
+_FORESEEN_PLACES = 256
+_AVERAGES = 3
+"""The first latents are the colours' averages, which are predicted much better than their magnitudes tell."""
+_BITS_FACTOR = 2.2
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."
@@ -130,7 +134,8 @@ class HyperpriorCodec:
         self.least_bits = tuple(sum(16 - math.log2(int(f.max())) for f in t.frequencies) for t in z_tables)
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
-        self.transforms = self.network.with_bfloat16() if bfloat16_pays(self.device.type) else self.network
+        dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
+        self.transforms = self.network.for_coding(dtype)
         self.scales = self.network.scales.to("cpu")
         sizes = network.sizes
         self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
@@ -189,6 +194,20 @@ class HyperpriorCodec:
                 progress("analysis", (number + 1) / len(tiles))
         return y
 
+    @torch.inference_mode()
+    def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
+        """About how many bits latents (M, h, w) will take at the anchors' qualities: what independent Gaussians of each
+        latent's own magnitude would, times a factor; seen at a quarter of the places or fewer."""
+        places = latents.shape[1] * latents.shape[2]
+        apart = max(2, math.isqrt(places // _FORESEEN_PLACES)) if places >= 4 * _FORESEEN_PLACES else 1
+        seen = latents[_AVERAGES:, ::apart, ::apart].reshape(len(latents) - _AVERAGES, -1)
+        factor = _BITS_FACTOR * places / seen.shape[1]
+        bits = []
+        for log_gain in self.network.log_gain[:, _AVERAGES:].cpu():
+            size = (seen * (2 * log_gain.exp())[:, None]).square_()
+            bits.append(factor * 0.5 * float(size.add_(1).log2_().sum()))
+        return [100 * anchor / (ANCHORS - 1) for anchor in range(ANCHORS)], bits
+
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
         progress: Progress | None = None,
@@ -231,7 +250,7 @@ class HyperpriorCodec:
         """
         height, width = gained.shape[1:]
         if z is None:
-            z = self.network.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
+            z = self.transforms.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
         z = z.cpu()
         costs = None if curvature is None else symbol_costs(self.tables)
         level = level_of_quality(q)

@@ -81,6 +81,9 @@ class LpcaeCodec:
         *, name: str, number: int, digest: bytes, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.coders = tuple(coders)
+        for coder in self.coders[:-1]:
+            # In full precision: a finer level would add to what machines differ in at a coarser one.
+            coder.transforms = coder.network.for_coding(torch.float32)
         self.levels = len(self.coders) - 1
         self.name, self.number, self.digest = name, number, digest
         self.device = torch.device(device)

@@ -164,7 +164,7 @@ class _Refinement:
         u = (work.latents[None, :, rows.core, columns.core].to(device) * work.gain).clone()
         self.u = u.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            self.z = self.network.hyper_analysis(self.u)
+            self.z = self.codec.transforms.hyper_analysis(self.u)
         self.height, self.width = u.shape[2:]
         self.first = first_step_mask(u.shape[1], self.height, self.width, device)
         self._look(rows, columns)

@@ -62,7 +62,7 @@ class TestTargets:
 
     def test_out_of_reach_is_said_as_ever(self, crop: Image.Image) -> None:
         with pytest.raises(TargetError, match="can't be reached"):
-            lpcodec.encode(crop, size=60, effort=1)
+            lpcodec.encode(crop, size=40, effort=1)
 
 
 class TestOptions:

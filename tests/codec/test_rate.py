@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpcodec.codec.rate import FLOOR, MAX_STEPS, SLACK_BYTES, Found, quality_for_psnr, quality_for_size
+from lpcodec.codec.rate import (
+    FLOOR,
+    MAX_STEPS,
+    SLACK_BYTES,
+    Expected,
+    Found,
+    quality_for_psnr,
+    quality_for_size,
+    usual_sizes,
+)
 
 Curve = Callable[[float], float]
 
@@ -36,8 +45,12 @@ def noisy(curve: Curve, percent: float, seed: int) -> Curve:
     return lambda q: curve(q) * (1 + percent / 100 * math.sin(1e4 * (q + 1) * (seed + 1)))
 
 
-def guess_for(limit: float, middle: float) -> float:
-    return 50 + math.log(limit / middle) / 3.7 * 100
+def around(middle: float) -> Expected:
+    """What usual_sizes expects of a picture with `middle` bytes at quality 50."""
+    return usual_sizes(round(16 * middle), 0)
+
+
+USUAL = around(6144)
 
 
 def consistent(found: Found[float], at: Counted) -> None:
@@ -58,7 +71,7 @@ def test_a_smooth_curve_takes_six_steps_at_most(slope: float, bend: float, place
     limit = int(curve(place))
     for offset in (0.3, 1.0, 3.0):  # an easy picture, an average one, a hard one
         at = Counted(curve)
-        found = quality_for_size(at, limit, guess_for(limit, 20_000 * offset))
+        found = quality_for_size(at, limit, around(20_000 * offset))
         consistent(found, at)
         assert found.reached
         assert FLOOR * limit <= found.measure <= limit
@@ -76,7 +89,7 @@ def test_a_picture_of_real_shape_takes_four_steps_on_average() -> None:
     steps = []
     for limit in range(700, 35_000, 499):
         at = Counted(curve)
-        found = quality_for_size(at, limit, guess_for(limit, 6144))
+        found = quality_for_size(at, limit, USUAL)
         assert FLOOR * limit <= found.measure <= limit
         steps.append(len(at.calls))
     assert max(steps) <= 6
@@ -94,7 +107,7 @@ def test_noise_of_a_percent_does_no_harm(
     curve = exponential(20_000, slope, bend)
     limit = int(curve(place))
     at = Counted(noisy(curve, percent, seed))
-    found = quality_for_size(at, limit, guess)
+    found = quality_for_size(at, limit, USUAL, guess)
     consistent(found, at)
     assert found.measure <= limit
     assert found.measure >= FLOOR * limit
@@ -110,7 +123,7 @@ def test_steps_are_survived(jumps: list[tuple[float, int]], limit: int, guess: f
         return 60 + sum(height for place, height in jumps if q >= place)
 
     at = Counted(curve)
-    found = quality_for_size(at, limit, guess)
+    found = quality_for_size(at, limit, USUAL, guess)
     consistent(found, at)
     if found.measure > limit:
         assert curve(0) > limit
@@ -123,9 +136,9 @@ def test_steps_are_survived(jumps: list[tuple[float, int]], limit: int, guess: f
 
 def test_a_wide_step_is_found_and_used() -> None:
     at = Counted(lambda q: 1000 if q < 30 else 5000 if q < 41.4 else 9000)
-    found = quality_for_size(at, 5100, 90)
+    found = quality_for_size(at, 5100, USUAL, 90)
     assert (found.measure, found.reached) == (5000, True)
-    found = quality_for_size(at, 8000, 90)
+    found = quality_for_size(at, 8000, USUAL, 90)
     assert (found.measure, found.reached) == (5000, False), "the limit is kept, but the target isn't reached"
 
 
@@ -133,12 +146,12 @@ def test_a_wide_step_is_found_and_used() -> None:
 def test_beyond_the_ends_the_nearest_is_given(guess: float) -> None:
     curve = exponential(20_000, 0.037)
     at = Counted(curve)
-    small = quality_for_size(at, int(curve(0)) - 500, guess)
+    small = quality_for_size(at, int(curve(0)) - 500, USUAL, guess)
     assert (small.quality, small.reached) == (0.0, False)
     assert small.measure == math.ceil(curve(0))
     assert len(at.calls) <= 4
     at = Counted(curve)
-    large = quality_for_size(at, int(curve(100) * 1.1), guess)
+    large = quality_for_size(at, int(curve(100) * 1.1), USUAL, guess)
     assert (large.quality, large.reached) == (100.0, False)
     assert large.measure == math.ceil(curve(100))
     assert len(at.calls) <= 4
@@ -149,7 +162,7 @@ def test_the_ends_themselves_are_reached(quality: int) -> None:
     curve = exponential(20_000, 0.037)
     limit = math.ceil(curve(quality))
     for guess in (0.0, 50.0, 100.0):
-        found = quality_for_size(Counted(curve), limit, guess)
+        found = quality_for_size(Counted(curve), limit, USUAL, guess)
         assert found.reached
         assert FLOOR * limit <= found.measure <= limit
 
@@ -157,7 +170,7 @@ def test_the_ends_themselves_are_reached(quality: int) -> None:
 def test_small_files_grow_by_words() -> None:
     at = Counted(lambda q: 40 + 4 * int(q / 5))
     for limit in range(40, 129):
-        found = quality_for_size(at, limit, 50)
+        found = quality_for_size(at, limit, USUAL, 50)
         assert limit - SLACK_BYTES <= found.measure <= limit
         assert found.reached
 
@@ -209,3 +222,27 @@ def test_psnr_beyond_the_ends(guess: float) -> None:
     assert quality_for_psnr(at, 20, guess) == Found(0.0, 0.0, 25.0, True)
     assert quality_for_psnr(at, 45, guess) == Found(100.0, 100.0, 40.0, False)
     assert len(at.calls) <= 8
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("place", [4, 20, 50, 80, 97])
+def test_a_curve_of_the_expected_shape_takes_two_steps(slope: float, place: float) -> None:
+    """However far from the expected height."""
+    curve = exponential(20_000, slope, 0.5)
+    qualities = [float(q) for q in range(0, 101, 10)]
+    limit = int(curve(place))
+    for height in (0.6, 1.0, 1.5):
+        at = Counted(curve)
+        expected = Expected.of_sizes(qualities, [height * curve(q) for q in qualities])
+        found = quality_for_size(at, limit, expected)
+        consistent(found, at)
+        assert found.reached
+        assert len(at.calls) <= (1 if height == 1 else 3 if place in (4, 97) else 2)
+
+
+def test_an_expected_curve_rises_whatever_is_foreseen() -> None:
+    expected = Expected.of_sizes([0, 30, 60, 100], [500, 400, 400, 2000])
+    assert list(expected.measures) == sorted(set(expected.measures))
+    assert expected.quality(expected.at(42)) == pytest.approx(42)
+    assert expected.quality(-99) == 0
+    assert expected.quality(99) == 100

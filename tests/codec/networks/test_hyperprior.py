@@ -229,27 +229,33 @@ def test_bfloat16_is_kept_out_of_the_entropy_model() -> None:
     assert set().union(*seen.values()) == {torch.float32}
 
 
-def test_a_twin_in_bfloat16_shares_what_is_exact_and_decodes_nearly_the_same() -> None:
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+def test_the_twin_for_coding_computes_nearly_the_same(dtype: torch.dtype, error: float) -> None:
     network = small_network()
     with torch.no_grad():
-        network.synthesis.tail.weight.normal_(std=0.02)
-        network.analysis.tail.weight.normal_(std=0.02)
+        for transform in (network.analysis, network.synthesis):
+            transform.tail.weight.normal_(std=0.02)
+            transform.tail.bias.normal_(std=0.02)
+            transform.shortcut.bias.normal_(std=0.02)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    twin = network.with_bfloat16()
+    twin = network.for_coding(dtype)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), "untouched"
     assert {p.dtype for p in twin.synthesis.shortcut.parameters()} == {torch.float32}
-    assert {p.dtype for p in twin.analysis.tail.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in twin.analysis.tail.parameters()} == {dtype}
     assert twin.scales is network.scales
     assert twin.means is network.means
     assert twin.log_gain is network.log_gain
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items()), "untouched"
     quality = torch.tensor([50_000, 20_000])
     with torch.no_grad():
         y, whole = twin.analyse(pictures(2)), network.analyse(pictures(2))
         assert y.dtype == torch.float32
-        assert (y - whole).abs().max() < 0.01 * whole.abs().max()
+        assert (y - whole).abs().max() < error * whole.abs().max()
+        z, whole_z = twin.hyper_analysis(whole), network.hyper_analysis(whole)
+        assert z.dtype == torch.float32
+        assert (z - whole_z).abs().max() < error * whole_z.abs().max().clamp_min(1)
         decoded, exact = twin.synthesise(whole, quality), network.synthesise(whole, quality)
     assert decoded.dtype == torch.float32
-    assert 0 < (decoded - exact).abs().max() < 0.02
+    assert (decoded - exact).abs().max() < error
 
 
 def test_details_bypass_what_does_not_know_them() -> None:

@@ -1,13 +1,16 @@
 """Coding with the hyperprior: the decoder reads what the encoder wrote, whatever the machine, the size, the bytes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks import hyperprior_codec
@@ -404,3 +407,25 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
     payload = coded.payloads()[0]
     assert len(payload) <= 8
     assert same(codec.parse([payload], header_for(image)), coded.groups)
+
+
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_the_bits_of_a_photograph_are_foreseen(name: str) -> None:
+    """Rising over the qualities, and not far from what is coded."""
+    codec = models.load(name)
+    assert isinstance(codec, models.ForeseeingCodec)
+    with Image.open(Path(__file__).parents[2] / "golden" / "coat-default-q60.png") as image:
+        latents = codec.analyse(np.asarray(image.convert("RGB")))
+    qualities, bits = codec.expected_bits(latents)
+    assert (qualities[0], qualities[-1], len(qualities)) == (0, 100, ANCHORS)
+    assert list(bits) == sorted(bits)
+    for quality, foreseen in list(zip(qualities, bits, strict=True))[2:]:
+        assert 0.6 < foreseen / codec.code(latents, quality).bits < 1.6
+
+
+def test_foreseen_bits_don_t_depend_on_how_many_places_are_seen(codec: HyperpriorCodec) -> None:
+    torch.manual_seed(1)
+    large = torch.randn(SMALL.latents, 64, 64)
+    small = large[:, :16, :16]
+    for a, b in zip(codec.expected_bits(small)[1], codec.expected_bits(large)[1], strict=True):
+        assert b == pytest.approx(16 * a, rel=0.1)
