@@ -4,8 +4,9 @@
 picture -> Haar, 3 scales, folded to 1/8 (192 maps) -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
 y * gain(q) -> hyper-analysis -> z at 1/64, rounded
 z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
-r = round(y * gain - mean), in two steps (a checkerboard over places and channels); the second step's scale indexes
-    come from z and the |r| of the first, in integers; its means from z and the first step's values, in floats
+r = y * gain - mean, rounded, the more towards zero the dearer a step is, in two steps (a checkerboard over places and
+    channels); the second step's scale indexes come from z and the |r| of the first, in integers; its means from z and
+    the first step's values, in floats
 (r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
     -> picture [+ linear]
 ```
@@ -19,10 +20,8 @@ Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
 """
 
 import copy
-import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -31,23 +30,11 @@ from torch import Tensor, nn
 
 from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
 from lpcodec.codec.networks.gdn import SimpleGDN
-from lpcodec.entropy.integer import (
-    ACCUMULATOR_LIMIT,
-    ACTIVATION_BITS,
-    ACTIVATION_MAX,
-    WEIGHT_BITS,
-    IntegerConv,
-    clamp_returning,
-    log_magnitude,
-    log_magnitude_table,
-    requantise,
-)
+from lpcodec.codec.networks.scales_and_means import LEVELS, Z_MAX, MeanNetwork, ScaleNetwork, conv3, first_step_mask
+from lpcodec.codec.networks.sizes import FOLDED, HyperpriorSizes
+from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, uniform_noise
 
-STRIDE = 16
-"""Pixels a latent spans, each way."""
-FOLDED = 192
-"""Maps of the folded wavelet transform at 1/8."""
 MIDDLE = 0.5
 """What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
 LATENT_SCALE = 8.0
@@ -55,47 +42,6 @@ LATENT_SCALE = 8.0
 ANCHORS = 8
 LAMBDA_MIN, LAMBDA_MAX = 1.5e-4, 0.15
 """lambda of R[bpp] + lambda * 255**2 * MSE[0..1] at quality 0 and 100."""
-LEVELS = 64
-Z_MAX = 23
-"""Hyper-latents are clamped to -23..23, which the proof of the accumulators' bounds needs."""
-_FEATURE_SHIFT = WEIGHT_BITS
-_INDEX_SHIFT = WEIGHT_BITS + ACTIVATION_BITS - 3
-"""A unit of the last layer is 8 scale indexes, about a factor e of sigma."""
-
-
-@dataclass(frozen=True)
-class HyperpriorSizes:
-    """The widths that tell the models of this class apart."""
-
-    width: int = 128
-    latents: int = 320
-    analysis_pairs: int = 1
-    synthesis_pairs: int = 1
-    hyper_width: int = 96
-    hyper_latents: int = 64
-    context_width: int = 64
-    details: int = 0
-    """So many of the latents, the last, are known to the shortcuts, the analysis and the heads of the scale network
-    alone; their means are zero. High rates need them, and there they cost little."""
-    coarser_latents: int = 0
-    """Latents of the next coarser level of a pyramid; 0 for a network that knows of none."""
-
-    @property
-    def main(self) -> int:
-        """The other latents, the first, which all layers work with."""
-        return self.latents - self.details
-
-
-PROFILES = {
-    "fast": HyperpriorSizes(width=72, latents=232, details=40, hyper_width=40, hyper_latents=40, context_width=32),
-    "default": HyperpriorSizes(latents=512, details=192),
-    "hq": HyperpriorSizes(latents=512, details=192, analysis_pairs=2, synthesis_pairs=3),
-}
-"""The models of this class. `hq` is `default` with more residual pairs, so that it can start from its weights."""
-
-
-def conv3(cin: int, cout: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(cin, cout, 3, stride=stride, padding=1)
 
 
 class ResidualPair(nn.Module):
@@ -173,12 +119,6 @@ class HyperAnalysis(nn.Module):
         return z.clamp(-Z_MAX, Z_MAX)
 
 
-def with_level(z: Tensor, level: Tensor) -> Tensor:
-    """Append the quality level (B,), integers 0..63, to z as one more constant map."""
-    plane = level.to(z.dtype).view(-1, 1, 1, 1).expand(-1, 1, *z.shape[2:])
-    return torch.cat([z * 2**ACTIVATION_BITS, plane], 1)
-
-
 class Known(NamedTuple):
     """What a level's latents are once they are decoded, as context for the next finer level.
 
@@ -198,159 +138,11 @@ class Passed(NamedTuple):
     known: Known
 
 
-def _widened(x: Tensor, details: int) -> Tensor:
-    """x (B, C, h, w) with `details` more maps of zeros."""
-    return F.pad(x, (0, 0, 0, 0, 0, details)) if details else x
-
-
-def _enlarged(x: Tensor, size: torch.Size) -> Tensor:
-    """x (B, C, h, w) with zeros at the right and bottom, as large as `size`'s last two."""
-    return F.pad(x, (0, size[-1] - x.shape[3], 0, size[-2] - x.shape[2]))
-
-
-class ScaleNetwork(nn.Module):
-    """Integers in (z, level, |r| of the first step and of the coarser level), scale indexes 0..63 out, in exact integer
-    arithmetic."""
-
-    log_magnitudes: Tensor
-
-    def __init__(self, sizes: HyperpriorSizes) -> None:
-        super().__init__()
-        n, c = sizes.hyper_width, sizes.context_width
-        self.coarse = IntegerConv(sizes.hyper_latents + 1, 4 * n, 3)
-        self.middle = IntegerConv(n, 4 * c, 3)
-        self.first = IntegerConv(c, sizes.latents, 1, gain=0.5)
-        self.main = sizes.main
-        self.neighbours = IntegerConv(sizes.main, c, 3, gain=0.5)
-        self.mixed = IntegerConv(c, c, 1)
-        self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
-        coarser = sizes.coarser_latents
-        self.coarser = IntegerConv(coarser, 4 * c, 1, gain=0.2) if coarser else None
-        for head in (self.first, self.second):
-            nn.init.constant_(head.bias, 2.0)
-        self.register_buffer("log_magnitudes", torch.from_numpy(log_magnitude_table()).float(), persistent=False)
-
-    def features(
-        self, z: Tensor, level: Tensor, height: int, width: int, coarser_symbols: Tensor | None = None
-    ) -> Tensor:
-        """z (B, Z, h/4, w/4) integers, level (B,), symbols of the coarser level (B, M', h/2, w/2) where the network
-        knows of one -> features (B, C, height, width), integers 0..255."""
-        x = requantise(self.coarse(with_level(z, level)), _FEATURE_SHIFT, 0, ACTIVATION_MAX)
-        acc = self.middle(F.pixel_shuffle(x, 2))
-        if self.coarser is not None:
-            assert coarser_symbols is not None
-            known = log_magnitude(coarser_symbols, self.log_magnitudes).to(acc.dtype)
-            acc = acc + self.coarser(_enlarged(known, acc.shape))
-        x = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
-        return F.pixel_shuffle(x, 2)[:, :, :height, :width]
-
-    def first_indexes(self, features: Tensor) -> Tensor:
-        """Scale indexes (B, M, h, w) of the first step's latents (those of the second are to be ignored)."""
-        return requantise(self.first(features), _INDEX_SHIFT, 0, SCALES - 1, returning=True)
-
-    def second_indexes(self, features: Tensor, symbols: Tensor) -> Tensor:
-        """Scale indexes of the second step's latents, from the first step's symbols (zero elsewhere)."""
-        known = log_magnitude(symbols[:, : self.main], self.log_magnitudes).to(features.dtype)
-        acc = self.neighbours(known) + self.mixed(features)
-        context = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
-        return requantise(self.second(torch.cat([features, context], 1)), _INDEX_SHIFT, 0, SCALES - 1, returning=True)
-
-    def freeze(self) -> None:
-        """Make all layers exact (float64 integers) and prove that no accumulator can reach 2**24.
-
-        Raises:
-            ValueError: a bound is exceeded; the network can't be shipped.
-        """
-        for conv in self.children():
-            if isinstance(conv, IntegerConv):
-                conv.freeze()
-        self.mark_frozen()
-
-    def mark_frozen(self) -> None:
-        """Take the parameters as the integers that they are (read from a file, say), and prove the bounds again."""
-        for conv in self.children():
-            if isinstance(conv, IntegerConv):
-                conv.mark_frozen()
-        self.log_magnitudes = self.log_magnitudes.double()
-        for name, worst in self.bounds().items():
-            if worst >= ACCUMULATOR_LIMIT:
-                raise ValueError(f"scale network, {name}: accumulators reach {worst}, over {ACCUMULATOR_LIMIT}")
-
-    def bounds(self) -> dict[str, int]:
-        """The largest |accumulator| of each layer, from the weights' L1 norms and the inputs' ranges."""
-        largest_z = torch.full((self.coarse.weight.shape[1],), float(Z_MAX * 2**ACTIVATION_BITS))
-        largest_z[-1] = LEVELS - 1
-        largest_known = int(self.log_magnitudes.max())
-        from_coarser = self.coarser.bound(largest_known) if self.coarser is not None else 0
-        return {
-            "coarse": self.coarse.bound(largest_z),
-            "middle": self.middle.bound(ACTIVATION_MAX) + from_coarser,
-            "first": self.first.bound(ACTIVATION_MAX),
-            "neighbours + mixed": self.neighbours.bound(largest_known) + self.mixed.bound(ACTIVATION_MAX),
-            "second": self.second.bound(ACTIVATION_MAX),
-        }
-
-
-class MeanNetwork(nn.Module):
-    """Means of the latents, float; those of details are zero. From z, the level and the coarser level's values, refined
-    in the second step by the first step's values."""
-
-    def __init__(self, sizes: HyperpriorSizes) -> None:
-        super().__init__()
-        n, c = sizes.hyper_width, sizes.context_width
-        self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
-        self.middle = conv3(n, 4 * c)
-        self.main, self.details = sizes.main, sizes.details
-        self.first = nn.Conv2d(c, sizes.main, 1)
-        self.neighbours = conv3(sizes.main, 2 * c)
-        self.mixed = nn.Conv2d(3 * c, c, 1)
-        self.second = nn.Conv2d(3 * c, sizes.main, 1)
-        coarser = sizes.coarser_latents
-        self.coarser = nn.Conv2d(coarser, 4 * c, 1) if coarser else None
-        for head in (self.first, self.second):
-            nn.init.normal_(head.weight, std=1e-3)
-            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-
-    def features(
-        self, z: Tensor, level: Tensor, height: int, width: int, coarser_values: Tensor | None = None
-    ) -> Tensor:
-        """As `ScaleNetwork.features`, in floats; `coarser_values` (B, M', h/2, w/2)."""
-        x = F.leaky_relu(self.coarse(with_level(z, level) / 2**ACTIVATION_BITS), 0.1)
-        x = self.middle(F.pixel_shuffle(x, 2))
-        if self.coarser is not None:
-            assert coarser_values is not None
-            x = x + self.coarser(_enlarged(torch.asinh(coarser_values), x.shape))
-        x = F.leaky_relu(x, 0.1)
-        return F.pixel_shuffle(x, 2)[:, :, :height, :width]
-
-    def first_means(self, features: Tensor) -> Tensor:
-        means: Tensor = self.first(features)
-        return _widened(means, self.details)
-
-    def second_means(self, features: Tensor, values: Tensor) -> Tensor:
-        """`values`: the first step's r + mean, zero at the second step's places. The path from them is partly linear,
-        so that it works at every gain."""
-        near = self.neighbours(values[:, : self.main])
-        mixed = F.leaky_relu(self.mixed(torch.cat([features, torch.asinh(near)], 1)), 0.1)
-        means: Tensor = self.second(torch.cat([mixed, near], 1))
-        return _widened(means, self.details)
-
-
 def bfloat16_pays(device: str) -> bool:
     """Whether transforms are faster in bfloat16: on GPUs, and on CPUs that have it in hardware."""
     if device != "cpu":
         return True
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-
-
-@functools.lru_cache(maxsize=4)
-def first_step_mask(channels: int, height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
-    """Return the (1, channels, height, width) bool mask of the latents of the first step: those with even i + j + c."""
-    with torch.inference_mode(False):  # it is kept, and may meet gradients later
-        c = torch.arange(channels, device=device).view(1, -1, 1, 1)
-        i = torch.arange(height, device=device).view(1, 1, -1, 1)
-        j = torch.arange(width, device=device).view(1, 1, 1, -1)
-        return (c + i + j) % 2 == 0
 
 
 def level_of_quality(quality: Tensor) -> Tensor:

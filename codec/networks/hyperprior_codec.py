@@ -36,17 +36,15 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
     MIDDLE,
-    STRIDE,
-    Z_MAX,
     HyperpriorNetwork,
-    HyperpriorSizes,
     Known,
     anchor_of_quality,
     bfloat16_pays,
-    first_step_mask,
     level_of_quality,
 )
 from lpcodec.codec.networks.refinement import Refined, refine
+from lpcodec.codec.networks.scales_and_means import Z_MAX, first_step_mask
+from lpcodec.codec.networks.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.tiles import Progress, Span, grid
 from lpcodec.entropy.choice import SymbolCosts, symbol_costs
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from lpcodec.codec.frontends.folded import prediction_response
 from lpcodec.codec.frontends.lpae import decoder
 from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
-from lpcodec.codec.networks.hyperprior import MIDDLE, PROFILES, HyperpriorNetwork, HyperpriorSizes, Known, Passed
+from lpcodec.codec.networks.hyperprior import MIDDLE, HyperpriorNetwork, Known, Passed
+from lpcodec.codec.networks.sizes import PROFILES, HyperpriorSizes
 
 _WIDTHS = replace(PROFILES["fast"], latents=192, details=0)
 SIZES = (

@@ -34,16 +34,9 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
-from lpcodec.codec.networks.hyperprior import (
-    STRIDE,
-    Z_MAX,
-    HyperpriorNetwork,
-    ScaleNetwork,
-    anchor_of_quality,
-    first_step_mask,
-    lambda_of_quality,
-    level_of_quality,
-)
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, anchor_of_quality, lambda_of_quality, level_of_quality
+from lpcodec.codec.networks.scales_and_means import Z_MAX, ScaleNetwork, first_step_mask
+from lpcodec.codec.networks.sizes import STRIDE
 from lpcodec.codec.tiles import Progress, Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits

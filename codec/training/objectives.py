@@ -13,14 +13,9 @@ from torch import Tensor, nn
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-from lpcodec.codec.networks.hyperprior import (
-    PROFILES,
-    HyperpriorNetwork,
-    HyperpriorSizes,
-    bfloat16_pays,
-    lambda_of_quality,
-)
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
 from lpcodec.codec.networks.lpcae import LpcaeNetwork
+from lpcodec.codec.networks.sizes import PROFILES, HyperpriorSizes
 from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.networks.wcae import loss as wcae_loss
 from lpcodec.codec.training import decompositions

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.wavelet import fold
-from lpcodec.codec.networks.hyperprior import FOLDED, HyperpriorNetwork, HyperpriorSizes
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.networks.sizes import FOLDED, HyperpriorSizes
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS

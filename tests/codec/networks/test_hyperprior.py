@@ -9,20 +9,15 @@ from torch import Tensor
 from lpcodec.codec.models import network_named
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
-    FOLDED,
     LAMBDA_MAX,
     LAMBDA_MIN,
-    LEVELS,
-    PROFILES,
-    STRIDE,
-    Z_MAX,
     HyperpriorNetwork,
-    HyperpriorSizes,
     anchor_of_quality,
-    first_step_mask,
     lambda_of_quality,
     level_of_quality,
 )
+from lpcodec.codec.networks.scales_and_means import LEVELS, Z_MAX, first_step_mask
+from lpcodec.codec.networks.sizes import FOLDED, PROFILES, STRIDE, HyperpriorSizes
 from lpcodec.codec.training.export import kmac_per_pixel
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES

@@ -14,15 +14,10 @@ from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks import hyperprior_codec
-from lpcodec.codec.networks.hyperprior import (
-    ANCHORS,
-    STRIDE,
-    Z_MAX,
-    HyperpriorNetwork,
-    HyperpriorSizes,
-    first_step_mask,
-)
+from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
+from lpcodec.codec.networks.scales_and_means import Z_MAX, first_step_mask
+from lpcodec.codec.networks.sizes import STRIDE, HyperpriorSizes
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)

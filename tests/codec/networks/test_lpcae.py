@@ -8,8 +8,8 @@ import torch
 from lpcodec.codec.frontends.folded import FoldedLaplacianAutoencoder
 from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.networks import lpcae
-from lpcodec.codec.networks.hyperprior import HyperpriorSizes
 from lpcodec.codec.networks.lpcae import SIZES, LpcaeNetwork, Prediction, halve
+from lpcodec.codec.networks.sizes import HyperpriorSizes
 
 WIDTHS = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
 SMALL = (

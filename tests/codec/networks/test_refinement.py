@@ -8,8 +8,9 @@ import torch
 
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.networks import hyperprior_codec, refinement
-from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork, HyperpriorSizes, lambda_of_quality
+from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork, lambda_of_quality
 from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
+from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(width=16, latents=24, hyper_width=16, hyper_latents=8, context_width=16)

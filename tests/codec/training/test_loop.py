@@ -20,8 +20,8 @@ import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.networks import lpcae
-from lpcodec.codec.networks.hyperprior import HyperpriorSizes
 from lpcodec.codec.networks.lpcae import LpcaeNetwork
+from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.codec.training import loop, objectives
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export

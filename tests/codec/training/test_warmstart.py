@@ -8,8 +8,9 @@ import torch
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.codec.training import warmstart
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.warmstart import origin, read_weights, start_from
