@@ -271,10 +271,14 @@ class HyperpriorCodec:
 
         pieces = (
             Piece(z.flatten().int().numpy(), _channel_indexes(z.shape), self._z_tables_at(q)),
-            Piece(r_a[coded_a].int().numpy(), index[coded_a].numpy(), self.tables),
-            Piece(r_b[coded_b].int().numpy(), index_b[coded_b].numpy(), self.tables),
+            self._piece(r_a, index, coded_a),
+            self._piece(r_b, index_b, coded_b),
         )
         return Group(z[0].int().numpy(), (r_a + r_b).to(torch.int16).numpy(), pieces)
+
+    def _piece(self, r: Tensor, index: Tensor, coded: Tensor) -> Piece:
+        places = np.flatnonzero(coded.numpy())  # several times as fast as torch's own indexing with masks
+        return Piece(r.numpy().ravel()[places].astype(np.int32), index.numpy().ravel()[places], self.tables)
 
     def _z_tables_at(self, q: Tensor) -> TableSet:
         return self.z_tables[int(anchor_of_quality(q))]
@@ -331,13 +335,14 @@ class HyperpriorCodec:
         return Group(z[0].int().numpy(), r, (z_piece, piece_a, piece_b))
 
     def _get(self, decoder: Decoder, index: Tensor, coded: Tensor) -> tuple[Tensor, Piece]:
-        piece = _read(decoder, index[coded].numpy(), self.tables)
+        places = np.flatnonzero(coded.numpy())
+        piece = _read(decoder, index.numpy().ravel()[places], self.tables)
         symbols = piece.symbols
         if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
             raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
-        r = torch.zeros(index.shape)
-        r[coded] = torch.from_numpy(symbols).float()
-        return r, piece
+        r = np.zeros(tuple(index.shape), np.float32)
+        r.reshape(-1)[places] = symbols
+        return torch.from_numpy(r), piece
 
     @torch.inference_mode()
     def synthesise(
