@@ -1,0 +1,80 @@
+"""What it brings to round latents towards zero where a step costs bits. For docs/ablations.md.
+
+    python benchmarks/ablate_rounding.py --data TRAINING --models runs/earlier --out docs/results/ablation-rounding.json
+
+For each set of weights (an installed model's name or a run's folder), each quality and each width of the dead zone, on
+patches of pictures that weren't trained on: bits a pixel of the rounded latents, squared error, and the cost of both,
+bits + lambda * error, as a change against plain rounding in parts of its bits. The weights stay as they are; those that
+were trained with one width are used with all.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.training.warmstart import read_weights, sizes_of, start_from
+from lpcodec.datasets.patches import load_stores
+from lpcodec.entropy import likelihood
+from lpcodec.entropy.likelihood import gaussian_bits, rounded
+
+QUALITIES = (20, 45, 65, 85)
+WIDTHS = (0.0, 0.01, 0.015, 0.02, 0.03, 0.04)
+"""Plain rounding first."""
+PATCHES, SIDE = 48, 256
+
+
+def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[str, float]:
+    """Means over patches (B, 3, S, S) at one quality: bpp, squared error in 8-bit units, and their cost."""
+    rows = []
+    for part in patches.split(8):
+        quality = torch.full((len(part),), round(number * 655.35))
+        gained = network.analyse(part) * network.gain(quality)
+        mean, index = network.predict(gained, network.hyper_analysis(gained).round(), quality)
+        symbols = rounded(gained - mean, index)
+        bpp = gaussian_bits(symbols, index).sum((1, 2, 3)) / SIDE**2
+        picture = network.synthesise((symbols + mean) * network.inverse_gain(quality), quality)
+        rows.append(torch.stack([bpp, (picture - part).square().mean((1, 2, 3)) * 255**2], 1))
+    bpp, mse = torch.cat(rows).mean(0).tolist()
+    weight = float(lambda_of_quality(torch.tensor([round(number * 655.35)])))
+    return {"bpp": round(bpp, 5), "mse": round(mse, 3), "cost": round(bpp + weight * mse, 5)}
+
+
+@torch.no_grad()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, write the JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the training pictures")
+    parser.add_argument("--models", type=lambda text: text.split(","), default=["default"])
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(argv)
+    _, held = load_stores(options.data, SIDE)
+    patches = held.batch(PATCHES, SIDE, torch.Generator().manual_seed(1))
+    rows = []
+    usual = likelihood._dead_zones()
+    for source in options.models:
+        state = read_weights(source)
+        network = HyperpriorNetwork(sizes_of(state))
+        start_from(network, state, patches[:1])
+        for number in QUALITIES:
+            plain: dict[str, float] = {}
+            for width in WIDTHS:
+                zones = (usual * (width / likelihood.DEAD_ZONE)).astype(np.float32)
+                with patch.object(likelihood, "_dead_zones", lambda zones=zones: zones):
+                    found = figures(network, patches, number)
+                plain = plain or found
+                change = (found["cost"] - plain["cost"]) / plain["bpp"]
+                about = {"weights": Path(source).name, "quality": number, "width": width}
+                rows.append({**about, **found, "change": round(change, 5)})
+                print(rows[-1], flush=True)
+    options.out.write_text(json.dumps({"patches": PATCHES, "side": SIDE, "rows": rows}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
