@@ -1,42 +1,107 @@
-"""What the context of the second step is worth: scales and means from z alone, or refined by the first step's symbols.
+"""What the context of later steps is worth: scales and means from z alone, or refined by what is decoded already.
 
     python benchmarks/ablate_context.py --data TRAINING --out docs/results/ablation-context.json
 
 The transforms, gains and hyper-latents of trained weights are kept; the scale network and the mean network are trained
 anew from random numbers in each variant, for the same steps on the same patches, with two seeds. Measured on held-out
 patches (pictures that were not trained on): bits of the rounded latents under the scales that the network predicts.
-The variants differ only in what the second step sees of the first: zeros, or its symbols (for the scales) and values
-(for the means).
+"none", "means", "scales" and "both" are the two steps of the codec and differ only in what the second sees of the
+first: zeros, or its symbols (for the scales) and values (for the means). "four steps" halves each of the two: every
+step sees the symbols and values of all before it, and the last two have layers of their own, as wide as the second's.
+
+Runs in --out with the same settings are kept, so that variants can be trained one after the other.
 """
 
 import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.networks.hyperprior import (
-    HyperpriorNetwork,
-    MeanNetwork,
-    ScaleNetwork,
-    bfloat16_pays,
-    first_step_mask,
-    lambda_of_quality,
-    level_of_quality,
-)
-from lpcodec.codec.training.warmstart import read_weights, sizes_of, start_from
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality, level_of_quality
+from lpcodec.codec.networks.scales_and_means import MeanNetwork, ScaleNetwork, conv3, first_step_mask
+from lpcodec.codec.networks.sizes import HyperpriorSizes
+from lpcodec.codec.training.warmstart import origin, read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
-from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, rounded, uniform_noise
+from lpcodec.entropy.integer import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    WEIGHT_BITS,
+    IntegerConv,
+    log_magnitude,
+    requantise,
+)
+from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, rounded, uniform_noise
 
-VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True)}
-"""(the scales see the first step's symbols, the means see its values)"""
+FOUR = "four steps"
+VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True),
+            FOUR: (True, True)}  # fmt: skip
+"""(later steps' scales see the symbols decoded before, their means see the values)"""
 QUALITIES = (15, 40, 65, 90)
 PATCH, BATCH, RATE = 192, 8, 1e-3
 HELD_PATCHES, HELD_SIDE = 24, 256
+Step = Callable[[Tensor, Tensor], Tensor]
+"""(features, what is decoded of the latents, zero elsewhere) -> scale indexes, or means, of all latents."""
+
+
+class ScaleStep(nn.Module):
+    """Scale indexes of one more step: the layers of `ScaleNetwork.second_indexes` once again."""
+
+    log_magnitudes: Tensor
+
+    def __init__(self, sizes: HyperpriorSizes, log_magnitudes: Tensor) -> None:
+        super().__init__()
+        c = sizes.context_width
+        self.main = sizes.main
+        self.neighbours = IntegerConv(sizes.main, c, 3, gain=0.5)
+        self.mixed = IntegerConv(c, c, 1)
+        self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
+        nn.init.constant_(self.second.bias, 2.0)
+        self.register_buffer("log_magnitudes", log_magnitudes, persistent=False)
+
+    def forward(self, features: Tensor, symbols: Tensor) -> Tensor:
+        known = log_magnitude(symbols[:, : self.main], self.log_magnitudes)
+        context = requantise(self.neighbours(known) + self.mixed(features), WEIGHT_BITS, 0, ACTIVATION_MAX)
+        acc = self.second(torch.cat([features, context], 1))
+        return requantise(acc, WEIGHT_BITS + ACTIVATION_BITS - 3, 0, SCALES - 1, returning=True)
+
+
+class MeanStep(nn.Module):
+    """Means of one more step: the layers of `MeanNetwork.second_means` once again."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        c = sizes.context_width
+        self.main, self.details = sizes.main, sizes.details
+        self.neighbours = conv3(sizes.main, 2 * c)
+        self.mixed = nn.Conv2d(3 * c, c, 1)
+        self.second = nn.Conv2d(3 * c, sizes.main, 1)
+        nn.init.normal_(self.second.weight, std=1e-3)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, values: Tensor) -> Tensor:
+        near = self.neighbours(values[:, : self.main])
+        mixed = F.leaky_relu(self.mixed(torch.cat([features, torch.asinh(near)], 1)), 0.1)
+        means: Tensor = self.second(torch.cat([mixed, near], 1))
+        return F.pad(means, (0, 0, 0, 0, 0, self.details))
+
+
+def two_masks(channels: int, height: int, width: int) -> list[Tensor]:
+    """Of each step its latents, (1, channels, height, width) bool."""
+    first = first_step_mask(channels, height, width)
+    return [first, ~first]
+
+
+def four_masks(channels: int, height: int, width: int) -> list[Tensor]:
+    """The two steps of the codec, each cut by the parity of the channel: so no latent sees less than in two steps."""
+    even = (torch.arange(channels) % 2 == 0).view(1, -1, 1, 1)
+    return [mask & part for mask in two_masks(channels, height, width) for part in (even, ~even)]
 
 
 class Trial:
@@ -45,9 +110,16 @@ class Trial:
     def __init__(self, network: HyperpriorNetwork, variant: str, seed: int) -> None:
         torch.manual_seed(seed)
         self.see_symbols, self.see_values = VARIANTS[variant]
-        self.network, self.amp = network, bfloat16_pays("cpu")
-        self.scales, self.means = ScaleNetwork(network.sizes), MeanNetwork(network.sizes)
-        self.parameters = [*self.scales.parameters(), *self.means.parameters()]
+        self.network, self.amp, sizes = network, bfloat16_pays("cpu"), network.sizes
+        self.scales, self.means = ScaleNetwork(sizes), MeanNetwork(sizes)
+        self.more_scales, self.more_means, self.masks = nn.ModuleList(), nn.ModuleList(), two_masks
+        if variant == FOUR:
+            self.masks = four_masks
+            with torch.random.fork_rng():  # the training's noise stays that of the other variants
+                self.more_scales.extend(ScaleStep(sizes, self.scales.log_magnitudes) for _ in range(2))
+                self.more_means.extend(MeanStep(sizes) for _ in range(2))
+        parts = (self.scales, self.means, self.more_scales, self.more_means)
+        self.parameters = [parameter for part in parts for parameter in part.parameters()]
 
     def residuals(self, pictures: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Latents without their means, and their scale indexes, both (B, M, h, w)."""
@@ -56,16 +128,22 @@ class Trial:
             gained = y * self.network.gain(quality)
             z = self.network.hyper_analysis(gained).float().round()
         level, size = level_of_quality(quality), (y.shape[2], y.shape[3])
-        first = first_step_mask(y.shape[1], *size)
         features, mean_features = self.scales.features(z, level, *size), self.means.features(z, level, *size)
-        mean_a = self.means.first_means(mean_features)
-        index_a = self.scales.first_indexes(features)
-        symbols = round_straight_through(gained - mean_a, index_a) * first
-        index_b = self.scales.second_indexes(features, symbols if self.see_symbols else torch.zeros_like(symbols))
-        values = (symbols + mean_a) * first
-        mean_b = self.means.second_means(mean_features, values if self.see_values else torch.zeros_like(values))
-        index = torch.where(first, index_a, index_b)
-        return gained - torch.where(first, mean_a, mean_b), index
+        first, *later = self.masks(y.shape[1], *size)
+        index, mean = self.scales.first_indexes(features), self.means.first_means(mean_features)
+        decoded = first
+        for mask, scales, means in zip(later, *self.later_steps(), strict=True):
+            symbols = round_straight_through(gained - mean, index) * decoded
+            values = (symbols + mean) * decoded
+            own_index = scales(features, symbols if self.see_symbols else torch.zeros_like(symbols))
+            own_mean = means(mean_features, values if self.see_values else torch.zeros_like(values))
+            index, mean = torch.where(mask, own_index, index), torch.where(mask, own_mean, mean)
+            decoded = decoded | mask
+        return gained - mean, index
+
+    def later_steps(self) -> tuple[list[Step], list[Step]]:
+        """What gives the scale indexes and the means of each step after the first."""
+        return [self.scales.second_indexes, *self.more_scales], [self.means.second_means, *self.more_means]
 
     def step(self, pictures: Tensor, optimiser: torch.optim.Optimizer) -> None:
         quality = torch.randint(0, 65536, (len(pictures),))
@@ -87,14 +165,22 @@ class Trial:
         return found
 
 
+def earlier_runs(out: Path, about: dict[str, Any], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """The runs of the file `out` if they were made with these settings, but for those of the variants to be trained."""
+    document = json.loads(out.read_text()) if out.exists() else {"runs": []}
+    runs: list[dict[str, Any]] = document.pop("runs")
+    return [run for run in runs if document == about and run["variant"] not in chosen]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train and measure every variant with every seed; write the JSON after each."""
+    """Train and measure the variants with every seed; write the JSON after each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the training pictures")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--from", dest="source", default="default", help="weights whose transforms are kept")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args(argv)
 
     state = read_weights(options.source)
@@ -103,9 +189,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     start_from(network, state, store.batch(1, 64, torch.Generator()))
     network.requires_grad_(False).to(memory_format=torch.channels_last)
     patches = held.batch(HELD_PATCHES, HELD_SIDE, torch.Generator().manual_seed(1))
-    runs = []
+    about = {
+        "latents": network.sizes.latents, "weights": origin(options.source), "steps": options.steps,
+        "patches": HELD_PATCHES,
+    }  # fmt: skip
+    runs = earlier_runs(options.out, about, options.variants)
     for seed in range(options.seeds):
-        for variant in VARIANTS:
+        for variant in options.variants:
             start = time.monotonic()
             trial = Trial(network, variant, seed)
             optimiser = torch.optim.Adam(trial.parameters, RATE)
@@ -116,8 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 trial.step(store.batch(BATCH, PATCH, generator), optimiser)
             runs.append({"variant": variant, "seed": seed, "bpp": trial.bpp(patches)})
             print(f"{runs[-1]}  {time.monotonic() - start:.0f} s", flush=True)
-            about = {"latents": network.sizes.latents, "weights": options.source, "steps": options.steps}
-            options.out.write_text(json.dumps({**about, "patches": HELD_PATCHES, "runs": runs}, indent=1) + "\n")
+            options.out.write_text(json.dumps({**about, "runs": runs}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,12 +26,28 @@ from torch import Tensor, nn
 from lpcodec.codec.frontends.dwt import DWT
 from lpcodec.codec.frontends.interface import Bands
 from lpcodec.codec.networks import hyperprior
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, HyperpriorSizes
+from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
+from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.codec.training import objectives
 from lpcodec.codec.training.loop import train
 
 MODEL = "fast"
 SCALES = 3
+DEPTHWISE_BLOCKS = 3
+"""So many in place of a residual pair make a training step on one core of a CPU take as long."""
+
+
+class DepthwiseBlock(nn.Module):
+    """x + conv1(depthwise3(leaky(conv1(x)))), at constant width: DCVC's DepthConv."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
+        self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch: Tensor = self.last(self.depthwise(F.leaky_relu(self.first(x), 0.1)))
+        return x + branch
 
 
 def as_it_is(network: HyperpriorNetwork) -> HyperpriorNetwork:
@@ -60,6 +77,19 @@ def without_gdn(network: HyperpriorNetwork) -> HyperpriorNetwork:
 def without_strengths(network: HyperpriorNetwork) -> HyperpriorNetwork:
     """Gains act on the latents alone, not on the synthesis' features."""
     network.log_strength.requires_grad_(False)
+    return network
+
+
+def without_details(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    """All latents pass through all layers, and there are fewer of them."""
+    return HyperpriorNetwork(replace(network.sizes, latents=network.sizes.main, details=0))
+
+
+def with_depthwise_blocks(network: HyperpriorNetwork) -> HyperpriorNetwork:
+    """Each residual pair gives way to blocks that take as much time and fewer multiplications."""
+    for transform in (network.analysis, network.synthesis):
+        count = DEPTHWISE_BLOCKS * len(transform.blocks)
+        transform.blocks = nn.Sequential(*(DepthwiseBlock(network.sizes.width) for _ in range(count)))
     return network
 
 
@@ -94,6 +124,8 @@ VARIANTS: dict[str, tuple[Change, tuple[Any, Any] | None]] = {
     "gains on the latents alone": (without_strengths, None),
     "pixels unshuffled for Haar": (as_it_is, (unshuffled, shuffled)),
     "CDF 5/3 for Haar": (as_it_is, (cdf_split, cdf_merge)),
+    "no details": (without_details, None),
+    "depthwise blocks": (with_depthwise_blocks, None),
 }
 
 

@@ -144,25 +144,27 @@ def diagnosis() -> list[str]:
     return table(head, rows)
 
 
-def context() -> list[str]:
-    """What the second step's context is worth: each variant against none, mean and span over the seeds."""
-    runs = result("ablation-context.json")["runs"]
+def context(name: str, head: str) -> list[str]:
+    """What the context of later steps is worth: each variant's bits against the first variant's, by seed."""
+    runs = result(name)["runs"]
+    variants = list(dict.fromkeys(run["variant"] for run in runs))
+    base = {run["seed"]: run["bpp"] for run in runs if run["variant"] == variants[0]}
+    qualities = list(next(iter(base.values())))
     rows = []
-    for variant in ("none", "means", "scales", "both"):
+    for variant in variants:
         mine = {run["seed"]: run["bpp"] for run in runs if run["variant"] == variant}
-        base = {run["seed"]: run["bpp"] for run in runs if run["variant"] == "none"}
         cells = []
-        for quality in next(iter(base.values()), {}):
+        for quality in qualities:
             changes = [100 * (mine[seed][quality] / base[seed][quality] - 1) for seed in mine if seed in base]
-            cells.append(", ".join(f"{change:+.1f} %" for change in changes) if variant != "none" else "0")
+            cells.append(", ".join(f"{change:+.1f} %" for change in changes) if variant != variants[0] else "0")
         rows.append((variant, *cells))
-    return table(("refined by the first step", *(f"bits at quality {q}" for q in ("15", "40", "65", "90"))), rows)
+    return table((head, *(f"bits at quality {q}" for q in qualities)), rows)
 
 
-def start() -> list[str]:
+def start(name: str) -> list[str]:
     """Short trainings with one part changed: held-out loss by seed, and the change of their mean against the network as
     it is."""
-    runs = result("ablation-start.json")["runs"]
+    runs = result(name)["runs"]
     losses: dict[str, list[float]] = {}
     for run in runs:
         losses.setdefault(run["variant"], []).append(run["held_score"])
@@ -173,6 +175,20 @@ def start() -> list[str]:
         figures = ", ".join(f"{loss:.3f}" for loss in found)
         rows.append((variant, figures, "0" if variant == "as it is" else f"{change:+.1f} %"))
     return table(("network", "held-out loss, by seed", "against as it is"), rows)
+
+
+def rounding() -> list[str]:
+    """What a dead zone does to bits and error at each quality: the change of their cost in parts of the bits."""
+    rows = result("ablation-rounding.json")["rows"]
+    qualities = sorted({row["quality"] for row in rows})
+    found = {(row["width"], row["quality"]): row["change"] for row in rows}
+    return table(
+        ("of a step for each bit", *(f"cost at quality {q}" for q in qualities)),
+        [
+            (f"{width:g}", *(f"{100 * found[width, q]:+.1f} %" if width else "0" for q in qualities))
+            for width in sorted({row["width"] for row in rows})
+        ],
+    )
 
 
 def kept() -> list[str]:
@@ -269,7 +285,10 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),
     "printed": printed,
-    "diagnosis": diagnosis, "context": context, "start": start, "kept": kept,
+    "diagnosis": diagnosis, "kept": kept, "rounding": rounding,
+    "context": lambda: context("ablation-context.json", "refined by the first step"),
+    "four steps": lambda: context("ablation-four-steps.json", "context"),
+    "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
     "reconstruction": reconstruction, "frontends": frontends,
     "effort": effort, "layers": layers, "predicted": predicted, "scalability": scalability,
 }  # fmt: skip

@@ -242,7 +242,7 @@ def test_tiles_give_what_the_whole_picture_gives(name, monkeypatch):
     tiled_picture = codec.synthesise(whole, header(pixels))
     difference = np.abs(tiled_picture.astype(int) - whole_picture)
     assert difference.max() <= 1
-    assert np.count_nonzero(difference) <= 5
+    assert np.count_nonzero(difference) <= difference.size // 10_000  # a seam would be a row of them
     assert len(calls) > 20
     assert calls[-1] == ("analysis", 1.0)
     assert np.ptp(whole.symbols) >= 4
