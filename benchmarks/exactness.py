@@ -3,9 +3,9 @@
     python benchmarks/exactness.py [--data FOLDER]
 
 Encodes a few pictures (one of more than a megapixel) and those of the folder, decodes the files in a fresh process for
-every combination of threads, torch's and oneDNN's instruction sets, and memory format, on CUDA where there is one, and
-prints a table. Exits with 1 where symbols differ or a pixel is more than one level away from the first row's. An
-instruction set that the processor hasn't is a limit that changes nothing.
+every combination of threads, torch's and oneDNN's instruction sets, and others of memory format and precision, on CUDA
+where there is one, and prints a table. Exits with 1 where symbols differ or a pixel is more than one level away from
+the first row's. An instruction set that the processor hasn't is a limit that changes nothing.
 """
 
 import argparse
@@ -37,6 +37,7 @@ class Setting:
     aten: str = ""
     onednn: str = ""
     channels_last: bool = True
+    full_precision: bool = False
     device: str = "cpu"
 
     def environment(self) -> dict[str, str]:
@@ -48,6 +49,8 @@ def settings() -> Iterator[Setting]:
     """The matrix, the machine's own choice first."""
     yield Setting()
     yield Setting(channels_last=False)
+    yield Setting(full_precision=True)
+    yield Setting(full_precision=True, onednn="AVX2")
     for threads, aten, onednn in itertools.product(THREADS, ATEN, ONEDNN):
         yield Setting(threads, aten, onednn)
     import torch
@@ -93,8 +96,19 @@ def _encode(folder: Path, model: str, data: Path | None) -> None:
 def _compare(folder: Path) -> int:
     paths = sorted(folder.glob("*.lpc"))
     print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes")
-    print("| device | threads | torch | oneDNN | channels last | symbols | largest difference | pixels that differ |")
-    print("|---|---:|---|---|---|---|---:|---:|")
+    head = (  # fmt: skip
+        "device",
+        "threads",
+        "torch",
+        "oneDNN",
+        "channels last",
+        "bfloat16",
+        "symbols",
+        "largest difference",
+        "differ",
+    )
+    print("|", " | ".join(head), "|")
+    print("|---|---:|---|---|---|---|---|---:|---:|")
     first: tuple[list[str], list[Any]] | None = None
     failed = False
     for setting in settings():
@@ -107,7 +121,8 @@ def _compare(folder: Path) -> int:
         failed |= not same or largest > 1
         print(
             f"| {setting.device} | {setting.threads} | {setting.aten or '-'} | {setting.onednn or '-'} | "
-            f"{'yes' if setting.channels_last else 'no'} | {'same' if same else 'DIFFER'} | {largest} | {share:.4%} |",
+            f"{'yes' if setting.channels_last else 'no'} | {'no' if setting.full_precision else 'where it pays'} | "
+            f"{'same' if same else 'DIFFER'} | {largest} | {share:.4%} |",
             flush=True,
         )
     return int(failed)
@@ -133,8 +148,10 @@ def _child(folder: Path, setting: Setting) -> None:
         data = path.read_bytes()
         opened = decoding.open_file(data)
         codec: Any = decoding.codec_of(opened.file.header, setting.device)
-        if not setting.channels_last:
-            for coder in getattr(codec, "coders", (codec,)):
+        for coder in getattr(codec, "coders", (codec,)):
+            if setting.full_precision:  # as on processors without bfloat16
+                coder.transforms = coder.network.for_coding(torch.float32)
+            if not setting.channels_last:
                 for network in (coder.network, coder.transforms):
                     network.to(memory_format=torch.contiguous_format)
         symbols.append(codec.hash_of(decoding.parse(opened, codec)).hex())

@@ -56,7 +56,7 @@ _ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
 STIFFNESS = (1.0, 2.0, 4.0)
 """Curvatures, in units of the measured one, that the last rounding is tried with: steps of single latents add up in the
 picture more than their own curvatures say, the more so the fewer iterations have put that right."""
-LAMBDA_FACTOR = 1.5
+LAMBDA_FACTOR = 1.25
 """Times the lambda of training, which gave the smallest files for their quality (docs/effort.md): with the same lambda
 the refined files lie at lower rates, for which the quality's gains and tables weren't made."""
 _PROBED_PLACES = 256
