@@ -22,7 +22,7 @@ from lpcodec.codec.tiles import Progress
 
 T = TypeVar("T")
 
-ITERATIONS = (0, 2, 4, 8, 15, 30, 60, 100, 200, 400)
+ITERATIONS = (0, 2, 4, 6, 8, 12, 15, 20, 30, 60)
 """Iterations of each level; one takes about as long as three decodings. Level 0 codes the latents as they are."""
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4
