@@ -8,6 +8,7 @@ patches (pictures that were not trained on): bits of the rounded latents under t
 "none", "means", "scales" and "both" are the two steps of the codec and differ only in what the second sees of the
 first: zeros, or its symbols (for the scales) and values (for the means). "four steps" halves each of the two: every
 step sees the symbols and values of all before it, and the last two have layers of their own, as wide as the second's.
+"averages first" is "both" with the averages' own steps within the first, as the codec has them.
 
 Runs in --out with the same settings are kept, so that variants can be trained one after the other.
 """
@@ -17,6 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality, level_of_quality
-from lpcodec.codec.networks.scales_and_means import MeanNetwork, ScaleNetwork, conv3, first_step_mask
+from lpcodec.codec.networks.scales_and_means import MeanNetwork, ScaleNetwork, averages_in_steps, conv3, first_step_mask
 from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.codec.training.warmstart import origin, read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
@@ -40,10 +42,12 @@ from lpcodec.entropy.integer import (
 from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, rounded, uniform_noise
 
 FOUR = "four steps"
+AVERAGES = "averages first"
 VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True),
-            FOUR: (True, True)}  # fmt: skip
+            FOUR: (True, True), AVERAGES: (True, True)}  # fmt: skip
 """(later steps' scales see the symbols decoded before, their means see the values)"""
 QUALITIES = (15, 40, 65, 90)
+AVERAGE_LATENTS = 3
 PATCH, BATCH, RATE = 192, 8, 1e-3
 HELD_PATCHES, HELD_SIDE = 24, 256
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -110,7 +114,8 @@ class Trial:
     def __init__(self, network: HyperpriorNetwork, variant: str, seed: int) -> None:
         torch.manual_seed(seed)
         self.see_symbols, self.see_values = VARIANTS[variant]
-        self.network, self.amp, sizes = network, bfloat16_pays("cpu"), network.sizes
+        self.network, self.amp = network, bfloat16_pays("cpu")
+        sizes = replace(network.sizes, averages=AVERAGE_LATENTS if variant == AVERAGES else 0)
         self.scales, self.means = ScaleNetwork(sizes), MeanNetwork(sizes)
         self.more_scales, self.more_means, self.masks = nn.ModuleList(), nn.ModuleList(), two_masks
         if variant == FOUR:
@@ -131,6 +136,7 @@ class Trial:
         features, mean_features = self.scales.features(z, level, *size), self.means.features(z, level, *size)
         first, *later = self.masks(y.shape[1], *size)
         index, mean = self.scales.first_indexes(features), self.means.first_means(mean_features)
+        index, mean = averages_in_steps(self.scales, self.means, gained, features, mean_features, index, mean)
         decoded = first
         for mask, scales, means in zip(later, *self.later_steps(), strict=True):
             symbols = round_straight_through(gained - mean, index) * decoded

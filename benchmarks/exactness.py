@@ -38,15 +38,18 @@ class Setting:
     onednn: str = ""
     channels_last: bool = True
     full_precision: bool = False
+    fast_math: bool = False
     device: str = "cpu"
 
     @property
     def levels(self) -> int:
         """How far pixels may be from those of the first row."""
-        return 2 if self.full_precision else 1
+        return 2 if self.full_precision or self.fast_math else 1
 
     def environment(self) -> dict[str, str]:
         limits = {"ATEN_CPU_CAPABILITY": self.aten, "ONEDNN_MAX_CPU_ISA": self.onednn}
+        if self.fast_math:
+            limits["DNNL_DEFAULT_FPMATH_MODE"] = "ANY"
         return {"OMP_NUM_THREADS": str(self.threads)} | {name: value for name, value in limits.items() if value}
 
 
@@ -56,6 +59,7 @@ def settings() -> Iterator[Setting]:
     yield Setting(channels_last=False)
     yield Setting(full_precision=True)
     yield Setting(full_precision=True, onednn="AVX2")
+    yield Setting(fast_math=True)
     for threads, aten, onednn in itertools.product(THREADS, ATEN, ONEDNN):
         yield Setting(threads, aten, onednn)
     import torch
@@ -101,8 +105,9 @@ def _encode(folder: Path, model: str, data: Path | None) -> None:
 def _compare(folder: Path) -> int:
     paths = sorted(folder.glob("*.lpc"))
     print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes")
-    print("| device | threads | torch | oneDNN | channels last | bfloat16 | symbols | largest difference | differ |")
-    print("|---|---:|---|---|---|---|---|---:|---:|")
+    head = ("device", "threads", "torch", "oneDNN", "channels last", "bfloat16", "fast math", "symbols")
+    print(f"| {' | '.join((*head, 'largest difference', 'differ'))} |")
+    print("|---|---:|---|---|---|---|---|---|---:|---:|")
     first: tuple[list[str], list[Any]] | None = None
     failed = False
     for setting in settings():
@@ -116,6 +121,7 @@ def _compare(folder: Path) -> int:
         print(
             f"| {setting.device} | {setting.threads} | {setting.aten or '-'} | {setting.onednn or '-'} | "
             f"{'yes' if setting.channels_last else 'no'} | {'no' if setting.full_precision else 'where it pays'} | "
+            f"{'yes' if setting.fast_math else 'no'} | "
             f"{'same' if same else 'DIFFER'} | {largest} | {share:.4%} |",
             flush=True,
         )

@@ -6,10 +6,13 @@ nothing is written, and the exit code is 1 where a page doesn't say what the res
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import bjontegaard  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -177,6 +180,32 @@ def start(name: str) -> list[str]:
     return table(("network", "held-out loss, by seed", "against as it is"), rows)
 
 
+def rate(name: str) -> list[str]:
+    """Short trainings with one rate or another: the bits at each quality, the mean loss, and the BD-rate against the
+    first variant's, by seed."""
+    runs = result(name)["runs"]
+    variants = list(dict.fromkeys(run["variant"] for run in runs))
+    base = {run["seed"]: run["held_out"] for run in runs if run["variant"] == variants[0]}
+    rows = []
+    for variant in variants:
+        mine = {run["seed"]: run["held_out"] for run in runs if run["variant"] == variant}
+        bits = [", ".join(f"{found[quality]['bpp']:.4f}" for found in mine.values()) for quality in ("15", "90")]
+        losses = ", ".join(f"{sum(row['loss'] for row in found.values()) / len(found):.3f}" for found in mine.values())
+        changes = ", ".join(f"{_bd_rate(base[seed], found):+.1f} %" for seed, found in mine.items())
+        rows.append((variant, *bits, losses, changes if variant != variants[0] else "0"))
+    return table(("rate in training", "bpp at quality 15", "bpp at quality 90", "loss", "bits at equal PSNR"), rows)
+
+
+def _bd_rate(anchor: dict[str, dict[str, float]], test: dict[str, dict[str, float]]) -> float:
+    """BD-rate in PSNR between figures by quality."""
+    curves = [
+        curve
+        for found in (anchor, test)
+        for curve in ([row["bpp"] for row in found.values()], [-10 * math.log10(row["mse"]) for row in found.values()])
+    ]
+    return float(bjontegaard.bd_rate(*curves, method="pchip"))
+
+
 def rounding() -> list[str]:
     """What a dead zone does to bits and error at each quality: the change of their cost in parts of the bits."""
     rows = result("ablation-rounding.json")["rows"]
@@ -285,6 +314,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),
     "printed": printed,
+    "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
+    "averages": lambda: context("ablation-averages.json", "context"),
     "diagnosis": diagnosis, "kept": kept, "rounding": rounding,
     "context": lambda: context("ablation-context.json", "refined by the first step"),
     "four steps": lambda: context("ablation-four-steps.json", "context"),

@@ -7,13 +7,16 @@ bits from one machine, thread count or memory format to the next; integers don't
 integers --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
 ```
 
-and nothing else: no exp, no division, no float that isn't an integer. The integers travel in float tensors (float64
-in coding, float32 in training), which is exact while every partial sum stays below 2**24; `IntegerConv.bound` gives
-the largest possible accumulator from the weights' L1 norms, and export refuses a network that could exceed it.
+and nothing else: no exp, no division, no float that isn't an integer. The integers travel in float tensors, which is
+exact while every partial sum stays below 2**24; `IntegerConv.bound` gives the largest possible accumulator from the
+weights' L1 norms, and export refuses a network that could exceed it. float32 is exact too, unless torch or oneDNN were
+told to compute faster than that (DNNL_DEFAULT_FPMATH_MODE, `torch.backends.fp32_precision`): `exact_dtype` looks.
 
 In training the same layer holds real weights, rounds them in the forward pass and passes gradients straight through,
 so that what is trained is what is shipped.
 """
+
+import functools
 
 import numpy as np
 import torch
@@ -85,9 +88,10 @@ class IntegerConv(nn.Module):
     Shapes: (B, cin, H, W) -> (B, cout, H, W); stride 1, odd kernel, zero padding.
     """
 
-    def __init__(self, cin: int, cout: int, kernel: int, gain: float = 1.0) -> None:
+    def __init__(self, cin: int, cout: int, kernel: int, gain: float = 1.0, dilation: int = 1) -> None:
         super().__init__()
-        self.padding = kernel // 2
+        self.dilation = dilation
+        self.padding = dilation * (kernel // 2)
         self.weight = nn.Parameter(torch.empty(cout, cin, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(cout))
         nn.init.normal_(self.weight, std=gain * (2.0 / (cin * kernel * kernel)) ** 0.5)
@@ -102,11 +106,12 @@ class IntegerConv(nn.Module):
             _round_through(self.bias * 2.0 ** (WEIGHT_BITS + ACTIVATION_BITS)),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.integers()
-        if x.dtype == torch.float64 and weight.shape[0] < weight.shape[1]:
+    def forward(self, x: Tensor, outputs: int | None = None) -> Tensor:
+        """The accumulators of all outputs, or of the first few."""
+        weight, bias = (part[:outputs] for part in self.integers())
+        if x.dtype == torch.float64 and self.dilation == 1 and weight.shape[0] < weight.shape[1]:
             return _convolved_by_product(x, weight, bias)
-        return F.conv2d(x, weight, bias, padding=self.padding)
+        return F.conv2d(x, weight, bias, padding=self.padding, dilation=self.dilation)
 
     def freeze(self) -> None:
         """Turn the parameters into their integers, in float64: from here on the layer is exact."""
@@ -133,6 +138,28 @@ class IntegerConv(nn.Module):
         limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
         worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()
         return int(worst.max().item())
+
+
+@functools.cache
+def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
+    """Inputs, weights and sums, for kernels of 1 and 3, that arithmetic of fewer bits than float32's gets wrong. They
+    are large enough for torch to leave them to oneDNN, as it does real ones."""
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    with torch.inference_mode(False):
+        x = torch.randint(0, ACTIVATION_MAX + 1, (1, 16, 38, 38), generator=generator).double()
+        for kernel in (1, 3):
+            weight = torch.randint(-300, 301, (16, 16, kernel, kernel), generator=generator).double()
+            weight[:, 0, kernel // 2, kernel // 2] = 8191
+            wanted = F.conv2d(x, weight, padding=kernel // 2)
+            found.append((x.float(), weight.float(), wanted.float()))
+    return tuple(found)
+
+
+def exact_dtype() -> torch.dtype:
+    """Return float32 where this process convolves integers in it without rounding sums below 2**24, else float64."""
+    exact = all(torch.equal(F.conv2d(x, w, padding=w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
+    return torch.float32 if exact else torch.float64
 
 
 def _convolved_by_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -59,6 +59,17 @@ def rounded(value: Tensor, index: Tensor) -> Tensor:
     return torch.copysign(magnitude, value)
 
 
+def coded_bits(value: Tensor, symbols: Tensor, index: Tensor) -> Tensor:
+    """Return the bits, elementwise, of the integers `symbols` that `value` was rounded to, with gradients for training.
+
+    In the forward pass these are the bits that are coded, escapes and the fitted tables apart, and the scale index gets
+    their gradient. The value gets that of `gaussian_bits` with noise in place of rounding: how a symbol's own bits
+    change says nothing of the values that are rounded to it.
+    """
+    noisy = gaussian_bits(value + uniform_noise(value), index.detach())
+    return gaussian_bits(symbols.detach(), index) + noisy - noisy.detach()
+
+
 def uniform_noise(like: Tensor) -> Tensor:
     """Return uniform noise in (-1/2, 1/2) of the shape, dtype and device of `like`."""
     return torch.rand_like(like) - 0.5

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -66,6 +67,17 @@ def test_a_step_sees_the_steps_before_it_alone(context: ModuleType, variant: str
             moved = not torch.allclose(means[part], other_means[part], atol=1e-3)
             assert moved == (reached and trial.see_values)
             assert (not torch.equal(indexes[part], other_indexes[part])) == (reached and trial.see_symbols)
+
+
+def test_averages_have_steps_of_their_own_in_their_variant_alone(context: ModuleType) -> None:
+    network = HyperpriorNetwork(replace(SIZES, averages=2))
+    assert len(context.Trial(network, "both", seed=0).scales.average_steps) == 0
+    trial = context.Trial(network.requires_grad_(False), "averages first", seed=0)
+    assert trial.scales.averages == context.AVERAGE_LATENTS
+    before = [parameter.clone() for parameter in trial.scales.average_steps.parameters()]
+    trial.step(torch.rand(2, 3, 64, 64), torch.optim.Adam(trial.parameters, 1e-3))
+    after = trial.scales.average_steps.parameters()
+    assert not all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 def test_four_steps_learn(context: ModuleType) -> None:

@@ -6,7 +6,7 @@ y * gain(q) -> hyper-analysis -> z at 1/64, rounded
 z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
 r = y * gain - mean, rounded, the more towards zero the dearer a step is, in two steps (a checkerboard over places and
     channels); the second step's scale indexes come from z and the |r| of the first, in integers; its means from z and
-    the first step's values, in floats
+    the first step's values, in floats. The colours' averages have four steps of their own within the first
 (r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
     -> picture [+ linear]
 ```
@@ -30,10 +30,19 @@ from torch import Tensor, nn
 
 from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
 from lpcodec.codec.networks.gdn import SimpleGDN
-from lpcodec.codec.networks.scales_and_means import LEVELS, Z_MAX, MeanNetwork, ScaleNetwork, conv3, first_step_mask
+from lpcodec.codec.networks.scales_and_means import (
+    LEVELS,
+    Z_MAX,
+    MeanNetwork,
+    ScaleNetwork,
+    asinh,
+    averages_in_steps,
+    conv3,
+    first_step_mask,
+)
 from lpcodec.codec.networks.sizes import FOLDED, HyperpriorSizes
 from lpcodec.entropy.integer import clamp_returning
-from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, uniform_noise
+from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
 MIDDLE = 0.5
 """What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
@@ -115,7 +124,7 @@ class HyperAnalysis(nn.Module):
     def forward(self, gained: Tensor) -> Tensor:
         first = self.layers[0]
         assert isinstance(first, nn.Conv2d)
-        z: Tensor = self.layers(torch.asinh(gained[:, : self.main]).to(first.weight.dtype)).to(gained.dtype)
+        z: Tensor = self.layers(asinh(gained[:, : self.main]).to(first.weight.dtype)).to(gained.dtype)
         return z.clamp(-Z_MAX, Z_MAX)
 
 
@@ -254,6 +263,7 @@ class HyperpriorNetwork(nn.Module):
         index_a = self.scales.first_indexes(features)
         mean_features = self.means.features(z, level, *size, values)
         mean_a = self.means.first_means(mean_features)
+        index_a, mean_a = averages_in_steps(self.scales, self.means, gained, features, mean_features, index_a, mean_a)
         symbols_a = round_straight_through(gained - mean_a, index_a) * first
         index_b = self.scales.second_indexes(features, symbols_a)
         mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
@@ -276,11 +286,12 @@ class HyperpriorNetwork(nn.Module):
         with torch.autocast(device, torch.bfloat16, enabled=amp):
             z = self.hyper_analysis(gained)
         z = z.float()
-        z_bits = gaussian_bits(z + uniform_noise(z), self.hyper_scale_indexes(quality)[:, :, None, None])
-        mean, index = self.predict(gained, round_straight_through(z), quality, coarser)
+        whole = round_straight_through(z)
+        z_bits = coded_bits(z, whole, self.hyper_scale_indexes(quality)[:, :, None, None])
+        mean, index = self.predict(gained, whole, quality, coarser)
         centred = gained - mean
-        bits = gaussian_bits(centred + uniform_noise(centred), index)
         symbols = round_straight_through(centred, index)
+        bits = coded_bits(centred, symbols, index)
         values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):
             result = self.synthesise(values * self.inverse_gain(quality), quality)

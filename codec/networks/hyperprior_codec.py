@@ -2,17 +2,13 @@
 
 ```
 payload:  length of each group but the last (LEB128 varints) | group | group | ...
-group:    one range-coded stream:  z | r of the first step | r of the second step
-tables:   z by the quality's anchor and the channel          r by the scale index
+group:    one range-coded stream of z and r (groups.py)
 ```
 
 The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
 each group alone, so a group can be parsed without any other, in bounded memory; the transforms run on tiles with halos
-and know nothing of groups. Within a stream the symbols stand in the order channel, row, column; latents whose scale
-index lies below `skip_below` are zero and not coded. The latents are the analysis' own, rounded, or those that `refine`
-made of them for one quality; files don't tell which.
-
-Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
+and know nothing of groups. The latents are the analysis' own, rounded, or those that `refine` made of them for one
+quality; files don't tell which.
 
 A level of a pyramid (lpcae_codec.py) is coded in the same way: its pictures are differences from a `Reference`, and the
 coarser level's latents are context.
@@ -20,7 +16,6 @@ coarser level's latents are context.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from types import EllipsisType
 from typing import Protocol
@@ -33,29 +28,24 @@ from torch import Tensor
 
 from lpcodec.codec.container import Header, quality_to_16_bit, varint
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.networks.groups import Group, GroupCoder
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
     MIDDLE,
     HyperpriorNetwork,
     Known,
     anchor_of_quality,
-    bfloat16_pays,
-    level_of_quality,
 )
 from lpcodec.codec.networks.refinement import Refined, refine
-from lpcodec.codec.networks.scales_and_means import Z_MAX, first_step_mask
 from lpcodec.codec.networks.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.tiles import Progress, Span, grid
-from lpcodec.entropy.choice import SymbolCosts, symbol_costs
-from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
-from lpcodec.entropy.likelihood import rounded
+from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
 GROUP = 64
 """Latents a side of a group."""
 TILE = 64
 """Latents a side of a tile of the transforms."""
-SYMBOL_MAX = 32767
 _FORESEEN_PLACES = 256
 _AVERAGES = 3
 """The first latents are the colours' averages, which are predicted much better than their magnitudes tell."""
@@ -71,24 +61,6 @@ class Reference(Protocol):
     def tile(self, rows: slice, columns: slice) -> Tensor:
         """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
         ...
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
-
-    symbols: npt.NDArray[np.int32]
-    indexes: npt.NDArray[np.uint8]
-    tables: TableSet
-
-
-@dataclass(frozen=True)
-class Group:
-    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and the three pieces in which they are coded."""
-
-    z: npt.NDArray[np.int32]
-    r: npt.NDArray[np.int16]
-    pieces: tuple[Piece, Piece, Piece]
 
 
 class HyperpriorCoded:
@@ -117,7 +89,7 @@ def groups_hash(groups: list[Group]) -> bytes:
     return symbols_hash(*(piece.symbols for g in groups for piece in g.pieces))
 
 
-class HyperpriorCodec:
+class HyperpriorCodec(GroupCoder):
     """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
 
     has_quality = True
@@ -127,14 +99,7 @@ class HyperpriorCodec:
         *, name: str, number: int, digest: bytes, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.name, self.number, self.digest = name, number, digest
-        self.tables, self.z_tables, self.skip_below = tables, z_tables, skip_below
-        # The bits of the cheapest hyper-latents there can be at one place, by anchor: no honest group has fewer.
-        self.least_bits = tuple(sum(16 - math.log2(int(f.max())) for f in t.frequencies) for t in z_tables)
-        self.device = torch.device(device)
-        self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
-        dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
-        self.transforms = self.network.for_coding(dtype)
-        self.scales = self.network.scales.to("cpu")
+        super().__init__(network, tables, z_tables, skip_below, device)
         sizes = network.sizes
         self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
         self.synthesis_halo = 1 + -(-(1 + 2 * sizes.synthesis_pairs) // 2)
@@ -233,57 +198,6 @@ class HyperpriorCodec:
         return HyperpriorCoded(groups)
 
     @torch.inference_mode()
-    def code_group(
-        self, gained: Tensor, q: Tensor, z: Tensor | None = None, curvature: Tensor | None = None,
-        coarser: Known | None = None,
-    ) -> Group:  # fmt: skip
-        """Code one group of latents.
-
-        Args:
-            gained: y * gain (M, h, w), on the CPU as `q`, the 16-bit quality (1,).
-            z: hyper-latents (1, Z, h/4, w/4), whole numbers; by default those of the hyper-analysis.
-            curvature: (M, 1, 1), what an error of 1 costs a latent, in bits, twice: symbols are chosen by their cost.
-                By default they are rounded.
-            coarser: the coarser level's latents of the same place.
-        """
-        height, width = gained.shape[1:]
-        if z is None:
-            z = self.transforms.hyper_analysis(gained[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
-        z = z.cpu()
-        costs = None if curvature is None else symbol_costs(self.tables)
-        level = level_of_quality(q)
-        first = first_step_mask(len(gained), height, width)[0]
-        coarser_symbols, coarser_values = (None, None) if coarser is None else (coarser[0], coarser[1].to(self.device))
-        features = self.scales.features(z.double(), level, height, width, coarser_symbols)
-        mean_features = self.network.means.features(
-            z.to(self.device), level.to(self.device), height, width, coarser_values
-        )
-
-        mean = self.network.means.first_means(mean_features)[0].cpu()
-        index = self.scales.first_indexes(features)[0].to(torch.uint8)
-        coded_a = first & (index >= self.skip_below)
-        r_a = _quantise(gained - mean, coded_a, index, costs, curvature)
-        values = ((r_a + mean) * first)[None].to(self.device)
-        mean = self.network.means.second_means(mean_features, values)[0].cpu()
-        index_b = self.scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
-        coded_b = ~first & (index_b >= self.skip_below)
-        r_b = _quantise(gained - mean, coded_b, index_b, costs, curvature)
-
-        pieces = (
-            Piece(z.flatten().int().numpy(), _channel_indexes(z.shape), self._z_tables_at(q)),
-            self._piece(r_a, index, coded_a),
-            self._piece(r_b, index_b, coded_b),
-        )
-        return Group(z[0].int().numpy(), (r_a + r_b).to(torch.int16).numpy(), pieces)
-
-    def _piece(self, r: Tensor, index: Tensor, coded: Tensor) -> Piece:
-        places = np.flatnonzero(coded.numpy())  # several times as fast as torch's own indexing with masks
-        return Piece(r.numpy().ravel()[places].astype(np.int32), index.numpy().ravel()[places], self.tables)
-
-    def _z_tables_at(self, q: Tensor) -> TableSet:
-        return self.z_tables[int(anchor_of_quality(q))]
-
-    @torch.inference_mode()
     def parse(self, payloads: Sequence[bytes], header: Header, coarser_symbols: Tensor | None = None) -> list[Group]:
         """Read all symbols of the one payload. Integers only: nothing here depends on the machine.
 
@@ -306,7 +220,7 @@ class HyperpriorCodec:
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
             try:
-                groups.append(self._parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
+                groups.append(self.parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
             except CorruptStreamError as error:
                 raise DamagedFileError(f"the coded picture is damaged: {error}") from error
         return groups
@@ -314,35 +228,6 @@ class HyperpriorCodec:
     def hash_of(self, symbols: list[Group]) -> bytes:
         """The 4-byte hash of all coded symbols, in coding order."""
         return groups_hash(symbols)
-
-    def _parse_group(self, stream: bytes, q: Tensor, height: int, width: int, coarser: Tensor | None) -> Group:
-        sizes = self.network.sizes
-        decoder = Decoder(stream)
-        shape = torch.Size((1, sizes.hyper_latents, -(-height // 4), -(-width // 4)))
-        z_piece = _read(decoder, _channel_indexes(shape), self._z_tables_at(q))
-        z = torch.from_numpy(z_piece.symbols.astype(np.float64)).reshape(shape)
-        if z.abs().max() > Z_MAX:
-            raise CorruptStreamError(f"hyper-latents beyond {Z_MAX}")
-        features = self.scales.features(z, level_of_quality(q), height, width, coarser)
-        first = first_step_mask(sizes.latents, height, width)[0]
-
-        index = self.scales.first_indexes(features)[0].to(torch.uint8)
-        r_a, piece_a = self._get(decoder, index, first & (index >= self.skip_below))
-        index = self.scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
-        r_b, piece_b = self._get(decoder, index, ~first & (index >= self.skip_below))
-        decoder.finish()
-        r = (r_a + r_b).to(torch.int16).numpy()
-        return Group(z[0].int().numpy(), r, (z_piece, piece_a, piece_b))
-
-    def _get(self, decoder: Decoder, index: Tensor, coded: Tensor) -> tuple[Tensor, Piece]:
-        places = np.flatnonzero(coded.numpy())
-        piece = _read(decoder, index.numpy().ravel()[places], self.tables)
-        symbols = piece.symbols
-        if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
-            raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
-        r = np.zeros(tuple(index.shape), np.float32)
-        r.reshape(-1)[places] = symbols
-        return torch.from_numpy(r), piece
 
     @torch.inference_mode()
     def synthesise(
@@ -396,21 +281,6 @@ class HyperpriorCodec:
         """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
         return Known(self.symbols(groups, header), self.values(groups, header, coarser))
 
-    @torch.no_grad()
-    def values_of_group(self, group: Group, q: Tensor, coarser: Known | None = None) -> Tensor:
-        """r + mean (1, M, h, w) of one group: means are added here, in floats, after all integers were read."""
-        q = q.to(self.device)
-        r = torch.from_numpy(group.r).to(self.device).float()[None]
-        height, width = r.shape[2:]
-        first = first_step_mask(r.shape[1], height, width, self.device)
-        z = torch.from_numpy(group.z).to(self.device).float()[None]
-        coarser_values = None if coarser is None else coarser.values.to(self.device)
-        features = self.network.means.features(z, level_of_quality(q), height, width, coarser_values)
-        mean_a = self.network.means.first_means(features)
-        mean_b = self.network.means.second_means(features, (r + mean_a) * first)
-        values: Tensor = r + torch.where(first, mean_a, mean_b)
-        return values
-
 
 def _grid_size(header: Header) -> tuple[int, int]:
     """Rows and columns of the latents."""
@@ -433,26 +303,9 @@ def _integers(value: Tensor) -> Tensor:
     return value.to(torch.int16 if small else torch.int32).contiguous()
 
 
-def _channel_indexes(shape: torch.Size) -> npt.NDArray[np.uint8]:
-    """The table of each hyper-latent of (1, Z, h, w): its channel's."""
-    return np.repeat(np.arange(shape[1], dtype=np.uint8), shape[2] * shape[3])
-
-
-def _read(decoder: Decoder, indexes: npt.NDArray[np.uint8], tables: TableSet) -> Piece:
-    return Piece(decoder.get(indexes, tables), indexes, tables)
-
-
 def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
     """The tables stored as `prefix`radius and `prefix`frequencies."""
     return TableSet.unpack({name: tensors[prefix + name].numpy() for name in ("radius", "frequencies")})
-
-
-def _quantise(
-    values: Tensor, coded: Tensor, indexes: Tensor, costs: SymbolCosts | None, curvature: Tensor | None
-) -> Tensor:
-    if costs is None or curvature is None:
-        return rounded(values, indexes).clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
-    return costs.cheapest(values, indexes, curvature).clamp_(-SYMBOL_MAX, SYMBOL_MAX) * coded
 
 
 def _split(payload: bytes, count: int) -> list[bytes]:

@@ -29,7 +29,7 @@ from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
 from lpcodec.codec.networks.hyperprior import MIDDLE, HyperpriorNetwork, Known, Passed
 from lpcodec.codec.networks.sizes import PROFILES, HyperpriorSizes
 
-_WIDTHS = replace(PROFILES["fast"], latents=192, details=0)
+_WIDTHS = replace(PROFILES["fast"], latents=192, details=0, averages=0)
 SIZES = (
     replace(_WIDTHS, latents=256),
     replace(_WIDTHS, coarser_latents=256),

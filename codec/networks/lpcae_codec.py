@@ -26,8 +26,9 @@ from torch import Tensor
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.frontends.interface import level_sizes
+from lpcodec.codec.networks.groups import Group
 from lpcodec.codec.networks.hyperprior import Known, lambda_of_quality
-from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec, HyperpriorCoded, groups_hash
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec, HyperpriorCoded, groups_hash
 from lpcodec.codec.networks.lpcae import REACH, Prediction, halve
 from lpcodec.codec.tiles import Progress, grid
 

@@ -35,14 +35,15 @@ from torch import Tensor
 
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, anchor_of_quality, lambda_of_quality, level_of_quality
-from lpcodec.codec.networks.scales_and_means import Z_MAX, ScaleNetwork, first_step_mask
+from lpcodec.codec.networks.scales_and_means import Z_MAX, ScaleNetwork, averages_in_steps, first_step_mask
 from lpcodec.codec.networks.sizes import STRIDE
 from lpcodec.codec.tiles import Progress, Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
 
 if TYPE_CHECKING:
-    from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
+    from lpcodec.codec.networks.groups import Group
+    from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 
 STEP_START, STEP_END = 0.4, 0.05
 """The part of the way to its target that u goes in an iteration; falls geometrically."""
@@ -228,6 +229,9 @@ class _Refinement:
 
         features, mean_features = (part.features(z, work.level, *size) for part in (work.scales, network.means))
         mean_a, index_a = network.means.first_means(mean_features), work.scales.first_indexes(features)
+        index_a, mean_a = averages_in_steps(
+            work.scales, network.means, self.u, features, mean_features, index_a, mean_a
+        )
         r_a = soft(mean_a, index_a, self.first)
         mean_b = network.means.second_means(mean_features, (r_a + mean_a) * self.first)
         index_b = work.scales.second_indexes(features, r_a.detach().round())

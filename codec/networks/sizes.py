@@ -22,6 +22,9 @@ class HyperpriorSizes:
     details: int = 0
     """So many of the latents, the last, are known to the shortcuts, the analysis and the heads of the scale network
     alone; their means are zero. High rates need them, and there they cost little."""
+    averages: int = 0
+    """So many of the latents, the first, are averages of colours (as the first three principal components are, where
+    training starts), which have steps of their own; 0: they are latents as all others."""
     coarser_latents: int = 0
     """Latents of the next coarser level of a pyramid; 0 for a network that knows of none."""
 
@@ -32,8 +35,10 @@ class HyperpriorSizes:
 
 
 PROFILES = {
-    "fast": HyperpriorSizes(width=72, latents=232, details=40, hyper_width=40, hyper_latents=40, context_width=32),
-    "default": HyperpriorSizes(latents=512, details=192),
-    "hq": HyperpriorSizes(latents=512, details=192, analysis_pairs=2, synthesis_pairs=3),
+    "fast": HyperpriorSizes(
+        width=72, latents=232, details=40, averages=3, hyper_width=40, hyper_latents=40, context_width=32
+    ),
+    "default": HyperpriorSizes(latents=512, details=192, averages=3),
+    "hq": HyperpriorSizes(latents=512, details=192, averages=3, analysis_pairs=2, synthesis_pairs=3),
 }
 """The models of this class. `hq` is `default` with more residual pairs, so that it can start from its weights."""

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec.container import quality_to_16_bit
+from lpcodec.codec.networks.groups import Group
 from lpcodec.codec.networks.hyperprior import ANCHORS
-from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec, HyperpriorCoded
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec, HyperpriorCoded
 from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
 from lpcodec.codec.networks.scales_and_means import Z_MAX
 from lpcodec.datasets.patches import read_pictures

@@ -151,16 +151,20 @@ def _hyperprior_kmac(network: HyperpriorNetwork, side: int) -> dict[str, float]:
     picture, level = torch.rand(1, 3, side, side), torch.tensor([32])
     y = network.analyse(picture)
     hw = (y.shape[2], y.shape[3])
-    z = network.hyper_analysis(y).round()
+    z, averages = network.hyper_analysis(y).round(), y[:, : network.sizes.averages]
     coarser = torch.zeros(1, network.sizes.coarser_latents, -(-hw[0] // 2), -(-hw[1] // 2))
     known = coarser if network.sizes.coarser_latents else None
 
     def entropy_side() -> None:
         features = network.scales.features(z, level, *hw, known)
         network.scales.first_indexes(features)
+        for step in range(1, 1 + len(network.scales.average_steps)):
+            network.scales.average_indexes(step, features, averages.round())
         network.scales.second_indexes(features, y.round())
         features = network.means.features(z, level, *hw, known)
         network.means.first_means(features)
+        for step in range(1, 1 + len(network.means.average_steps)):
+            network.means.average_means(step, features, averages, averages, averages)
         network.means.second_means(features, y)
 
     parts: dict[str, Callable[[], object]] = {

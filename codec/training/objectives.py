@@ -74,7 +74,7 @@ class Objective(Protocol):
 
 class HyperpriorObjective:
     """R + lambda * 255**2 * MSE with a random quality for each patch, divided by sqrt(lambda) so that no rate drowns
-    the others; uniform noise for the rate, rounding with straight-through gradients for the picture."""
+    the others; latents rounded as in coding, with straight-through gradients."""
 
     def __init__(self, sizes: HyperpriorSizes, amp: bool) -> None:
         self.network = HyperpriorNetwork(sizes)
@@ -222,7 +222,8 @@ def _groups(networks: Iterable[HyperpriorNetwork]) -> list[dict[str, object]]:
     for net in networks:
         slow = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
         heads = [net.scales.first, net.scales.second, net.means.first, net.means.second]
-        apart = {id(p) for p in (*slow, *(head.weight for head in heads))}
+        averages = (*net.scales.average_steps.parameters(), *net.means.average_steps.parameters())
+        apart = {id(p) for p in (*slow, *averages, *(head.weight for head in heads))}
         mine = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
         apart = {id(p) for p in (*slow, *mine)}
         rest += [p for p in net.parameters() if id(p) not in apart]

@@ -71,6 +71,7 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
         synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
         hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.mixed"),
         details=latents - state["synthesis.head.weight"].shape[1],
+        averages=len(state.get("scales.average_steps.0.head.weight", ())),
         coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
     )  # fmt: skip
 
@@ -119,7 +120,7 @@ def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 @torch.no_grad()
 def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
     """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
-    Parameters that the weights don't have start so that they change nothing.
+    Residual pairs that the weights don't have start so that they change nothing, averages' steps as any new network's.
 
     Raises:
         UsageError: the sizes differ in more than that the network has more latents or more residual pairs. Where the

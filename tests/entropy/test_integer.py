@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,6 +18,7 @@ from lpcodec.entropy.integer import (
     WEIGHT_BITS,
     IntegerConv,
     clamp_returning,
+    exact_dtype,
     log_magnitude,
     log_magnitude_table,
     requantise,
@@ -156,6 +158,38 @@ def test_exact_on_every_path() -> None:
                     assert np.array_equal(result.numpy(), expected), (count, memory, dtype)
     finally:
         torch.set_num_threads(threads)
+
+
+def test_the_first_outputs_alone() -> None:
+    conv = layer(3, 5, 7, 3)
+    x = activations(2, 1, 5, 6, 6).float()
+    assert torch.equal(conv(x, outputs=2), conv(x)[:, :2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dilated_kernels_reach_further(dtype: torch.dtype) -> None:
+    """A kernel of 3 with gaps is the kernel of 5 with zeros in them."""
+    torch.manual_seed(4)
+    conv, full = IntegerConv(6, 2, 3, dilation=2), IntegerConv(6, 2, 5)
+    full.weight.data.zero_()
+    full.weight.data[:, :, ::2, ::2], full.bias.data = conv.weight.data, conv.bias.data.clone()
+    for one in (conv, full):
+        one.freeze()
+        one.to(dtype)
+    x = activations(2, 1, 6, 9, 8).to(dtype)
+    assert torch.equal(conv(x), full(x))
+    assert conv.bound(255) == full.bound(255)
+
+
+def test_float32_is_trusted_where_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exact_dtype() == torch.float32
+    convolve = F.conv2d
+
+    def fast(x: Tensor, weight: Tensor, **options: int) -> Tensor:
+        return convolve(x.bfloat16().float(), weight.bfloat16().float(), **options)
+
+    monkeypatch.setattr(F, "conv2d", fast)
+    assert exact_dtype() == torch.float64
 
 
 def test_training_computes_what_is_shipped() -> None:

@@ -14,6 +14,7 @@ from lpcodec.entropy.likelihood import (
     SCALE_MAX,
     SCALE_MIN,
     SCALES,
+    coded_bits,
     gaussian_bits,
     round_straight_through,
     rounded,
@@ -80,6 +81,29 @@ def test_the_best_scale_is_the_deviation() -> None:
         costs = [float(gaussian_bits(sample, torch.tensor(float(i))).mean()) for i in range(SCALES)]
         best = math.log(sigma / SCALE_MIN) / LOG_STEP
         assert abs(int(np.argmin(costs)) - best) <= 1.5
+
+
+def test_coded_bits_are_those_of_the_symbols() -> None:
+    value, index = torch.tensor([0.2, 0.7, -2.9, 40.3]), torch.tensor([0.0, 12.0, 30.0, 50.0])
+    symbols = rounded(value, index)
+    assert torch.allclose(coded_bits(value, symbols, index), gaussian_bits(symbols, index), atol=1e-5)
+
+
+def test_scales_learn_from_symbols_and_values_from_noise() -> None:
+    value, start = torch.tensor([0.3, 2.2, -9.0], requires_grad=True), torch.tensor([5.0, 25.0, 40.0])
+    one, other = start.clone().requires_grad_(), start.clone().requires_grad_()
+    torch.manual_seed(0)
+    coded_bits(value, value.round(), one).sum().backward()
+    assert value.grad is not None
+    gradient, value.grad = value.grad, None
+    gaussian_bits(value.detach().round(), other).sum().backward()
+    assert one.grad is not None
+    assert other.grad is not None
+    assert torch.equal(one.grad, other.grad)
+    assert one.grad[0] > 0, "a latent that is zero asks for a smaller scale"
+    torch.manual_seed(0)
+    gaussian_bits(value + uniform_noise(value), start).sum().backward()
+    assert torch.equal(gradient, value.grad)
 
 
 def test_noise_is_uniform_over_a_unit() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.models import network_named
+from lpcodec.codec.networks.averages import WIDTH
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
     LAMBDA_MAX,
@@ -16,13 +17,13 @@ from lpcodec.codec.networks.hyperprior import (
     lambda_of_quality,
     level_of_quality,
 )
-from lpcodec.codec.networks.scales_and_means import LEVELS, Z_MAX, first_step_mask
+from lpcodec.codec.networks.scales_and_means import LEVELS, Z_MAX, asinh, first_step_mask
 from lpcodec.codec.networks.sizes import FOLDED, PROFILES, STRIDE, HyperpriorSizes
 from lpcodec.codec.training.export import kmac_per_pixel
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES
 
-SMALL = HyperpriorSizes(width=16, latents=32, details=8, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=32, details=8, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
 
 
 def small_network(seed: int = 0) -> HyperpriorNetwork:
@@ -168,7 +169,8 @@ def test_scale_indexes_are_integers_in_range_and_the_network_is_provably_exact()
         assert torch.equal(trained.double(), shipped)
         assert torch.equal(shipped, shipped.floor())
         assert 0 <= shipped.min() <= shipped.max() <= top
-    assert set(scales.bounds()) == {"coarse", "middle", "first", "neighbours + mixed", "second"}
+    averages = {f"averages {step}{part}" for step in (1, 2, 3) for part in ("", ", context")}
+    assert set(scales.bounds()) == {"coarse", "middle", "first", "neighbours + mixed", "second", *averages}
     assert max(scales.bounds().values()) < ACCUMULATOR_LIMIT
 
 
@@ -199,12 +201,13 @@ def test_the_training_pass_reaches_every_parameter() -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
-    # The tails start at zero, so at the first step nothing reaches what lies before them: they themselves move first.
+    # Tails start at zero, so at the first step nothing reaches what lies before them: they themselves move first.
     behind = ("head", "blocks", "gdn")
     silent = [name for name, p in network.named_parameters() if not p.grad.any()]
     expected = [
         name for name, _ in network.named_parameters()
-        if name.startswith(("analysis.", "synthesis.")) and name.split(".")[1] in behind
+        if (name.startswith(("analysis.", "synthesis.")) and name.split(".")[1] in behind)
+        or (name.startswith("scales.average_steps.") and ".head." not in name)
     ]  # fmt: skip
     assert sorted(silent) == sorted(["log_strength", *expected])
 
@@ -277,14 +280,25 @@ def test_cost_a_pixel() -> None:
     """Counted by hand: multiply-accumulates of each convolution at its resolution, over the pixels."""
     s = SMALL
     w, m, n, z, c = s.width, s.main, s.hyper_width, s.hyper_latents, s.context_width
-    every = m + s.details
+    every, a = m + s.details, s.averages
     eighth, sixteenth, half, quarter = 1 / 64, 1 / STRIDE**2, 1 / 32**2, 1 / 64**2
     expected = {
         "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * every + 4 * FOLDED * every),
         "hyper_analysis": sixteenth * 9 * m * n + half * 9 * n * n + quarter * 9 * n * z,
         "entropy": 2 * (quarter * 9 * (z + 1) * 4 * n + half * 9 * n * 4 * c)
         + sixteenth * (c * every + 9 * m * c + c * c + 2 * c * every)
+        + sixteenth * 3 * ((9 * a + c + a) * WIDTH + c * a + 9 * a * a + c * a)
         + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
         "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
     }
     assert kmac_per_pixel(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_asinh_is_torchs_own(dtype: torch.dtype) -> None:
+    x = torch.cat([torch.linspace(-400, 400, 4001), torch.linspace(-1e-3, 1e-3, 101)]).to(dtype)
+    torch.testing.assert_close(asinh(x), torch.asinh(x), rtol=0, atol=1e-6)
+    again = x.clone().requires_grad_()
+    asinh(again).sum().backward()
+    assert again.grad is not None
+    assert (again.grad > 0).all()

@@ -13,14 +13,16 @@ from PIL import Image
 from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
-from lpcodec.codec.networks import hyperprior_codec
+from lpcodec.codec.networks import groups, hyperprior_codec
+from lpcodec.codec.networks.averages import lattices
+from lpcodec.codec.networks.groups import Group, Piece
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
-from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.scales_and_means import Z_MAX, first_step_mask
 from lpcodec.codec.networks.sizes import STRIDE, HyperpriorSizes
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
-SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=32, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
 SKIP_BELOW = 3
 
 
@@ -35,6 +37,10 @@ def livened(network: HyperpriorNetwork) -> HyperpriorNetwork:
         for head in (network.means.first, network.means.second):
             head.weight.normal_(std=0.3)
             head.bias.normal_()
+        for step in network.scales.average_steps:
+            step.head.weight.normal_(std=0.5)
+        for step in network.means.average_steps:
+            step.gate.weight.normal_(std=0.3)
         network.log_gain.add_(torch.randn(network.sizes.latents) * 0.5)
         network.log_inverse_gain.copy_(-network.log_gain)
     network.scales.freeze()
@@ -98,7 +104,7 @@ def test_the_fixture_is_worth_its_name(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(pixels(96, 96)), 60).groups
     assert len(np.unique(group.z)) > 5
     assert len(np.unique(group.r)) > 20
-    for piece in group.pieces[1:]:
+    for piece in group.pieces[-2:]:
         assert len(np.unique(piece.indexes)) > 15
         assert (piece.symbols != 0).mean() > 0.2
     assert any((np.abs(p.symbols) > p.tables.radius[p.indexes]).any() for p in group.pieces), "with escapes"
@@ -209,6 +215,19 @@ def test_parsing_touches_no_float_network(codec: HyperpriorCodec, monkeypatch: p
     codec.parse([payload], header_for(image))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scales_are_the_same_in_any_type_that_is_exact(
+    codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """A file written in one is read in the other."""
+    image = pixels(70, 90)
+    coded = codec.code(codec.analyse(image), 60)
+    monkeypatch.setattr(groups, "exact_dtype", lambda: dtype)
+    assert codec.scales.coarse.weight.dtype == dtype
+    assert same(codec.parse(coded.payloads(), header_for(image)), coded.groups)
+    assert same(codec.code(codec.analyse(image), 60).groups, coded.groups)
+
+
 def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     image = pixels(64, 80)
     coded = codec.code(codec.analyse(image), 60)
@@ -217,15 +236,24 @@ def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     z = torch.from_numpy(group.z).double()[None]
     features = codec.scales.features(z, torch.tensor([quality_to_16_bit(60) * 64 // 65536]), *group.r.shape[1:])
     index_a = codec.scales.first_indexes(features)[0].detach().numpy()
+    places = [mask[0].numpy() for mask in lattices(SMALL.averages, *group.r.shape[1:])]
+    averages, before = group.r[: SMALL.averages], np.zeros_like(places[0])
+    for step in (1, 2, 3):
+        before = before | places[step - 1]
+        symbols = torch.from_numpy(np.where(before, averages, 0)).double()[None]
+        own = codec.scales.average_indexes(step, features, symbols)[0].detach().numpy()
+        index_a[: SMALL.averages] = np.where(places[step], own, index_a[: SMALL.averages])
     known = torch.from_numpy(np.where(first, group.r, 0)).float()[None]
     index_b = codec.scales.second_indexes(features, known)[0].detach().numpy()
     index = np.where(first, index_a, index_b)
     assert (group.r[index < SKIP_BELOW] == 0).all()
     assert (index < SKIP_BELOW).any()
     assert all((piece.indexes >= SKIP_BELOW).all() for piece in group.pieces[1:])
-    assert [piece.symbols.size for piece in group.pieces[1:]] == [
-        int((mask & (index >= SKIP_BELOW)).sum()) for mask in (first, ~first)
-    ]
+    kept = index >= SKIP_BELOW
+    others = first.copy()
+    others[: SMALL.averages] = False
+    counts = [(mask & kept[: SMALL.averages]).sum() for mask in places]
+    assert [piece.symbols.size for piece in group.pieces[1:]] == [*counts, (others & kept).sum(), (~first & kept).sum()]
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -333,7 +361,7 @@ def test_hyper_latents_out_of_range_are_damage(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(image), 60).groups
     symbols = group.pieces[0].symbols.copy()
     symbols[0] = Z_MAX + 1
-    forged = hyperprior_codec.Piece(symbols, group.pieces[0].indexes, group.pieces[0].tables)
+    forged = Piece(symbols, group.pieces[0].indexes, group.pieces[0].tables)
     coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.pieces[1:]))])
     with pytest.raises(DamagedFileError, match=f"hyper-latents beyond {Z_MAX}"):
         codec.parse(coded.payloads(), header_for(image))
@@ -389,7 +417,9 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
     """All hyper-latents zero under tables that make zero all but free: the shortest payload there can be."""
     codec = random_codec(2)
     with torch.no_grad():
-        for part in (codec.network.hyper_analysis.layers[-1], codec.network.scales.first, codec.network.scales.second):
+        scales = codec.network.scales
+        heads = (scales.first, scales.second, *(step.head for step in scales.average_steps))
+        for part in (codec.network.hyper_analysis.layers[-1], *heads):
             part.weight.zero_()
             part.bias.zero_()
     free = TableSet(np.array([0], np.int16), (np.array([65535, 1], np.int32),))

@@ -8,12 +8,13 @@ import torch
 
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.networks import hyperprior_codec, refinement
+from lpcodec.codec.networks.groups import Group
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork, lambda_of_quality
-from lpcodec.codec.networks.hyperprior_codec import Group, HyperpriorCodec
+from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
-SMALL = HyperpriorSizes(width=16, latents=24, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=24, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
 
 
 def smooth(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:

@@ -154,7 +154,13 @@ def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -
 
 
 @pytest.mark.parametrize(
-    "sizes", [SMALL, replace(SMALL, latents=40, details=16, synthesis_pairs=2), replace(SMALL, coarser_latents=8)]
+    "sizes",
+    [
+        SMALL,
+        replace(SMALL, latents=40, details=16, synthesis_pairs=2),
+        replace(SMALL, coarser_latents=8),
+        replace(SMALL, averages=3),
+    ],
 )
 def test_sizes_are_found_in_the_weights(sizes: HyperpriorSizes) -> None:
     assert warmstart.sizes_of(HyperpriorNetwork(sizes).state_dict()) == sizes
