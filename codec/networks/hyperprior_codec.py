@@ -49,7 +49,7 @@ TILE = 64
 _FORESEEN_PLACES = 256
 _AVERAGES = 3
 """The first latents are the colours' averages, which are predicted much better than their magnitudes tell."""
-_BITS_FACTOR = 2.2
+_BITS_FACTOR = 2.1
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."

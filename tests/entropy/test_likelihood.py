@@ -129,17 +129,17 @@ def test_rounding_passes_the_gradient() -> None:
     value=st.floats(-5000, 5000, width=32),
     index=st.integers(0, SCALES - 1),
 )
-def test_rounding_is_odd_and_leans_to_zero_by_less_than_a_quarter(value: float, index: int) -> None:
+def test_rounding_is_odd_and_leans_to_zero_by_less_than_a_third(value: float, index: int) -> None:
     x, i = torch.tensor([value]), torch.tensor([index])
     whole = float(rounded(x, i))
     assert whole == int(whole)
     assert abs(whole) <= abs(round(value)) or abs(abs(value) % 1 - 0.5) < 1e-3
-    assert abs(whole - value) <= 0.75
+    assert abs(whole - value) <= 0.83
     assert whole == -float(rounded(-x, i))
 
 
 def test_the_dead_zone_is_wide_where_symbols_are_dear_and_gone_where_they_are_not() -> None:
-    """Where 1 costs 9 bits more than 0 the border lies near 0.67, where all symbols cost the same at one half."""
+    """Where 1 costs 9 bits more than 0 the border lies near 0.76, where all symbols cost the same at one half."""
     steps = torch.arange(0, 1, 0.001)
 
     def border(sigma: float) -> float:
@@ -148,12 +148,12 @@ def test_the_dead_zone_is_wide_where_symbols_are_dear_and_gone_where_they_are_no
 
     borders = [border(sigma) for sigma in (0.14, 0.3, 0.6, 1.2, 3.0, 200.0)]
     assert borders == sorted(borders, reverse=True)
-    assert 0.65 < borders[0] < 0.69
+    assert 0.74 < borders[0] < 0.78
     assert borders[-1] == pytest.approx(0.5, abs=2e-3)
 
 
 def test_rounding_with_a_dead_zone_passes_gradients() -> None:
-    x = torch.tensor([0.6, 1.8, -0.55], requires_grad=True)
+    x = torch.tensor([0.6, 1.9, -0.55], requires_grad=True)
     index = torch.zeros(3, requires_grad=True)
     whole = round_straight_through(x, index)
     assert whole.tolist() == [0.0, 2.0, 0.0]
