@@ -14,6 +14,7 @@ millions of symbols cost next to nothing.
 
 import hashlib
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import constriction  # type: ignore[import-untyped]
@@ -30,6 +31,15 @@ from lpcodec.entropy.tables import (
 )
 
 _CODER_BITS = 24
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
+
+    symbols: NDArray[np.int32]
+    indexes: NDArray[np.uint8]
+    tables: TableSet
 
 
 class CorruptStreamError(ValueError):

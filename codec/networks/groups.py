@@ -12,7 +12,6 @@ Everything that `parse_group` does is integer arithmetic on the CPU, whatever th
 """
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.networks.averages import lattices
+from lpcodec.codec.networks.hyperlatents import HyperTables
 from lpcodec.codec.networks.hyperprior import (
     HyperpriorNetwork,
     Known,
@@ -31,7 +31,7 @@ from lpcodec.codec.networks.hyperprior import (
 )
 from lpcodec.codec.networks.scales_and_means import Z_MAX, ScaleNetwork, first_step_mask
 from lpcodec.entropy.choice import symbol_costs
-from lpcodec.entropy.coder import CorruptStreamError, Decoder
+from lpcodec.entropy.coder import CorruptStreamError, Decoder, Piece
 from lpcodec.entropy.integer import exact_dtype
 from lpcodec.entropy.likelihood import rounded
 from lpcodec.entropy.tables import TableSet
@@ -40,21 +40,18 @@ SYMBOL_MAX = 32767
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
-
-    symbols: npt.NDArray[np.int32]
-    indexes: npt.NDArray[np.uint8]
-    tables: TableSet
-
-
-@dataclass(frozen=True)
 class Group:
-    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and the pieces in which they are coded."""
+    """The integers of a group: z (Z, h/4, w/4) and r (M, h, w), and the pieces in which each is coded."""
 
     z: npt.NDArray[np.int32]
     r: npt.NDArray[np.int16]
-    pieces: tuple[Piece, ...]
+    z_pieces: tuple[Piece, ...]
+    r_pieces: tuple[Piece, ...]
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """All pieces in coding order."""
+        return self.z_pieces + self.r_pieces
 
 
 _Choice = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Piece]]
@@ -66,11 +63,9 @@ class GroupCoder:
     frozen."""
 
     def __init__(
-        self, network: HyperpriorNetwork, tables: TableSet, z_tables: tuple[TableSet, ...], skip_below: int, device: str
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str
     ) -> None:
         self.tables, self.z_tables, self.skip_below = tables, z_tables, skip_below
-        # The bits of the cheapest hyper-latents there can be at one place, by anchor: no honest group has fewer.
-        self.least_bits = tuple(sum(16 - math.log2(int(f.max())) for f in t.frequencies) for t in z_tables)
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
         dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
@@ -133,9 +128,9 @@ class GroupCoder:
         index_b = scales.second_indexes(features, r_a[None])[0].to(torch.uint8)
         r_b, piece_b = choose(gained - mean, ~first & (index_b >= self.skip_below), index_b)
 
-        z_piece = Piece(z.flatten().int().numpy(), _channel_indexes(z.shape), self._z_tables_at(q))
-        pieces = (z_piece, *first_pieces, piece_a, piece_b)
-        return Group(z[0].int().numpy(), (r_a + r_b).to(torch.int16).numpy(), pieces)
+        whole = z[0].int().numpy()
+        z_pieces = self.z_tables.pieces(whole, int(anchor_of_quality(q)))
+        return Group(whole, (r_a + r_b).to(torch.int16).numpy(), z_pieces, (*first_pieces, piece_a, piece_b))
 
     def _code_averages(
         self, scales: ScaleNetwork, gained: Tensor, features: Tensor, mean_features: Tensor, index: Tensor,
@@ -172,9 +167,6 @@ class GroupCoder:
         r.reshape(-1)[places] = symbols.numpy()
         return torch.from_numpy(r), Piece(symbols.numpy().astype(np.int32), index, self.tables)
 
-    def _z_tables_at(self, q: Tensor) -> TableSet:
-        return self.z_tables[int(anchor_of_quality(q))]
-
     def parse_group(self, stream: bytes, q: Tensor, height: int, width: int, coarser: Tensor | None) -> Group:
         """Read a group of height x width latents: integers only, nothing here depends on the machine. `coarser`
         (1, M', h/2, w/2) are the symbols of the coarser level, for a network that knows of one.
@@ -184,12 +176,8 @@ class GroupCoder:
         """
         sizes = self.network.sizes
         decoder = Decoder(stream)
-        shape = torch.Size((1, sizes.hyper_latents, -(-height // 4), -(-width // 4)))
-        z_piece = _read(decoder, _channel_indexes(shape), self._z_tables_at(q))
-        z = torch.from_numpy(z_piece.symbols).reshape(shape)
-        if z.abs().max() > Z_MAX:
-            raise CorruptStreamError(f"hyper-latents beyond {Z_MAX}")
-        scales = self.scales
+        whole, z_pieces = self.z_tables.read(decoder, int(anchor_of_quality(q)), -(-height // 4), -(-width // 4))
+        scales, z = self.scales, torch.from_numpy(whole)[None]
         features = scales.features(z, level_of_quality(q), height, width, coarser)
         first = first_step_mask(sizes.latents, height, width)[0]
 
@@ -203,7 +191,7 @@ class GroupCoder:
         r_b, piece_b = self._get(decoder, index, ~first & (index >= self.skip_below))
         decoder.finish()
         r = (r_a + r_b).to(torch.int16).numpy()
-        return Group(z[0].int().numpy(), r, (z_piece, *pieces, piece_a, piece_b))
+        return Group(whole, r, z_pieces, (*pieces, piece_a, piece_b))
 
     def _get_averages(
         self, decoder: Decoder, scales: ScaleNetwork, features: Tensor, index: Tensor
@@ -255,11 +243,6 @@ class GroupCoder:
             moved = self.network.means.average_means(step, features, first, r[:, :k] + now, before)
             now, before = torch.where(own, moved, now), before | own
         return torch.cat([now, mean[:, k:]], 1)
-
-
-def _channel_indexes(shape: torch.Size) -> npt.NDArray[np.uint8]:
-    """The table of each hyper-latent of (1, Z, h, w): its channel's."""
-    return np.repeat(np.arange(shape[1], dtype=np.uint8), shape[2] * shape[3])
 
 
 def _read(decoder: Decoder, indexes: npt.NDArray[np.uint8], tables: TableSet) -> Piece:

@@ -29,6 +29,7 @@ from torch import Tensor
 from lpcodec.codec.container import Header, quality_to_16_bit, varint
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks.groups import Group, GroupCoder
+from lpcodec.codec.networks.hyperlatents import HyperTables
 from lpcodec.codec.networks.hyperprior import (
     ANCHORS,
     MIDDLE,
@@ -95,7 +96,7 @@ class HyperpriorCodec(GroupCoder):
     has_quality = True
 
     def __init__(
-        self, network: HyperpriorNetwork, tables: TableSet, z_tables: tuple[TableSet, ...], skip_below: int,
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int,
         *, name: str, number: int, digest: bytes, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.name, self.number, self.digest = name, number, digest
@@ -113,7 +114,8 @@ class HyperpriorCodec(GroupCoder):
         state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
         network.load_state_dict(state)
         network.scales.mark_frozen()
-        z_tables = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
+        by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
+        z_tables = HyperTables(by_anchor, tensors["z_weights"].numpy())
         return cls(
             network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]),
             name=name, number=number, digest=digest, device=device,
@@ -125,10 +127,11 @@ class HyperpriorCodec(GroupCoder):
             _NETWORK + name: _integers(value) if name.startswith("scales.") else value.to(torch.float16).contiguous()
             for name, value in self.network.state_dict().items()
         }
-        sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables)}
+        sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables.tables)}
         for prefix, tables in sets.items():
             stored |= {prefix + name: torch.from_numpy(array) for name, array in tables.pack().items()}
-        return stored | {"skip_below": torch.tensor(self.skip_below)}
+        weights = torch.from_numpy(self.z_tables.weights)
+        return stored | {"skip_below": torch.tensor(self.skip_below), "z_weights": weights}
 
     @torch.inference_mode()
     def analyse(
@@ -211,7 +214,7 @@ class HyperpriorCodec(GroupCoder):
         q = torch.tensor([header.quality])
         (payload,) = payloads
         streams = _split(payload, len(tiles))
-        least = self.least_bits[int(anchor_of_quality(q))]
+        least = self.z_tables.least_bits(int(anchor_of_quality(q)))
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
             if 8 * len(stream) + _SLACK_BITS < least * places:

@@ -115,7 +115,7 @@ class _Work:
         # Exact integers in float32 as well, and with gradients for z.
         self.scales: ScaleNetwork = copy.deepcopy(codec.scales).float().to(codec.device)
         self.costs = symbol_costs(codec.tables, str(codec.device))
-        self.z_bits = code_lengths(codec.z_tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(codec.device)
+        self.z_bits = code_lengths(codec.z_tables.tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(codec.device)
         plain = codec.code(latents, quality)
         self.coded = plain.groups
         self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
@@ -246,7 +246,7 @@ class _Refinement:
         return values.detach(), gradient, for_z + self._z_slopes(z.detach())
 
     def _z_slopes(self, z: Tensor) -> Tensor:
-        """How the bits of z grow with z, from the tables' entries to both sides."""
+        """How the bits of z grow with z, from the tables' entries to both sides; those of the first places for all."""
         channel = torch.arange(z.shape[1], device=z.device).view(1, -1, 1, 1)
         place = z.long() + Z_MAX + 1
         slopes: Tensor = (self.work.z_bits[channel, place + 1] - self.work.z_bits[channel, place - 1]) / 2

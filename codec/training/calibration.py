@@ -14,6 +14,14 @@ import numpy.typing as npt
 
 from lpcodec.codec.container import quality_to_16_bit
 from lpcodec.codec.networks.groups import Group
+from lpcodec.codec.networks.hyperlatents import (
+    WEIGHT_MAX,
+    WEIGHT_UNIT,
+    HyperTables,
+    Integers,
+    first_places,
+    neighbours,
+)
 from lpcodec.codec.networks.hyperprior import ANCHORS
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec, HyperpriorCoded
 from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
@@ -77,13 +85,12 @@ class _Counts:
     def __init__(self, coder: HyperpriorCodec) -> None:
         self.coder = coder
         self.r = [np.zeros(len(f), np.int64) for f in coder.tables.frequencies]
-        self.z = np.zeros((ANCHORS, len(coder.z_tables[0]), 2 * Z_MAX + 1), np.int64)
+        self.z: list[list[Integers]] = [[] for _ in range(ANCHORS)]
 
     def add(self, groups: list[Group], anchor: int) -> None:
         for group in groups:
-            for channel, values in enumerate(group.z.reshape(len(group.z), -1)):
-                self.z[anchor, channel] += np.bincount(values + Z_MAX, minlength=2 * Z_MAX + 1)
-            for piece in group.pieces[1:]:
+            self.z[anchor].append(group.z)
+            for piece in group.r_pieces:
                 _count(piece.symbols, piece.indexes, self.coder.tables, self.r)
 
     @property
@@ -97,7 +104,7 @@ class _Counts:
 
     def fit(self) -> None:
         self.coder.tables = _fitted(self.r, self.coder.tables)
-        self.coder.z_tables = tuple(_fitted_z(row) for row in self.z)
+        self.coder.z_tables = _fitted_z(self.z, self.coder.z_tables)
 
 
 def _count(
@@ -121,15 +128,42 @@ def _fitted(counts: list[npt.NDArray[np.int64]], tables: TableSet) -> TableSet:
     return TableSet(tables.radius, tuple(fitted))
 
 
-def _fitted_z(counts: npt.NDArray[np.int64]) -> TableSet:
-    """Tables (Z,) over -Z_MAX..Z_MAX from counts (Z, 2 Z_MAX + 1)."""
+def _fitted_z(seen: list[list[Integers]], earlier: HyperTables) -> HyperTables:
+    """Weights and tables from the hyper-latents (Z, h, w) seen at each anchor."""
+    weights = np.stack([_weights(found, earlier.channels) for found in seen])
+    chosen = HyperTables(earlier.tables, weights)
+    tables = []
+    for anchor, found in enumerate(seen):
+        counts = np.zeros((len(earlier.tables[anchor]), 2 * Z_MAX + 2), np.int64)  # the last: what is beyond Z_MAX
+        for z in found:
+            for piece in chosen.pieces(z, anchor):
+                entries = np.where(np.abs(piece.symbols) > Z_MAX, 2 * Z_MAX + 1, piece.symbols + Z_MAX)
+                np.add.at(counts, (piece.indexes, entries), 1)
+        tables.append(_z_tables(counts))
+    return HyperTables(tuple(tables), weights)
+
+
+def _weights(found: list[Integers], channels: int) -> npt.NDArray[np.int8]:
+    """The least squares' weights (Z,) of the neighbours' means, in units of 1 / WEIGHT_UNIT."""
+    products, squares = np.zeros(channels), np.full(channels, 1e-9)
+    for z in found:
+        others = ~first_places(*z.shape[1:])
+        near = neighbours(z)[0][:, others] / 12
+        products += (z[:, others] * near).sum(1)
+        squares += (near**2).sum(1)
+    weights: npt.NDArray[np.int8] = np.clip(np.round(WEIGHT_UNIT * products / squares), 0, WEIGHT_MAX).astype(np.int8)
+    return weights
+
+
+def _z_tables(counts: npt.NDArray[np.int64]) -> TableSet:
+    """A table for each row of counts over -Z_MAX..Z_MAX and beyond."""
     places = np.arange(-Z_MAX, Z_MAX + 1)
     fitted = []
-    for count in counts:
+    for count, beyond in zip(counts[:, :-1], counts[:, -1], strict=True):
         total = max(int(count.sum()), 1)
         mean = float((count * places).sum()) / total
         deviation = max(float((count * (places - mean) ** 2).sum() / total) ** 0.5, 0.15)
         gaussian = np.exp(-0.5 * ((places - mean) / deviation) ** 2) + 1e-4
-        masses = np.append(count + Z_PRIOR_COUNTS * gaussian / gaussian.sum(), 0.0)
+        masses = np.append(count + Z_PRIOR_COUNTS * gaussian / gaussian.sum(), float(beyond))
         fitted.append(apportion((masses / masses.sum() * _MASS).astype(np.int64)))
     return TableSet(np.full(len(fitted), Z_MAX, np.int16), tuple(fitted))

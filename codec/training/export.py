@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save
 from torch import nn
@@ -20,6 +21,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
 from lpcodec.codec.models import network_named
+from lpcodec.codec.networks.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.lpcae import LpcaeNetwork
@@ -100,7 +102,9 @@ def _hyperprior_codec(network: HyperpriorNetwork) -> HyperpriorCodec:
     quality = torch.div(torch.arange(ANCHORS) * 65536, ANCHORS, rounding_mode="floor")
     z_indexes = network.hyper_scale_indexes(quality).detach().int().tolist()
     network.scales.freeze()
-    z_tables = tuple(gaussian_tables([default_scales()[index] for index in row]) for row in z_indexes)
+    scales = [[default_scales()[index] for index in row] for row in z_indexes]
+    weights = np.zeros((ANCHORS, network.sizes.hyper_latents), np.int8)
+    z_tables = HyperTables(tuple(gaussian_tables(row * CLASSES) for row in scales), weights)
     skip_below = sum(scale < SKIP_SCALE * 65536 for scale in default_scales())
     return HyperpriorCodec(network, default_tables(), z_tables, skip_below, name="", number=0, digest=bytes(4))
 

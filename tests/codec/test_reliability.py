@@ -152,11 +152,12 @@ class TestG4Bounds:
     def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
         """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
         codec: Any = models.load("default")
-        for anchor, tables in enumerate(codec.z_tables):
-            cheapest = [int(np.argmax(f[:-1])) - int(r) for f, r in zip(tables.frequencies, tables.radius, strict=True)]
+        for anchor, tables in enumerate(codec.z_tables.tables):
+            every = np.array([f.max() for f in tables.frequencies]).reshape(-1, codec.z_tables.channels)
+            cheapest = every.argmax(0) * codec.z_tables.channels + np.arange(codec.z_tables.channels)
+            symbols = [int(np.argmax(tables.frequencies[n][:-1])) - int(tables.radius[n]) for n in cheapest]
             encoder = Encoder()
-            symbols = np.repeat(np.array(cheapest, np.int32), 256)
-            encoder.put(symbols, np.repeat(np.arange(len(cheapest), dtype=np.uint8), 256), tables)
+            encoder.put(np.repeat(np.array(symbols, np.int32), 256), np.repeat(cheapest.astype(np.uint8), 256), tables)
             header = Header(1024, 1024, Kind.MODEL, False, 0, bytes(4), anchor * 8192 + 1)
             with pytest.raises(DamagedFileError) as caught:
                 codec.parse([encoder.finish()], header)

@@ -15,11 +15,13 @@ from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.networks import groups, hyperprior_codec
 from lpcodec.codec.networks.averages import lattices
-from lpcodec.codec.networks.groups import Group, Piece
+from lpcodec.codec.networks.groups import Group
+from lpcodec.codec.networks.hyperlatents import CLASSES, WEIGHT_MAX, HyperTables
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.scales_and_means import Z_MAX, first_step_mask
 from lpcodec.codec.networks.sizes import STRIDE, HyperpriorSizes
+from lpcodec.entropy.coder import Piece
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(width=16, latents=32, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
@@ -49,7 +51,9 @@ def livened(network: HyperpriorNetwork) -> HyperpriorNetwork:
 
 def codec_of(network: HyperpriorNetwork) -> HyperpriorCodec:
     index = torch.randint(8, 30, (ANCHORS, network.sizes.hyper_latents)).tolist()
-    z_tables = tuple(gaussian_tables([default_scales()[i] for i in row]) for row in index)
+    weights = np.random.default_rng(0).integers(0, WEIGHT_MAX + 1, (ANCHORS, network.sizes.hyper_latents), np.int8)
+    tables = tuple(gaussian_tables([default_scales()[i] for i in row] * CLASSES) for row in index)
+    z_tables = HyperTables(tables, weights)
     return HyperpriorCodec(network, default_tables(), z_tables, SKIP_BELOW, name="small", number=1, digest=b"abcd")
 
 
@@ -104,11 +108,11 @@ def test_the_fixture_is_worth_its_name(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(pixels(96, 96)), 60).groups
     assert len(np.unique(group.z)) > 5
     assert len(np.unique(group.r)) > 20
-    for piece in group.pieces[-2:]:
+    for piece in group.r_pieces[-2:]:
         assert len(np.unique(piece.indexes)) > 15
         assert (piece.symbols != 0).mean() > 0.2
     assert any((np.abs(p.symbols) > p.tables.radius[p.indexes]).any() for p in group.pieces), "with escapes"
-    coded = sum(p.symbols.size for p in group.pieces[1:])
+    coded = sum(p.symbols.size for p in group.r_pieces)
     assert 0.3 * group.r.size < coded < 0.97 * group.r.size, "some are skipped"
 
 
@@ -248,12 +252,12 @@ def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     index = np.where(first, index_a, index_b)
     assert (group.r[index < SKIP_BELOW] == 0).all()
     assert (index < SKIP_BELOW).any()
-    assert all((piece.indexes >= SKIP_BELOW).all() for piece in group.pieces[1:])
+    assert all((piece.indexes >= SKIP_BELOW).all() for piece in group.r_pieces)
     kept = index >= SKIP_BELOW
     others = first.copy()
     others[: SMALL.averages] = False
     counts = [(mask & kept[: SMALL.averages]).sum() for mask in places]
-    assert [piece.symbols.size for piece in group.pieces[1:]] == [*counts, (others & kept).sum(), (~first & kept).sum()]
+    assert [piece.symbols.size for piece in group.r_pieces] == [*counts, (others & kept).sum(), (~first & kept).sum()]
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -273,7 +277,8 @@ def test_a_finer_quality_takes_more_and_shows_less_error() -> None:
     smooth = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bicubic").clamp(0, 1)
     network.start_from_principal_components(smooth)
     network.scales.freeze()
-    z_tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents),) * ANCHORS
+    tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents * CLASSES),) * ANCHORS
+    z_tables = HyperTables(tables, np.zeros((ANCHORS, SMALL.hyper_latents), np.int8))
     codec = HyperpriorCodec(network, default_tables(), z_tables, 0, name="", number=1, digest=b"abcd")
     image = (smooth[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     latents = codec.analyse(image)
@@ -359,10 +364,10 @@ def test_hyper_latents_out_of_range_are_damage(codec: HyperpriorCodec) -> None:
     """A stream may be well formed and still hold what no encoder writes: beyond Z_MAX the bounds aren't proved."""
     image = pixels(16, 16)
     (group,) = codec.code(codec.analyse(image), 60).groups
-    symbols = group.pieces[0].symbols.copy()
+    symbols = group.z_pieces[0].symbols.copy()
     symbols[0] = Z_MAX + 1
-    forged = Piece(symbols, group.pieces[0].indexes, group.pieces[0].tables)
-    coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.pieces[1:]))])
+    forged = Piece(symbols, group.z_pieces[0].indexes, group.z_pieces[0].tables)
+    coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.z_pieces[1:]), group.r_pieces)])
     with pytest.raises(DamagedFileError, match=f"hyper-latents beyond {Z_MAX}"):
         codec.parse(coded.payloads(), header_for(image))
 
@@ -377,7 +382,8 @@ def test_storage_keeps_symbols_and_nearly_the_pixels(codec: HyperpriorCodec) -> 
     assert all(torch.equal(tensors[k], v) for k, v in again.to_tensors().items())
     assert (stored.name, stored.number, stored.digest, stored.skip_below) == ("stored", 1, b"abcd", SKIP_BELOW)
     assert stored.tables.digest() == codec.tables.digest()
-    assert [t.digest() for t in stored.z_tables] == [t.digest() for t in codec.z_tables]
+    assert [t.digest() for t in stored.z_tables.tables] == [t.digest() for t in codec.z_tables.tables]
+    assert np.array_equal(stored.z_tables.weights, codec.z_tables.weights)
 
     image = pixels(70, 90)
     header = header_for(image)
@@ -403,8 +409,8 @@ def test_tables_of_z_are_chosen_by_anchor_and_channel() -> None:
     for anchor in range(ANCHORS):
         quality = (anchor + 0.5) * 100 / ANCHORS
         (group,) = codec.code(latents, quality).groups
-        piece = group.pieces[0]
-        assert piece.tables is codec.z_tables[anchor]
+        piece = group.z_pieces[0]
+        assert piece.tables is codec.z_tables.tables[anchor]
         assert np.array_equal(piece.indexes, np.arange(SMALL.hyper_latents, dtype=np.uint8))
         assert np.array_equal(piece.symbols, group.z.ravel())
 
@@ -423,8 +429,9 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
             part.weight.zero_()
             part.bias.zero_()
     free = TableSet(np.array([0], np.int16), (np.array([65535, 1], np.int32),))
+    cheap = TableSet(np.zeros(8 * CLASSES, np.int16), free.frequencies * 8 * CLASSES)
     codec = HyperpriorCodec(
-        codec.network, codec.tables, (TableSet(np.zeros(8, np.int16), free.frequencies * 8),) * ANCHORS, SKIP_BELOW,
+        codec.network, codec.tables, HyperTables((cheap,) * ANCHORS, np.zeros((ANCHORS, 8), np.int8)), SKIP_BELOW,
         name="", number=1, digest=b"abcd",
     )  # fmt: skip
     image = pixels(300, 500)
