@@ -265,22 +265,25 @@ def _board(out: Path) -> Any:
 
 
 def draw_curve(out: Path) -> None:
-    """Draw `curve.png` from `log.jsonl`, where matplotlib is installed: the held-out score, the loss of single batches
-    and their running mean."""
+    """Draw `curve.png` from `log.jsonl`, where matplotlib is installed: the loss of single batches with their running
+    mean, and below, on an axis of its own, the held-out score."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(7, 5.5), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True)
     steps, losses = ([e[key] for e in entries if "loss" in e] for key in ("step", "loss"))
     running = [sum(losses[max(0, i - SMOOTHED) : i + 1]) / min(i + 1, SMOOTHED + 1) for i in range(len(losses))]
     held = [(e["step"], e["held_score"]) for e in entries if "held_score" in e]
     axes.plot(steps, losses, color="C0", linewidth=0.5, alpha=0.35, label="training, single batches")
-    axes.plot(steps, running, color="C0", linewidth=1.6, label="training, running mean")
-    axes.plot(*zip(*held, strict=True), color="C1", linewidth=2, label="held out")
-    axes.set(xlabel="step", ylabel="loss", title=out.name)
-    axes.grid(alpha=0.3)
-    axes.legend()
+    settled = min(SMOOTHED, len(running) // 2)  # a mean of a few batches says nothing
+    axes.plot(steps[settled:], running[settled:], color="C0", linewidth=1.6, label="training, running mean")
+    below.plot(*zip(*held, strict=True), color="C1", linewidth=2, label="held out")
+    axes.set(ylabel="loss", title=out.name)
+    below.set(xlabel="step", ylabel="loss")
+    for part in (axes, below):
+        part.grid(alpha=0.3)
+        part.legend()
     figure.savefig(out / "curve.png", dpi=120)
