@@ -130,7 +130,7 @@ class TestG4Bounds:
         self, quality: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         codec: Any = models.load("default")
-        monkeypatch.setattr(codec, "_parse_group", lambda *_: pytest.fail("it was parsed"))
+        monkeypatch.setattr(codec, "parse_group", lambda *_: pytest.fail("it was parsed"))
         random = np.random.default_rng(0)
         header = Header(HUGE, HUGE, Kind.MODEL, False, codec.number, codec.digest, quality, b"hash")
         for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020)):

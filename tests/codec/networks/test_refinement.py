@@ -9,6 +9,7 @@ import torch
 from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.networks import hyperprior_codec, refinement
 from lpcodec.codec.networks.groups import Group
+from lpcodec.codec.networks.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork, lambda_of_quality
 from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
 from lpcodec.codec.networks.sizes import HyperpriorSizes
@@ -44,8 +45,9 @@ def codec() -> HyperpriorCodec:
         for layer in (network.synthesis.tail, network.analysis.tail):
             layer.weight.normal_(std=0.003)
     network.scales.freeze()
-    tables = tuple(gaussian_tables([default_scales()[20]] * SMALL.hyper_latents) for _ in range(ANCHORS))
-    return HyperpriorCodec(network, default_tables(), tables, 3, name="small", number=1, digest=b"abcd")
+    tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents * CLASSES),) * ANCHORS
+    z_tables = HyperTables(tables, np.full((ANCHORS, SMALL.hyper_latents), 9, np.int8))
+    return HyperpriorCodec(network, default_tables(), z_tables, 3, name="small", number=1, digest=b"abcd")
 
 
 @pytest.fixture(autouse=True)
