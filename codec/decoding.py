@@ -23,7 +23,7 @@ from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, Usa
 from lpcodec.codec.tiles import Progress
 
 MAX_LEVEL = 8
-_BASE_MEMORY, _MEMORY_A_PIXEL = 450 << 20, 36
+_BASE_MEMORY, _MEMORY_A_PIXEL = 500 << 20, 36
 """An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
 
 Pixels = npt.NDArray[np.uint8]
