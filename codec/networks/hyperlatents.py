@@ -9,6 +9,7 @@ All in integers, so that every decoder arrives at the same tables. Where a pictu
 hyper-latent, and there hyper-latents take the largest part of a file; calibration fits weights and tables.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,12 @@ class HyperTables:
 
     def least_bits(self, anchor: int) -> float:
         """The bits of the cheapest hyper-latents there can be at one place."""
-        largest = np.array([int(f.max()) for f in self.tables[anchor].frequencies]).reshape(CLASSES, -1).max(0)
-        return float((16 - np.log2(largest)).sum())
+        return self._least_bits[anchor]
+
+    @functools.cached_property
+    def _least_bits(self) -> tuple[float, ...]:
+        largest = (np.array([f.max() for f in t.frequencies]).reshape(CLASSES, -1).max(0) for t in self.tables)
+        return tuple(float((16 - np.log2(row)).sum()) for row in largest)
 
     def foretold(self, z: Integers, anchor: int) -> tuple[Integers, npt.NDArray[np.uint8]]:
         """What z (Z, h, w), right at the first places, tells of the others: their prediction, and the table's index."""
