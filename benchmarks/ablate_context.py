@@ -26,10 +26,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality, level_of_quality
-from lpcodec.codec.networks.scales_and_means import MeanNetwork, ScaleNetwork, averages_in_steps, conv3, first_step_mask
-from lpcodec.codec.networks.sizes import HyperpriorSizes
-from lpcodec.codec.training.warmstart import origin, read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.context import (
+    MeanNetwork,
+    ScaleNetwork,
+    averages_in_steps,
+    conv3,
+    first_step_mask,
+)
+from lpcodec.codec.families.hyperprior.network import (
+    HyperpriorNetwork,
+    bfloat16_pays,
+    lambda_of_quality,
+    level_of_quality,
+)
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.integer import (
     ACTIVATION_BITS,

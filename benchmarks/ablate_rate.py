@@ -19,10 +19,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from lpcodec.codec.networks import hyperprior
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
+from lpcodec.codec.families.hyperprior import network as hyperprior
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
+from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
 from lpcodec.codec.training.loop import train
-from lpcodec.codec.training.warmstart import origin, read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import coded_bits, gaussian_bits, uniform_noise
 

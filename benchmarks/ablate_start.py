@@ -23,11 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.codec.families.hyperprior import network as hyperprior
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.frontends.dwt import DWT
 from lpcodec.codec.frontends.interface import Bands
-from lpcodec.codec.networks import hyperprior
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
-from lpcodec.codec.networks.sizes import HyperpriorSizes
 from lpcodec.codec.training import objectives
 from lpcodec.codec.training.loop import train
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, lambda_of_quality
-from lpcodec.codec.training.warmstart import read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.warmstart import read_weights, sizes_of, start_from
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import gaussian_bits, rounded
 

@@ -24,12 +24,12 @@ import pywt
 import torch
 from PIL import Image
 
+from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
+from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 from lpcodec.codec.frontends.dwt import DWT
-from lpcodec.codec.frontends.folded import FoldedLaplacianAutoencoder
 from lpcodec.codec.frontends.interface import FrontEnd
-from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
-from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
 from lpcodec.codec.frontends.wavelet import HaarPyramid
 
 sys.path.insert(0, str(Path(__file__).parent))

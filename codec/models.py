@@ -25,8 +25,8 @@ from lpcodec.codec.container import Header
 from lpcodec.codec.errors import UnknownModelError, UsageError
 
 if TYPE_CHECKING:
-    from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-    from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
+    from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+    from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 _PACKAGED = Path(__file__).parent / "weights"
@@ -265,8 +265,8 @@ def load_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletL
 
 def fresh_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletLikeAutoencoder:
     """Return the front-end of a network's name (lpae, wae, wae-relu) with random weights."""
-    from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-    from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
+    from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+    from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 
     if name == "lpae":
         return LaplacianAutoencoder(levels)
@@ -302,14 +302,14 @@ def _load(path: Path, wanted: bytes, device: str) -> Codec:
     }  # fmt: skip
     tensors = parse_tensors(data)
     if network.family == "hyperprior":
-        from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
+        from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 
         return HyperpriorCodec.from_tensors(tensors, card["sizes"], **identity)
     if network.family == "lpcae":
-        from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
+        from lpcodec.codec.families.lpcae.codec import LpcaeCodec
 
         return LpcaeCodec.from_tensors(tensors, card["sizes"], **identity)
-    from lpcodec.codec.networks.wcae_codec import WcaeCodec
+    from lpcodec.codec.families.wcae.codec import WcaeCodec
 
     return WcaeCodec.from_tensors(tensors, network.name, **identity)
 

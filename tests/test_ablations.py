@@ -9,9 +9,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
-from lpcodec.codec.networks.scales_and_means import first_step_mask
-from lpcodec.codec.networks.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.context import first_step_mask
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIZES = HyperpriorSizes(width=16, latents=12, details=4, hyper_width=8, hyper_latents=4, context_width=8)

@@ -20,6 +20,7 @@ FLOORS: dict[str, frozenset[str]] = {
     "cli": frozenset({"cli", "codec", "datasets"}),
     "codec": frozenset({"codec", "entropy"}),
     "codec.training": frozenset({"codec", "entropy", "datasets"}),
+    "codec.families": frozenset({"codec", "entropy", "datasets"}),
     "codec.evaluation": frozenset({"codec", "entropy", "datasets"}),
     "entropy": frozenset({"entropy"}),
     "datasets": frozenset({"datasets"}),

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
-from lpcodec.codec.frontends.folded import FoldedLaplacianAutoencoder
+from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
+from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.interface import FrontEnd
-from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate

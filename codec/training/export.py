@@ -18,17 +18,17 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
+from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
+from lpcodec.codec.families.hyperprior.calibration import calibrate
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
+from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
+from lpcodec.codec.families.lpcae.codec import LpcaeCodec
+from lpcodec.codec.families.lpcae.network import LpcaeNetwork
+from lpcodec.codec.families.wcae.codec import WcaeCodec
+from lpcodec.codec.families.wcae.network import WaveletAutoencoder
 from lpcodec.codec.models import network_named
-from lpcodec.codec.networks.hyperlatents import CLASSES, HyperTables
-from lpcodec.codec.networks.hyperprior import ANCHORS, HyperpriorNetwork
-from lpcodec.codec.networks.hyperprior_codec import HyperpriorCodec
-from lpcodec.codec.networks.lpcae import LpcaeNetwork
-from lpcodec.codec.networks.lpcae_codec import LpcaeCodec
-from lpcodec.codec.networks.wcae import WaveletAutoencoder
-from lpcodec.codec.networks.wcae_codec import WcaeCodec
-from lpcodec.codec.training.calibration import calibrate
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.objectives import objective_for

@@ -25,11 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.families.hyperprior.warmstart import origin
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
 from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
 from lpcodec.codec.training.parallel import Workers
-from lpcodec.codec.training.warmstart import origin
 from lpcodec.datasets.guard import EvaluationPictureError
 from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
-from lpcodec.codec.networks.lpcae import LpcaeNetwork
-from lpcodec.codec.networks.sizes import PROFILES, HyperpriorSizes
-from lpcodec.codec.networks.wcae import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
-from lpcodec.codec.networks.wcae import loss as wcae_loss
-from lpcodec.codec.training import decompositions
-from lpcodec.codec.training.warmstart import read_run, read_weights, start_from
+from lpcodec.codec.families.decomposition import training as decompositions
+from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
+from lpcodec.codec.families.hyperprior.sizes import PROFILES, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.warmstart import read_run, read_weights, start_from
+from lpcodec.codec.families.lpcae.network import LpcaeNetwork
+from lpcodec.codec.families.wcae.network import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
+from lpcodec.codec.families.wcae.network import loss as wcae_loss
 from lpcodec.datasets.patches import PictureStore
 
 START_PATCHES, START_SIZE = 96, 192

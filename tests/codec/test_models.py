@@ -13,11 +13,11 @@ from safetensors.torch import save
 from lpcodec.codec import models
 from lpcodec.codec.container import Header, Kind
 from lpcodec.codec.errors import UnknownModelError, UsageError
-from lpcodec.codec.networks.hyperprior import HyperpriorNetwork
-from lpcodec.codec.networks.lpcae import LpcaeNetwork
-from lpcodec.codec.networks.sizes import PROFILES
-from lpcodec.codec.networks.wcae import load_network
-from lpcodec.codec.networks.wcae_codec import WcaeCodec
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import PROFILES
+from lpcodec.codec.families.lpcae.network import LpcaeNetwork
+from lpcodec.codec.families.wcae.codec import WcaeCodec
+from lpcodec.codec.families.wcae.network import load_network
 
 
 @pytest.fixture

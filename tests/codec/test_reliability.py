@@ -22,8 +22,8 @@ import lpcodec
 from lpcodec.codec import container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError
-from lpcodec.codec.networks.wcae import load_network
-from lpcodec.codec.networks.wcae_codec import WcaeCodec
+from lpcodec.codec.families.wcae.codec import WcaeCodec
+from lpcodec.codec.families.wcae.network import load_network
 from lpcodec.entropy.coder import Encoder
 
 DAMAGED, FORGED = 10_000, 200
@@ -182,7 +182,7 @@ class TestG4Bounds:
         assert network.prior is not None
         network.prior.export()
         codec = WcaeCodec(network, name="nowcae", number=17, digest=bytes(4))
-        monkeypatch.setattr("lpcodec.codec.networks.wcae_codec.Decoder", lambda *_: pytest.fail("it was read"))
+        monkeypatch.setattr("lpcodec.codec.families.wcae.codec.Decoder", lambda *_: pytest.fail("it was read"))
         with pytest.raises(DamagedFileError, match="shorter"):
             codec.parse([bytes(1000)], Header(HUGE, HUGE, Kind.MODEL, False))
 

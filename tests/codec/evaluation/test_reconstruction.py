@@ -15,7 +15,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.evaluation import reconstruction
 from lpcodec.codec.evaluation.reconstruction import bicubic, decompose, frontend, table
-from lpcodec.codec.frontends.folded import FoldedLaplacianAutoencoder
+from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 
 

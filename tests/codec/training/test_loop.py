@@ -19,9 +19,9 @@ from PIL import Image
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
-from lpcodec.codec.networks import lpcae
-from lpcodec.codec.networks.lpcae import LpcaeNetwork
-from lpcodec.codec.networks.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.lpcae import network as lpcae
+from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.training import loop, objectives
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export

@@ -19,7 +19,7 @@ import os
 import sys
 import torch
 from pathlib import Path
-from lpcodec.codec.networks.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.training import loop, objectives
 from lpcodec.codec.training.parallel import Workers
 

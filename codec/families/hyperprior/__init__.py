@@ -1,0 +1,1 @@
+"""The hyperprior family (`default`, `fast`, `hq`): one network class for every rate."""

@@ -1,0 +1,169 @@
+"""Tables fitted to what the trained model really codes.
+
+Training assumes Gaussians; the residuals of a trained model are a little heavier in their tails and their centre, and
+hyper-latents hardly Gaussian at all. Tables are shipped as integers, so they may have any shape: here the training
+pictures are coded at many qualities, the symbols counted, and each table becomes the counts with the Gaussian as
+a prior. It saves 2 to 3 % of the rate of r, a fifth to a half of that of z, and costs the decoder nothing.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lpcodec.codec.container import quality_to_16_bit
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
+from lpcodec.codec.families.hyperprior.context import Z_MAX
+from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.hyperlatents import (
+    WEIGHT_MAX,
+    WEIGHT_UNIT,
+    HyperTables,
+    Integers,
+    first_places,
+    neighbours,
+)
+from lpcodec.codec.families.hyperprior.network import ANCHORS
+from lpcodec.codec.families.lpcae.codec import LpcaeCodec
+from lpcodec.datasets.patches import read_pictures
+from lpcodec.entropy.tables import TableSet, apportion
+
+PICTURES = 240
+LARGEST = 512
+"""Pictures are cut to so many pixels a side."""
+QUALITIES = 32
+"""Qualities that are coded, spread over the scale; each picture at a quarter of them."""
+PRIOR_COUNTS = 2000.0
+"""The weight of the Gaussian, in symbols, in the tables of r,"""
+Z_PRIOR_COUNTS = 30.0
+"""and in those of z, whose Gaussian is fitted to the counts first."""
+_MASS = float(1 << 44)
+
+
+def calibrate(codec: HyperpriorCodec | LpcaeCodec, data: Path) -> dict[str, int | float]:
+    """Replace the tables of `codec`, of all its levels, by tables fitted to the pictures below `data`.
+
+    Returns:
+        Counts of pictures and symbols, and what the old and the new tables take for those symbols, bits each.
+    """
+    counted = [_Counts(coder) for coder in (codec.coders if isinstance(codec, LpcaeCodec) else (codec,))]
+    qualities = np.linspace(1, 99, QUALITIES)
+    number = 0
+    for number, (_, picture) in zip(range(PICTURES), read_pictures(data), strict=False):
+        pixels = np.asarray(picture)[:LARGEST, :LARGEST]
+        layers = _layers_of(codec, pixels)
+        for quality in qualities[number % 4 :: 4]:
+            anchor = quality_to_16_bit(float(quality)) * ANCHORS // 65536
+            for counts, layer in zip(counted, layers(float(quality)), strict=False):
+                counts.add(layer.groups, anchor)
+    symbols = sum(counts.symbols for counts in counted)
+    before = sum(counts.bits() for counts in counted)
+    for counts in counted:
+        counts.fit()
+    after = sum(counts.bits() for counts in counted)
+    return {
+        "pictures": number + 1, "symbols": symbols, "gaussian_bits_a_symbol": round(before / max(symbols, 1), 5),
+        "fitted_bits_a_symbol": round(after / max(symbols, 1), 5),
+    }  # fmt: skip
+
+
+def _layers_of(
+    codec: HyperpriorCodec | LpcaeCodec, pixels: npt.NDArray[np.uint8]
+) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
+    """Quality -> the picture's symbols, level by level."""
+    if isinstance(codec, LpcaeCodec):
+        pyramid = codec.analyse(pixels)
+        return lambda quality: codec.code(pyramid, quality).layers
+    latents = codec.analyse(pixels)
+    return lambda quality: (codec.code(latents, quality),)
+
+
+class _Counts:
+    """The symbols of one coder, counted by table."""
+
+    def __init__(self, coder: HyperpriorCodec) -> None:
+        self.coder = coder
+        self.r = [np.zeros(len(f), np.int64) for f in coder.tables.frequencies]
+        self.z: list[list[Integers]] = [[] for _ in range(ANCHORS)]
+
+    def add(self, groups: list[Group], anchor: int) -> None:
+        for group in groups:
+            self.z[anchor].append(group.z)
+            for piece in group.r_pieces:
+                _count(piece.symbols, piece.indexes, self.coder.tables, self.r)
+
+    @property
+    def symbols(self) -> int:
+        return sum(int(c.sum()) for c in self.r)
+
+    def bits(self) -> float:
+        """What the coder's tables take for all r, the side bits of escapes apart."""
+        frequencies = self.coder.tables.frequencies
+        return sum(float(-(c * np.log2(f / 65536)).sum()) for c, f in zip(self.r, frequencies, strict=True))
+
+    def fit(self) -> None:
+        self.coder.tables = _fitted(self.r, self.coder.tables)
+        self.coder.z_tables = _fitted_z(self.z, self.coder.z_tables)
+
+
+def _count(
+    symbols: npt.NDArray[np.int32], indexes: npt.NDArray[np.uint8], tables: TableSet,
+    counts: list[npt.NDArray[np.int64]],
+) -> None:  # fmt: skip
+    entries, _ = tables.entries(symbols, indexes)
+    widest = max(map(len, counts))
+    found = np.bincount(indexes.astype(np.int64) * widest + entries, minlength=len(counts) * widest)
+    for table, row in zip(counts, found.reshape(len(counts), widest), strict=True):
+        table += row[: len(table)]
+
+
+def _fitted(counts: list[npt.NDArray[np.int64]], tables: TableSet) -> TableSet:
+    fitted = []
+    for count, gaussian in zip(counts, tables.frequencies, strict=True):
+        # Signs carry nothing: both sides of a symbol share their counts.
+        inside = count[:-1] + count[-2::-1]
+        masses = np.append(inside / 2, count[-1]) + PRIOR_COUNTS * gaussian / 65536
+        fitted.append(apportion((masses / masses.sum() * _MASS).astype(np.int64)))
+    return TableSet(tables.radius, tuple(fitted))
+
+
+def _fitted_z(seen: list[list[Integers]], earlier: HyperTables) -> HyperTables:
+    """Weights and tables from the hyper-latents (Z, h, w) seen at each anchor."""
+    weights = np.stack([_weights(found, earlier.channels) for found in seen])
+    chosen = HyperTables(earlier.tables, weights)
+    tables = []
+    for anchor, found in enumerate(seen):
+        counts = np.zeros((len(earlier.tables[anchor]), 2 * Z_MAX + 2), np.int64)  # the last: what is beyond Z_MAX
+        for z in found:
+            for piece in chosen.pieces(z, anchor):
+                entries = np.where(np.abs(piece.symbols) > Z_MAX, 2 * Z_MAX + 1, piece.symbols + Z_MAX)
+                np.add.at(counts, (piece.indexes, entries), 1)
+        tables.append(_z_tables(counts))
+    return HyperTables(tuple(tables), weights)
+
+
+def _weights(found: list[Integers], channels: int) -> npt.NDArray[np.int8]:
+    """The least squares' weights (Z,) of the neighbours' means, in units of 1 / WEIGHT_UNIT."""
+    products, squares = np.zeros(channels), np.full(channels, 1e-9)
+    for z in found:
+        others = ~first_places(*z.shape[1:])
+        near = neighbours(z)[0][:, others] / 12
+        products += (z[:, others] * near).sum(1)
+        squares += (near**2).sum(1)
+    weights: npt.NDArray[np.int8] = np.clip(np.round(WEIGHT_UNIT * products / squares), 0, WEIGHT_MAX).astype(np.int8)
+    return weights
+
+
+def _z_tables(counts: npt.NDArray[np.int64]) -> TableSet:
+    """A table for each row of counts over -Z_MAX..Z_MAX and beyond."""
+    places = np.arange(-Z_MAX, Z_MAX + 1)
+    fitted = []
+    for count, beyond in zip(counts[:, :-1], counts[:, -1], strict=True):
+        total = max(int(count.sum()), 1)
+        mean = float((count * places).sum()) / total
+        deviation = max(float((count * (places - mean) ** 2).sum() / total) ** 0.5, 0.15)
+        gaussian = np.exp(-0.5 * ((places - mean) / deviation) ** 2) + 1e-4
+        masses = np.append(count + Z_PRIOR_COUNTS * gaussian / gaussian.sum(), float(beyond))
+        fitted.append(apportion((masses / masses.sum() * _MASS).astype(np.int64)))
+    return TableSet(np.full(len(fitted), Z_MAX, np.int16), tuple(fitted))

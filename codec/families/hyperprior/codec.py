@@ -1,0 +1,338 @@
+"""Coding with the hyperprior network: pixels -> latents -> symbols -> payload, and back.
+
+```
+payload:  length of each group but the last (LEB128 varints) | group | group | ...
+group:    one range-coded stream of z and r (groups.py)
+```
+
+The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
+each group alone, so a group can be parsed without any other, in bounded memory; the transforms run on tiles with halos
+and know nothing of groups. The latents are the analysis' own, rounded, or those that `refine` made of them for one
+quality; files don't tell which.
+
+A level of a pyramid (lpcae/codec.py) is coded in the same way: its pictures are differences from a `Reference`, and the
+coarser level's latents are context.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from types import EllipsisType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lpcodec.codec.container import Header, quality_to_16_bit, varint
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.hyperprior.groups import Group, GroupCoder
+from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
+from lpcodec.codec.families.hyperprior.network import (
+    ANCHORS,
+    MIDDLE,
+    HyperpriorNetwork,
+    Known,
+    anchor_of_quality,
+)
+from lpcodec.codec.families.hyperprior.refinement import Refined, refine
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
+from lpcodec.codec.tiles import Progress, Span, grid
+from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
+from lpcodec.entropy.tables import TableSet
+
+GROUP = 64
+"""Latents a side of a group."""
+TILE = 64
+"""Latents a side of a tile of the transforms."""
+_FORESEEN_PLACES = 256
+_AVERAGES = 3
+"""The first latents are the colours' averages, which are predicted much better than their magnitudes tell."""
+_BITS_FACTOR = 2.1
+_SLACK_BITS = 32
+"""A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
+_NETWORK, _TABLES = "network.", "tables."
+
+
+class Reference(Protocol):
+    """What a picture is coded as the difference from."""
+
+    def tile(self, rows: slice, columns: slice) -> Tensor:
+        """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
+        ...
+
+
+class HyperpriorCoded:
+    """A picture's symbols at one quality: the ideal size at once, the bytes on demand."""
+
+    def __init__(self, groups: list[Group]) -> None:
+        self.groups = groups
+        self.bits = float(sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.pieces))
+
+    @property
+    def symbols_hash(self) -> bytes:
+        return groups_hash(self.groups)
+
+    def payloads(self) -> tuple[bytes]:
+        streams = []
+        for group in self.groups:
+            encoder = Encoder()
+            for piece in group.pieces:
+                encoder.put(piece.symbols, piece.indexes, piece.tables)
+            streams.append(encoder.finish())
+        return (b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams),)
+
+
+def groups_hash(groups: list[Group]) -> bytes:
+    """The 4-byte hash of all coded symbols, in coding order."""
+    return symbols_hash(*(piece.symbols for g in groups for piece in g.pieces))
+
+
+class HyperpriorCodec(GroupCoder):
+    """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
+
+    has_quality = True
+
+    def __init__(
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int,
+        *, name: str, number: int, digest: bytes, device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.name, self.number, self.digest = name, number, digest
+        super().__init__(network, tables, z_tables, skip_below, device)
+        sizes = network.sizes
+        self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
+        self.synthesis_halo = 1 + -(-(1 + 2 * sizes.synthesis_pairs) // 2)
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: dict[str, Tensor], sizes: dict[str, int], *, name: str, number: int, digest: bytes, device: str
+    ) -> "HyperpriorCodec":
+        """Rebuild what `to_tensors` stored; `sizes` are the fields of `HyperpriorSizes`."""
+        network = HyperpriorNetwork(HyperpriorSizes(**sizes))
+        state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
+        network.load_state_dict(state)
+        network.scales.mark_frozen()
+        by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
+        z_tables = HyperTables(by_anchor, tensors["z_weights"].numpy())
+        return cls(
+            network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]),
+            name=name, number=number, digest=digest, device=device,
+        )  # fmt: skip
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The weights (float16; the scale network's as integers), the tables and the thresholds, for storage."""
+        stored = {
+            _NETWORK + name: _integers(value) if name.startswith("scales.") else value.to(torch.float16).contiguous()
+            for name, value in self.network.state_dict().items()
+        }
+        sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables.tables)}
+        for prefix, tables in sets.items():
+            stored |= {prefix + name: torch.from_numpy(array) for name, array in tables.pack().items()}
+        weights = torch.from_numpy(self.z_tables.weights)
+        return stored | {"skip_below": torch.tensor(self.skip_below), "z_weights": weights}
+
+    @torch.inference_mode()
+    def analyse(
+        self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None
+    ) -> Tensor:
+        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8, or of their difference from
+        `reference`.
+
+        Sides are extended to multiples of 16 by repeating the last row and column.
+        """
+        height, width = pixels.shape[:2]
+        h, w = -(-height // STRIDE), -(-width // STRIDE)
+        y = torch.empty(self.network.sizes.latents, h, w)
+        tiles = list(grid(h, w, TILE, self.analysis_halo))
+        for number, (rows, columns) in enumerate(tiles):
+            part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
+            tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
+            tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
+            tile = F.pad(tile[None], (0, wide - part.shape[1], 0, tall - part.shape[0]), mode="replicate")
+            tile = tile.expand(-1, 3, -1, -1)
+            if reference is not None:
+                tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
+            result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
+            y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
+            if progress:
+                progress("analysis", (number + 1) / len(tiles))
+        return y
+
+    @torch.inference_mode()
+    def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
+        """About how many bits latents (M, h, w) will take at the anchors' qualities: what independent Gaussians of each
+        latent's own magnitude would, times a factor; seen at a quarter of the places or fewer."""
+        places = latents.shape[1] * latents.shape[2]
+        apart = max(2, math.isqrt(places // _FORESEEN_PLACES)) if places >= 4 * _FORESEEN_PLACES else 1
+        seen = latents[_AVERAGES:, ::apart, ::apart].reshape(len(latents) - _AVERAGES, -1)
+        factor = _BITS_FACTOR * places / seen.shape[1]
+        bits = []
+        for log_gain in self.network.log_gain[:, _AVERAGES:].cpu():
+            size = (seen * (2 * log_gain.exp())[:, None]).square_()
+            bits.append(factor * 0.5 * float(size.add_(1).log2_().sum()))
+        return [100 * anchor / (ANCHORS - 1) for anchor in range(ANCHORS)], bits
+
+    def refine(
+        self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+        progress: Progress | None = None,
+    ) -> Refined:  # fmt: skip
+        """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
+        return refine(self, pixels, latents, quality, iterations, progress)
+
+    @staticmethod
+    def groups(h: int, w: int) -> Iterator[tuple[Span, Span]]:
+        """The (rows, columns) of the groups of h x w latents, in coding order."""
+        return grid(h, w, GROUP, 0)
+
+    @torch.inference_mode()
+    def code(self, latents: Tensor | Refined, quality: float, coarser: Known | None = None) -> HyperpriorCoded:
+        """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
+        q = torch.tensor([quality_to_16_bit(quality)])
+        gain = self.network.gain(q.to(self.device)).cpu()[0]
+        refined = latents if isinstance(latents, Refined) else None
+        y = latents if isinstance(latents, Tensor) else latents.y
+        groups = []
+        for number, (rows, columns) in enumerate(self.groups(y.shape[1], y.shape[2])):
+            z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
+            below = _below(coarser, rows, columns)
+            groups.append(self.code_group(y[:, rows.core, columns.core] * gain, q, z, curvature, below))
+        return HyperpriorCoded(groups)
+
+    @torch.inference_mode()
+    def parse(self, payloads: Sequence[bytes], header: Header, coarser_symbols: Tensor | None = None) -> list[Group]:
+        """Read all symbols of the one payload. Integers only: nothing here depends on the machine.
+
+        Args:
+            coarser_symbols: (1, M', h', w') of the next coarser level, for a network that knows of one.
+
+        Raises:
+            DamagedFileError: the payload is not a stream of this picture's size.
+        """
+        tiles = list(self.groups(*_grid_size(header)))
+        q = torch.tensor([header.quality])
+        (payload,) = payloads
+        streams = _split(payload, len(tiles))
+        least = self.z_tables.least_bits(int(anchor_of_quality(q)))
+        for stream, (rows, columns) in zip(streams, tiles, strict=True):
+            places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
+            if 8 * len(stream) + _SLACK_BITS < least * places:
+                raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
+        groups = []
+        for stream, (rows, columns) in zip(streams, tiles, strict=True):
+            below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
+            try:
+                groups.append(self.parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
+            except CorruptStreamError as error:
+                raise DamagedFileError(f"the coded picture is damaged: {error}") from error
+        return groups
+
+    def hash_of(self, symbols: list[Group]) -> bytes:
+        """The 4-byte hash of all coded symbols, in coding order."""
+        return groups_hash(symbols)
+
+    @torch.inference_mode()
+    def synthesise(
+        self, symbols: list[Group], header: Header, progress: Progress | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of parsed symbols."""
+        return self.picture(self.values(symbols, header), header, progress)
+
+    @torch.inference_mode()
+    def picture(
+        self, values: Tensor, header: Header, progress: Progress | None = None, reference: Reference | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
+        h, w = values.shape[2:]
+        q = torch.tensor([header.quality], device=self.device)
+        inverse_gain = self.network.inverse_gain(q)
+        pixels = np.empty((header.height, header.width, 3), np.uint8)
+        tiles = list(grid(h, w, TILE, self.synthesis_halo))
+        for number, (rows, columns) in enumerate(tiles):
+            tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
+            picture = self.transforms.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
+            part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
+            if reference is not None:
+                part = part + reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
+            part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
+            target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
+            target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
+            if progress:
+                progress("synthesis", (number + 1) / len(tiles))
+        return pixels
+
+    def symbols(self, groups: list[Group], header: Header) -> Tensor:
+        """The r of all groups (1, M, h, w), whole numbers."""
+        h, w = _grid_size(header)
+        symbols = torch.empty(1, self.network.sizes.latents, h, w)
+        for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
+            symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
+        return symbols
+
+    def values(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Tensor:
+        """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
+        h, w = _grid_size(header)
+        q = torch.tensor([header.quality])
+        values = torch.empty(1, self.network.sizes.latents, h, w)
+        for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
+            below = _below(coarser, rows, columns)
+            values[..., rows.core, columns.core] = self.values_of_group(group, q, below).cpu()
+        return values
+
+    def known(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Known:
+        """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
+        return Known(self.symbols(groups, header), self.values(groups, header, coarser))
+
+
+def _grid_size(header: Header) -> tuple[int, int]:
+    """Rows and columns of the latents."""
+    return -(-header.height // STRIDE), -(-header.width // STRIDE)
+
+
+def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
+    """Where a group's place lies in the coarser level's latents; groups start at even places."""
+    return ..., rows.halved().core, columns.halved().core
+
+
+def _below(coarser: Known | None, rows: Span, columns: Span) -> Known | None:
+    """The coarser level's latents below a group."""
+    return None if coarser is None else Known(*(part[_half_place(rows, columns)] for part in coarser))
+
+
+def _integers(value: Tensor) -> Tensor:
+    """A tensor of whole numbers in the smallest type that holds them: 16 or 32 bits."""
+    small = int(value.abs().max()) <= torch.iinfo(torch.int16).max
+    return value.to(torch.int16 if small else torch.int32).contiguous()
+
+
+def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
+    """The tables stored as `prefix`radius and `prefix`frequencies."""
+    return TableSet.unpack({name: tensors[prefix + name].numpy() for name in ("radius", "frequencies")})
+
+
+def _split(payload: bytes, count: int) -> list[bytes]:
+    """Cut a payload into its `count` streams.
+
+    Raises:
+        DamagedFileError: the lengths don't fit the payload.
+    """
+    lengths, place = [], 0
+    for _ in range(count - 1):
+        value = shift = 0
+        while True:
+            if place >= len(payload) or shift > 35:
+                raise DamagedFileError("the coded picture is damaged: its table of lengths ends too early")
+            byte = payload[place]
+            place += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        lengths.append(value)
+    bounds = [place]
+    for length in lengths:
+        bounds.append(bounds[-1] + length)
+    if bounds[-1] > len(payload):
+        raise DamagedFileError("the coded picture is damaged: a group reaches past the end")
+    return [payload[a:b] for a, b in pairwise([*bounds, len(payload)])]

@@ -1,0 +1,317 @@
+"""The hyperprior network: wavelet fold, GDN autoencoder with a linear shortcut, one set of weights for every rate.
+
+```
+picture -> Haar, 3 scales, folded to 1/8 (192 maps) -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
+y * gain(q) -> hyper-analysis -> z at 1/64, rounded
+z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
+r = y * gain - mean, rounded, the more towards zero the dearer a step is, in two steps (a checkerboard over places and
+    channels); the second step's scale indexes come from z and the |r| of the first, in integers; its means from z and
+    the first step's values, in floats. The colours' averages have four steps of their own within the first
+(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
+    -> picture [+ linear]
+```
+
+Only integers decide a table (the scale network), so files decode anywhere; means only move the reconstruction.
+[+ linear] is a shortcut of one convolution past the non-linear layers. The quality is one number; per-channel gains are
+interpolated between anchors over it, and log lambda is linear in it. A network that codes a finer level of a pyramid
+(lpcae/network.py) also knows the next coarser level's latents: |r| in the scale network, values in the mean network.
+The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the two steps after He et al. 2021 (checkerboard) and
+Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lpcodec.codec.families.gdn import SimpleGDN
+from lpcodec.codec.families.hyperprior.context import (
+    LEVELS,
+    Z_MAX,
+    MeanNetwork,
+    ScaleNetwork,
+    asinh,
+    averages_in_steps,
+    conv3,
+    first_step_mask,
+)
+from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
+from lpcodec.entropy.integer import clamp_returning
+from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
+
+MIDDLE = 0.5
+"""What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
+LATENT_SCALE = 8.0
+"""y is this many times an orthonormal transform coefficient of the picture in 0..1."""
+ANCHORS = 8
+LAMBDA_MIN, LAMBDA_MAX = 1.5e-4, 0.15
+"""lambda of R[bpp] + lambda * 255**2 * MSE[0..1] at quality 0 and 100."""
+
+
+class ResidualPair(nn.Module):
+    """x + conv(leaky(conv(x))), 3x3, at constant width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = conv3(width, width), conv3(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch: Tensor = self.second(F.leaky_relu(self.first(x), 0.1))
+        return x + branch
+
+
+class Analysis(nn.Module):
+    """Folded picture (B, 192, H/8, W/8) -> y (B, M, H/16, W/16)."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        self.head = conv3(FOLDED, sizes.width)
+        self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.analysis_pairs)))
+        self.gdn = SimpleGDN(sizes.width)
+        self.tail = conv3(sizes.width, sizes.latents, stride=2)
+        self.shortcut = nn.Conv2d(FOLDED, sizes.latents, 2, stride=2)
+
+    def forward(self, folded: Tensor) -> Tensor:
+        nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded.to(self.head.weight.dtype)))))
+        linear: Tensor = self.shortcut(folded)
+        return nonlinear + LATENT_SCALE * linear
+
+
+class Synthesis(nn.Module):
+    """y (B, M, H/16, W/16) -> folded picture (B, 192, H/8, W/8).
+
+    `strengths` (B, 2 * width, 1, 1) multiply the features before and after the residual pairs: how much of the picture
+    the non-linear layers make depends on the quality.
+    """
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        self.main = sizes.main
+        self.head = conv3(sizes.main, 4 * sizes.width)
+        self.gdn = SimpleGDN(sizes.width, inverse=True)
+        self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
+        self.tail = conv3(sizes.width, FOLDED)
+        self.shortcut = nn.Conv2d(sizes.latents, 4 * FOLDED, 1)
+
+    def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
+        dtype = self.head.weight.dtype
+        before, after = strengths.to(dtype).chunk(2, 1)
+        features = self.gdn(F.pixel_shuffle(self.head(y[:, : self.main].to(dtype)), 2))
+        nonlinear: Tensor = self.tail(self.blocks(features * before) * after)
+        return nonlinear + F.pixel_shuffle(self.shortcut(y / LATENT_SCALE), 2)
+
+
+class HyperAnalysis(nn.Module):
+    """y * gain (B, M, h, w) -> z (B, Z, ceil(h/4), ceil(w/4)), not yet rounded. Runs in the encoder alone."""
+
+    def __init__(self, sizes: HyperpriorSizes) -> None:
+        super().__init__()
+        n = sizes.hyper_width
+        self.main = sizes.main
+        self.layers = nn.Sequential(
+            conv3(sizes.main, n),
+            nn.LeakyReLU(0.1),
+            conv3(n, n, stride=2),
+            nn.LeakyReLU(0.1),
+            conv3(n, sizes.hyper_latents, stride=2),
+        )
+
+    def forward(self, gained: Tensor) -> Tensor:
+        first = self.layers[0]
+        assert isinstance(first, nn.Conv2d)
+        z: Tensor = self.layers(asinh(gained[:, : self.main]).to(first.weight.dtype)).to(gained.dtype)
+        return z.clamp(-Z_MAX, Z_MAX)
+
+
+class Known(NamedTuple):
+    """What a level's latents are once they are decoded, as context for the next finer level.
+
+    `symbols` (B, M, h, w) are the integers r; `values` (B, M, h, w) r + mean, which the gain hasn't been taken from.
+    """
+
+    symbols: Tensor
+    values: Tensor
+
+
+class Passed(NamedTuple):
+    """The training pass: pictures (B, 3, H, W), bits of the latents and of the hyper-latents (B,), and the latents."""
+
+    pictures: Tensor
+    bits: Tensor
+    z_bits: Tensor
+    known: Known
+
+
+def bfloat16_pays(device: str) -> bool:
+    """Whether transforms are faster in bfloat16: on GPUs, and on CPUs that have it in hardware."""
+    if device != "cpu":
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def level_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality (integers 0..65535) -> level 0..63."""
+    return torch.div(quality * LEVELS, 65536, rounding_mode="floor")
+
+
+def anchor_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality -> the hyper-latents' table row 0..7."""
+    return torch.div(quality * ANCHORS, 65536, rounding_mode="floor")
+
+
+def lambda_of_quality(quality: Tensor) -> Tensor:
+    """16-bit quality -> lambda, log-linear from LAMBDA_MIN to LAMBDA_MAX."""
+    return LAMBDA_MIN * torch.exp(quality / 65535.0 * math.log(LAMBDA_MAX / LAMBDA_MIN))
+
+
+def unshuffled(pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 192, H/8, W/8): what `fold` is when another layer has the wavelets."""
+    return F.pixel_unshuffle(pictures, FOLD)
+
+
+def shuffled(places: Tensor) -> Tensor:
+    return F.pixel_shuffle(places, FOLD)
+
+
+class HyperpriorNetwork(nn.Module):
+    """The whole network. Its methods are the steps that coding and training share."""
+
+    def __init__(self, sizes: HyperpriorSizes | None = None) -> None:
+        super().__init__()
+        self.sizes = sizes or HyperpriorSizes()
+        self.analysis = Analysis(self.sizes)
+        self.synthesis = Synthesis(self.sizes)
+        self.hyper_analysis = HyperAnalysis(self.sizes)
+        self.scales = ScaleNetwork(self.sizes)
+        self.means = MeanNetwork(self.sizes)
+        start = torch.linspace(0, math.log(LAMBDA_MAX / LAMBDA_MIN), ANCHORS) / 2 + 0.5 * math.log(LAMBDA_MIN / 4e-4)
+        gains = (start - math.log(LATENT_SCALE))[:, None].repeat(1, self.sizes.latents)
+        self.log_gain = nn.Parameter(gains)
+        self.log_inverse_gain = nn.Parameter(-gains.clone())
+        self.log_strength = nn.Parameter(torch.zeros(ANCHORS, 2 * self.sizes.width))
+        self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
+        self.split: Callable[[Tensor], Tensor] = fold
+        self.merge: Callable[[Tensor], Tensor] = unfold
+
+    def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
+        place = quality.to(table.dtype) / 65535.0 * (ANCHORS - 1)
+        low = place.floor().clamp(max=ANCHORS - 2)
+        part = (place - low)[:, None]
+        index = low.long()
+        return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
+
+    @torch.no_grad()
+    def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
+        """A twin that codes faster, and to the same values but for rounding: the wavelet transform is part of the
+        outermost convolutions, and the hyper-analysis and the transforms' non-linear branches compute in `dtype`. The
+        shortcuts, which carry most of the picture, stay in float32; scale and mean networks and gains are shared."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)  # or the copy's assignments would be this network's too
+        for name in ("analysis", "synthesis", "hyper_analysis"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        places = unshuffled(unfold(torch.eye(FOLDED)[:, :, None, None]))[:, :, 0, 0].T  # from folded ones
+        for layer in (twin.analysis.head, twin.analysis.shortcut):
+            layer.weight.copy_(torch.einsum("oikl,ji->ojkl", layer.weight, places))
+        for layer in (twin.synthesis.tail, twin.synthesis.shortcut):
+            for parameter in (layer.weight, layer.bias):
+                assert parameter is not None
+                parameter.copy_((places @ parameter.reshape(FOLDED, -1)).view_as(parameter))
+        twin.split, twin.merge = unshuffled, shuffled
+        twin.hyper_analysis.to(dtype)
+        for transform in (twin.analysis, twin.synthesis):
+            for name, part in transform.named_children():
+                if name != "shortcut":
+                    part.to(dtype)
+        return twin
+
+    def gain(self, quality: Tensor) -> Tensor:
+        """16-bit qualities (B,) -> gains (B, M, 1, 1)."""
+        return self._at_anchors(self.log_gain, quality).exp()
+
+    def inverse_gain(self, quality: Tensor) -> Tensor:
+        return self._at_anchors(self.log_inverse_gain, quality).exp()
+
+    def analyse(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in 0..1, H and W multiples of 16 -> y (B, M, H/16, W/16)."""
+        y: Tensor = self.analysis(self.split(pictures - MIDDLE))
+        return y
+
+    def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
+        """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
+        strengths = self._at_anchors(self.log_strength, quality).exp()
+        return self.merge(self.synthesis(y, strengths)) + MIDDLE
+
+    def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
+        """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
+        index = clamp_returning(self.z_index[anchor_of_quality(quality).long()] * 8, 0, SCALES - 1)
+        return round_straight_through(index)
+
+    def predict(
+        self, gained: Tensor, z: Tensor, quality: Tensor, coarser: Known | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Means and scale indexes (B, M, h, w) of the latents y * gain, in both steps, as a decoder of the rounded
+        first step will have them; with straight-through gradients."""
+        level, size = level_of_quality(quality), (gained.shape[2], gained.shape[3])
+        symbols, values = coarser or (None, None)
+        first = first_step_mask(gained.shape[1], *size, device=gained.device)
+        features = self.scales.features(z, level, *size, symbols)
+        index_a = self.scales.first_indexes(features)
+        mean_features = self.means.features(z, level, *size, values)
+        mean_a = self.means.first_means(mean_features)
+        index_a, mean_a = averages_in_steps(self.scales, self.means, gained, features, mean_features, index_a, mean_a)
+        symbols_a = round_straight_through(gained - mean_a, index_a) * first
+        index_b = self.scales.second_indexes(features, symbols_a)
+        mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
+        return torch.where(first, mean_a, mean_b), torch.where(first, index_a, index_b)
+
+    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False, coarser: Known | None = None) -> Passed:
+        """The training pass.
+
+        Args:
+            pictures: (B, 3, H, W) in 0..1, H and W multiples of 64.
+            quality: (B,) 16-bit qualities, int64.
+            amp: run the transforms in bfloat16. Never the entropy model: its integers and large means need float32.
+            coarser: the next coarser level's latents, for a network that knows of one.
+        """
+        device = pictures.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            y = self.analyse(pictures)
+        y = y.float()
+        gained = y * self.gain(quality)
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            z = self.hyper_analysis(gained)
+        z = z.float()
+        whole = round_straight_through(z)
+        z_bits = coded_bits(z, whole, self.hyper_scale_indexes(quality)[:, :, None, None])
+        mean, index = self.predict(gained, whole, quality, coarser)
+        centred = gained - mean
+        symbols = round_straight_through(centred, index)
+        bits = coded_bits(centred, symbols, index)
+        values = symbols + mean
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            result = self.synthesise(values * self.inverse_gain(quality), quality)
+        return Passed(result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), Known(symbols, values))
+
+    @torch.no_grad()
+    def start_from_principal_components(self, pictures: Tensor) -> None:
+        """Start as a transform codec: the shortcuts become the principal components of 16x16 colour blocks in the
+        folded domain, and the non-linear branches' last layers zero.
+
+        Args:
+            pictures: (B, 3, H, W) in 0..1, some millions of pixels, H and W multiples of 16.
+        """
+        blocks = F.pixel_unshuffle(fold(pictures - MIDDLE), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+        values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
+        basis = vectors[:, values.argsort(descending=True)[: self.sizes.latents]].T
+        weight = basis.reshape(-1, FOLDED, 2, 2)
+        self.analysis.shortcut.weight.copy_(weight)
+        self.synthesis.shortcut.weight.copy_(basis.T[:, :, None, None])
+        for layer in (self.analysis.shortcut, self.synthesis.shortcut, self.analysis.tail, self.synthesis.tail):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        for layer in (self.analysis.tail, self.synthesis.tail):
+            nn.init.zeros_(layer.weight)

@@ -1,0 +1,310 @@
+"""Better latents for the same decoder: what `--effort` buys for the hyperprior models.
+
+```
+y, z of the encoder's networks ---> u, z  --soft symbols--> values --synthesis--> picture
+                                    ^                                                |
+                                    +-- distortion's gradient through the decoder ---+     n times, group by group
+u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest that was met is kept
+```
+
+The cost is bits + lambda * 255**2 * MSE * pixels, as in training, with a somewhat larger lambda. Around the present
+values the distortion is nearly a quadratic bowl, as the synthesis is nearly linear: its curvature a channel is found by
+sending random signs backwards through the synthesis. Then each latent has a cost of its own,
+
+    bits of its table for symbol n  +  curvature / 2 * (u - mean - n)**2
+
+and u, the value that the distortion alone would like, follows from the gradient: values - gradient / curvature. A
+symbol is the mean of its few candidates under exp(-cost / temperature) while the search goes on (mean-field annealing:
+one that is undecided stays between two integers), and the cheapest of them when it is coded. The gradient includes what
+the first step's symbols do to the means of the second; z moves too, by its gradient in rate and distortion.
+
+What it is measured by is what will be coded: the codec's own symbols, integer tables and 8-bit pixels. The plain
+latents are among the candidates, so the cost never rises. A group is refined with its neighbours as they stand (those
+before it refined already), out to where the synthesis reaches, so the memory is that of a group.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lpcodec.codec.container import Header, Kind, quality_to_16_bit
+from lpcodec.codec.families.hyperprior.context import Z_MAX, ScaleNetwork, averages_in_steps, first_step_mask
+from lpcodec.codec.families.hyperprior.network import (
+    HyperpriorNetwork,
+    anchor_of_quality,
+    lambda_of_quality,
+    level_of_quality,
+)
+from lpcodec.codec.families.hyperprior.sizes import STRIDE
+from lpcodec.codec.tiles import Progress, Span
+from lpcodec.entropy.choice import code_lengths, symbol_costs
+from lpcodec.entropy.likelihood import gaussian_bits
+
+if TYPE_CHECKING:
+    from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+    from lpcodec.codec.families.hyperprior.groups import Group
+
+STEP_START, STEP_END = 0.4, 0.05
+"""The part of the way to its target that u goes in an iteration; falls geometrically."""
+STEP_SUM, LARGEST_END = 0.8, 0.3
+"""With few iterations it falls less far: its end is STEP_SUM over their number, at most LARGEST_END."""
+TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
+"""Of the soft symbols, in bits; falls geometrically."""
+Z_STEP = 0.02
+"""Adam's step for z, falling linearly."""
+_ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
+STIFFNESS = (1.0, 2.0, 4.0)
+"""Curvatures, in units of the measured one, that the last rounding is tried with: steps of single latents add up in the
+picture more than their own curvatures say, the more so the fewer iterations have put that right."""
+LAMBDA_FACTOR = 1.25
+"""Times the lambda of training, which gave the smallest files for their quality (docs/effort.md): with the same lambda
+the refined files lie at lower rates, for which the quality's gains and tables weren't made."""
+_PROBED_PLACES = 256
+_MOST_PROBES = 8
+_SEED = 1
+_WORTH_LOOKING_EARLY = 16
+"""With so many iterations the best may lie before the end: it is looked for on the way as well."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Latents y (M, h, w), and by group z (1, Z, h/4, w/4), whole numbers, and the curvature (M, 1, 1) that symbols are
+    chosen with (None: plain rounding). Made at one quality, good at those near it."""
+
+    y: Tensor
+    z: list[Tensor]
+    curvature: list[Tensor | None]
+
+
+def refine(
+    codec: "HyperpriorCodec", pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+    progress: Progress | None = None,
+) -> Refined:  # fmt: skip
+    """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
+
+    The picture's cost at that quality (see above) is at most that of the latents given.
+    """
+    work = _Work(codec, pixels, latents, quality, iterations)
+    refined = Refined(latents.clone(), [], [])
+    for number, (rows, columns) in enumerate(work.groups):
+
+        def tell(part: float, before: int = number) -> None:
+            if progress:
+                progress("refinement", (before + part) / len(work.groups))
+
+        y, z, curvature = _Refinement(work, number, rows, columns).run(tell)
+        refined.y[:, rows.core, columns.core] = y
+        refined.z.append(z)
+        refined.curvature.append(curvature)
+    return refined
+
+
+class _Work:
+    """What all groups of a picture share; `values` (M, h, w) are what the decoder would have, group by group better."""
+
+    def __init__(
+        self, codec: "HyperpriorCodec", pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int
+    ) -> None:
+        self.codec, self.pixels, self.latents, self.iterations = codec, pixels, latents, iterations
+        self.network: HyperpriorNetwork = codec.network
+        self.quality = quality_to_16_bit(quality)
+        self.q = torch.tensor([self.quality], device=codec.device)
+        self.gain, self.inverse_gain = (at(self.q).detach() for at in (self.network.gain, self.network.inverse_gain))
+        self.level = level_of_quality(self.q)
+        # Exact integers in float32 as well, and with gradients for z.
+        self.scales: ScaleNetwork = copy.deepcopy(codec.scales).float().to(codec.device)
+        self.costs = symbol_costs(codec.tables, str(codec.device))
+        self.z_bits = code_lengths(codec.z_tables.tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(codec.device)
+        plain = codec.code(latents, quality)
+        self.coded = plain.groups
+        self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
+        size = Header(pixels.shape[1], pixels.shape[0], Kind.MODEL, grey=False, quality=self.quality)
+        self.values = (codec.values(plain.groups, size) * self.inverse_gain.cpu())[0]
+        self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
+
+
+@dataclass
+class _Best:
+    cost: float
+    u: Tensor
+    z: Tensor
+    curvature: Tensor | None
+
+
+class _Adam:
+    """Adam's steps (Kingma and Ba 2015); the first use of torch.optim would import its compiler, for seconds."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.mean, self.square, self.taken = torch.zeros_like(like), torch.zeros_like(like), 0
+
+    def step(self, gradient: Tensor, rate: float) -> Tensor:
+        """What to subtract."""
+        self.taken += 1
+        self.mean = self.mean.lerp(gradient, 1 - _ADAM_DECAYS[0])
+        self.square = self.square.lerp(gradient.square(), 1 - _ADAM_DECAYS[1])
+        mean, square = (x / (1 - d**self.taken) for x, d in zip((self.mean, self.square), _ADAM_DECAYS, strict=True))
+        return rate * mean / (square.sqrt() + _TINY)
+
+
+class _Refinement:
+    """One group on its way."""
+
+    def __init__(self, work: _Work, number: int, rows: Span, columns: Span) -> None:
+        self.work, self.number = work, number
+        self.codec, self.network = work.codec, work.network
+        device = work.codec.device
+        self.plain: Group = work.coded[number]
+        u = (work.latents[None, :, rows.core, columns.core].to(device) * work.gain).clone()
+        self.u = u.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            self.z = self.codec.transforms.hyper_analysis(self.u)
+        self.height, self.width = u.shape[2:]
+        self.first = first_step_mask(u.shape[1], self.height, self.width, device)
+        self._look(rows, columns)
+
+    def _look(self, rows: Span, columns: Span) -> None:
+        """The surroundings: pixels that the group reaches, and the latents that those pixels depend on."""
+        halo = self.codec.synthesis_halo
+        shape = self.work.latents.shape[1:]
+        (seen_y, outer_y), (seen_x, outer_x) = (
+            [Span(s.start, s.stop, max(0, s.start - h), min(n, s.stop + h)) for h in (halo, 2 * halo)]
+            for s, n in ((rows, shape[0]), (columns, shape[1]))
+        )
+        self.rows, self.columns = outer_y, outer_x
+        part = self.work.pixels[seen_y.scaled(STRIDE).outer, seen_x.scaled(STRIDE).outer]
+        original = torch.from_numpy(part.copy()).to(self.codec.device).permute(2, 0, 1)[None]
+        self.original = original.float() / 255
+        top, left = (STRIDE * (s.outer_start - o.outer_start) for s, o in ((seen_y, outer_y), (seen_x, outer_x)))
+        self.seen = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
+        self.around = self.work.values[None, :, outer_y.outer, outer_x.outer].to(self.codec.device)
+
+    def run(self, tell: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return y (M, h, w), z and curvature of the best that was met, and leave its values in the work."""
+        z = torch.from_numpy(self.plain.z).to(self.codec.device).float()[None]
+        self.best = _Best(self._cost(self.plain), self.u, z, None)
+        self.best_group = self.plain
+        curvature = self._curvature()
+        n = self.work.iterations
+        early = (n // 2, 3 * n // 4) if n >= _WORTH_LOOKING_EARLY else ()
+        for done in self._iterate(curvature):
+            tell(done / n)
+            if done in early:
+                self._try(curvature)
+        for factor in STIFFNESS:
+            self._try(factor * curvature)
+        tell(1.0)
+        values = self._gained_values(self.best_group) * self.work.inverse_gain
+        self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
+        y = (self.best.u / self.work.gain)[0].cpu()
+        best = self.best.curvature
+        return y, self.best.z.cpu(), None if best is None else best[0].cpu()
+
+    def _iterate(self, curvature: Tensor) -> Iterator[int]:
+        """Move u and z; yields after each iteration how many are done."""
+        steps = self.work.iterations
+        end = max(STEP_END, min(STEP_SUM / steps, LARGEST_END))
+        adam = _Adam(self.z)
+        for step in range(steps):
+            part = step / max(steps - 1, 1)
+            rate = STEP_START * (end / STEP_START) ** part
+            temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** part
+            values, gradient, z_gradient = self._gradients(curvature, temperature)
+            self.u = self.u + rate * (values - gradient / curvature - self.u)
+            if not self.u.isfinite().all():
+                return
+            self.z = self.z - adam.step(z_gradient, Z_STEP * (1 - step / steps))
+            yield step + 1
+
+    def _gradients(self, curvature: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Soft values, the distortion's gradient for the symbols, and the cost's for z, which stands rounded."""
+        network, work, size = self.network, self.work, (self.height, self.width)
+        z = self.z.round().clamp(-Z_MAX, Z_MAX).requires_grad_()
+
+        def soft(mean: Tensor, index: Tensor, step: Tensor) -> Tensor:
+            with torch.no_grad():
+                symbols = work.costs.soft(self.u - mean, index, curvature, temperature)
+                symbols = symbols * (step & (index >= self.codec.skip_below))
+            return symbols.requires_grad_()
+
+        features, mean_features = (part.features(z, work.level, *size) for part in (work.scales, network.means))
+        mean_a, index_a = network.means.first_means(mean_features), work.scales.first_indexes(features)
+        index_a, mean_a = averages_in_steps(
+            work.scales, network.means, self.u, features, mean_features, index_a, mean_a
+        )
+        r_a = soft(mean_a, index_a, self.first)
+        mean_b = network.means.second_means(mean_features, (r_a + mean_a) * self.first)
+        index_b = work.scales.second_indexes(features, r_a.detach().round())
+        r_b = soft(mean_b, index_b, ~self.first)
+
+        values = r_a + r_b + torch.where(self.first, mean_a, mean_b)
+        index = torch.where(self.first, index_a, index_b)
+        bits = gaussian_bits((r_a + r_b).detach().round(), index) * (index.detach() >= self.codec.skip_below)
+        cost = self._error(values) + bits.sum()
+        for_a, for_b, for_z = torch.autograd.grad(cost, (r_a, r_b, z))
+        gradient = torch.where(self.first, for_a, for_b)
+        return values.detach(), gradient, for_z + self._z_slopes(z.detach())
+
+    def _z_slopes(self, z: Tensor) -> Tensor:
+        """How the bits of z grow with z, from the tables' entries to both sides; those of the first places for all."""
+        channel = torch.arange(z.shape[1], device=z.device).view(1, -1, 1, 1)
+        place = z.long() + Z_MAX + 1
+        slopes: Tensor = (self.work.z_bits[channel, place + 1] - self.work.z_bits[channel, place - 1]) / 2
+        return slopes
+
+    def _picture(self, values: Tensor) -> Tensor:
+        """The decoded pixels (1, 3 or 1, H, W) that the group has to do with, not rounded, from its values r + mean."""
+        inside = values * self.work.inverse_gain
+        whole = self.around.clone()
+        whole[:, :, self.rows.inner, self.columns.inner] = inside
+        picture: Tensor = self.codec.transforms.synthesise(
+            whole.contiguous(memory_format=torch.channels_last), self.work.q
+        )
+        picture = picture[:, :, *self.seen]
+        return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
+
+    def _error(self, values: Tensor) -> Tensor:
+        """The distortion's part of the cost."""
+        error: Tensor = self.work.error_weight * (self._picture(values) - self.original).square().sum()
+        return error
+
+    def _curvature(self) -> Tensor:
+        """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group."""
+        start = self._gained_values(self.plain).requires_grad_()
+        picture = self._picture(start)
+        probes = min(max(_PROBED_PLACES // (self.height * self.width), 1), _MOST_PROBES)
+        generator = torch.Generator().manual_seed(_SEED)
+        total = torch.zeros_like(start)
+        for number in range(probes):
+            signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
+            (back,) = torch.autograd.grad(picture, start, signs, retain_graph=number + 1 < probes)
+            total += back.square()
+        curvature: Tensor = 2 * self.work.error_weight / probes * total.mean((0, 2, 3), keepdim=True)
+        return curvature.clamp_min(max(float(curvature.mean()) / 4, 1e-3))
+
+    def _try(self, curvature: Tensor) -> None:
+        """Code what u and z are now; keep it if it is the cheapest."""
+        if not (self.u.isfinite().all() and self.z.isfinite().all()):
+            return
+        z = self.z.round().clamp(-Z_MAX, Z_MAX)
+        group = self.codec.code_group(self.u[0].cpu(), self.work.q.cpu(), z, curvature[0].cpu())
+        cost = self._cost(group)
+        if cost < self.best.cost:
+            self.best, self.best_group = _Best(cost, self.u, z, curvature), group
+
+    @torch.no_grad()
+    def _cost(self, group: "Group") -> float:
+        """Bits by the tables, and the error of the pixels as they will be shown."""
+        shown = self._picture(self._gained_values(group)).mul(255).round().clamp(0, 255) / 255
+        error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
+        return error + sum(piece.tables.bits(piece.symbols, piece.indexes) for piece in group.pieces)
+
+    def _gained_values(self, group: "Group") -> Tensor:
+        """r + mean (1, M, h, w)."""
+        gained: Tensor = self.codec.values_of_group(group, self.work.q)
+        return gained

@@ -1,0 +1,171 @@
+"""Starting a training from weights that are there already: an earlier run's, or those that are installed.
+
+```
+run folder or model name --read_weights--> float32 state --start_from--> network   [widened where it has more latents]
+```
+
+A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
+more: the new latents are the principal components of what the old ones can't represent, take part in nothing else yet,
+and have their scales predicted as the old network's last latents have. They may be details, which fewer layers know.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.frontends.wavelet import fold
+from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
+
+LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second")
+LATENTS_OUT_MAIN = ("means.first", "means.second")
+"""Layers with one output a latent; the latter have none for details."""
+LATENTS_IN = ("synthesis.shortcut",)
+LATENTS_IN_MAIN = ("synthesis.head", "hyper_analysis.layers.0", "scales.neighbours", "means.neighbours")
+"""Layers with one input a latent; the latter have none for details."""
+COPIED = ("scales.first", "scales.second")
+"""Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
+GAINS = ("log_gain", "log_inverse_gain")
+
+
+def read_weights(source: str) -> dict[str, Tensor]:
+    """Return the averaged weights of the run in folder `source`, or the installed weights of that name, as float32
+    parameters that can be trained.
+
+    Raises:
+        UsageError: neither is there, or it isn't a hyperprior network.
+    """
+    if (Path(source) / CHECKPOINT).exists():
+        state = Checkpoint.load(Path(source)).averaged
+    else:
+        codec = models.load(source)
+        if not isinstance(codec, HyperpriorCodec):
+            raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+        state = _thawed(codec.network.state_dict())
+    if "log_gain" not in state:
+        raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+    return state
+
+
+def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
+    """The sizes of the hyperprior network whose state that is."""
+
+    def rows(name: str) -> int:
+        return len(state[f"{name}.weight"])
+
+    def pairs(transform: str) -> int:
+        return sum(name.startswith(f"{transform}.blocks.") and name.endswith("first.weight") for name in state)
+
+    latents = rows("analysis.tail")
+    return HyperpriorSizes(
+        width=rows("analysis.head"), latents=latents, analysis_pairs=pairs("analysis"),
+        synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
+        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.mixed"),
+        details=latents - state["synthesis.head.weight"].shape[1],
+        averages=len(state.get("scales.average_steps.0.head.weight", ())),
+        coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
+    )  # fmt: skip
+
+
+def read_run(source: str, network: nn.Module) -> dict[str, Tensor]:
+    """Return the averaged weights of the run in folder `source`, for a network of the same shapes.
+
+    Raises:
+        UsageError: there is no run, or one of another network.
+    """
+    if not (Path(source) / CHECKPOINT).exists():
+        raise UsageError(f"--from {source}: give the folder of a run of this model")
+    state = Checkpoint.load(Path(source)).averaged
+    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
+        raise UsageError(f"--from {source}: that run trained another network")
+    return state
+
+
+def origin(source: str) -> dict[str, Any]:
+    """What the weights of `source` had been through: name, steps and seconds in all, and the digest of installed ones.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if (Path(source) / CHECKPOINT).exists():
+        state = Checkpoint.load(Path(source))
+        about = {"name": Path(source).name}
+        training: dict[str, Any] = {**state.plan, "steps": state.step, "seconds": round(state.seconds)}
+    else:
+        row = next(row for row in models.describe() if row["name"] == models.variants(source)[0])
+        about = {"name": row["name"], "digest": row["digest"][:8]}
+        training = row["training"]
+    before = training.get("origin", {})
+    return about | {key: training[key] + before.get(key, 0) for key in ("steps", "seconds")}
+
+
+def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The scale network's integers as the reals in natural units that are trained."""
+    unit = {"weight": 2.0**-WEIGHT_BITS, "bias": 2.0 ** -(WEIGHT_BITS + ACTIVATION_BITS)}
+    return {
+        name: (value.double() * unit[name.rsplit(".", 1)[1]] if name.startswith("scales.") else value).float()
+        for name, value in state.items()
+    }
+
+
+@torch.no_grad()
+def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
+    """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
+    Residual pairs that the weights don't have start so that they change nothing, averages' steps as any new network's.
+
+    Raises:
+        UsageError: the sizes differ in more than that the network has more latents or more residual pairs. Where the
+            weights have details already, all new latents must be details.
+    """
+    old, new = sizes_of(state), network.sizes
+    if new.latents > old.latents and (old.details == 0 or old.main == new.main):
+        state = _widened(state, new, pictures)
+    state = {**_without_effect(network.state_dict()), **state}
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    if own != {name: value.shape for name, value in state.items()}:
+        raise UsageError("--from: those weights are of another size (latents and residual pairs can be added, no more)")
+    network.load_state_dict(state)
+
+
+def _without_effect(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A new network's state with residual pairs that add nothing."""
+    return {k: torch.zeros_like(v) if ".blocks." in k and ".second." in k else v for k, v in state.items()}
+
+
+def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor) -> dict[str, Tensor]:
+    state = dict(state)
+    old = sizes_of(state)
+    more, more_main = sizes.latents - old.latents, sizes.main - old.main
+    components = _missing_components(state["synthesis.shortcut.weight"][:, :, 0, 0], pictures, more)
+    for layer in (*LATENTS_OUT, *LATENTS_OUT_MAIN):
+        for name in (f"{layer}.weight", f"{layer}.bias"):
+            rows = state[name][len(state[name]) - (more if layer in LATENTS_OUT else more_main) :]
+            state[name] = torch.cat([state[name], rows if layer in COPIED else torch.zeros_like(rows)])
+    for layer in (*LATENTS_IN, *LATENTS_IN_MAIN):
+        weight = state[f"{layer}.weight"]
+        columns = weight.new_zeros(len(weight), more if layer in LATENTS_IN else more_main, *weight.shape[2:])
+        state[f"{layer}.weight"] = torch.cat([weight, columns], 1)
+    for name in GAINS:
+        state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
+    state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)
+    state["synthesis.shortcut.weight"][:, -more:] = components.T[:, :, None, None]
+    return state
+
+
+def _missing_components(kept: Tensor, pictures: Tensor, count: int) -> Tensor:
+    """The first `count` principal components (count, 4 * FOLDED) of what the columns of `kept` don't span."""
+    blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+    basis = torch.linalg.qr(kept.double())[0]
+    rest = blocks - blocks @ basis @ basis.T
+    values, vectors = torch.linalg.eigh(rest.T @ rest / len(rest))
+    strongest: Tensor = vectors[:, values.argsort(descending=True)[:count]]
+    return strongest.T.float()

@@ -1,0 +1,269 @@
+"""Coding with LPCAE: pixels -> levels -> a payload for each layer, and back, as far as layers are there.
+
+```
+layer:  hash of the level's symbols (4 bytes) | payload of the level's coder (hyperprior/codec.py)
+```
+
+Layers stand coarsest first; each needs those before it. Tables of a level depend on the integers of the coarser level,
+never on its pixels, so that layers parse alike on any machine. The prediction is float: a decoder on another machine
+may be off by a grey level.
+
+The finest detail is left out where its bits are worth more than what it takes off the error: at very low rates, or on
+pictures without any. The decoder then shows the prediction, as it does where the file ends early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lpcodec.codec.container import Header, Kind, quality_to_16_bit
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
+from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.network import Known, lambda_of_quality
+from lpcodec.codec.families.lpcae.network import REACH, Prediction, halve
+from lpcodec.codec.frontends.interface import level_sizes
+from lpcodec.codec.tiles import Progress, grid
+
+Pixels = npt.NDArray[np.uint8]
+Symbols = list[list[Group]]
+"""The groups of each level that is there, coarsest first."""
+
+TILE = 1024
+"""Side, in pixels, of the part of a picture that is predicted at once."""
+LEFT_OUT_BELOW = 0.03
+"""Below so many bits a pixel the finest detail is weighed against none at all."""
+_HASH = 4
+_HALVING_HALO = 4
+"""Even, and no less than the kernel's reach."""
+_PREDICTION = "prediction."
+
+
+@dataclass(frozen=True)
+class LpcaeLatents:
+    """What doesn't depend on the quality: the pictures of all levels, coarsest first; the coarsest one's latents."""
+
+    pictures: tuple[Pixels, ...]
+    coarsest: Tensor
+
+
+@dataclass(frozen=True)
+class LpcaeCoded:
+    """A picture's symbols at one quality, layer by layer."""
+
+    layers: tuple[HyperpriorCoded, ...]
+
+    @property
+    def bits(self) -> float:
+        return sum(8 * _HASH + layer.bits for layer in self.layers)
+
+    @property
+    def symbols_hash(self) -> bytes:
+        return groups_hash([group for layer in self.layers for group in layer.groups])
+
+    def payloads(self) -> tuple[bytes, ...]:
+        return tuple(layer.symbols_hash + payload for layer in self.layers for payload in layer.payloads())
+
+
+class LpcaeCodec:
+    """A trained LPCAE with its tables, ready to code: the coders of its levels, coarsest first, and the prediction."""
+
+    has_quality = True
+
+    def __init__(
+        self, coders: Sequence[HyperpriorCodec], prediction: Prediction,
+        *, name: str, number: int, digest: bytes, device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.coders = tuple(coders)
+        for coder in self.coders[:-1]:
+            # In full precision: a finer level would add to what machines differ in at a coarser one.
+            coder.transforms = coder.network.for_coding(torch.float32)
+        self.levels = len(self.coders) - 1
+        self.name, self.number, self.digest = name, number, digest
+        self.device = torch.device(device)
+        self.prediction = prediction.eval().to(self.device)
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: dict[str, Tensor], sizes: dict[str, Any], *, name: str, number: int, digest: bytes, device: str
+    ) -> LpcaeCodec:
+        """Rebuild what `to_tensors` stored; `sizes["levels"]` has the fields of each level's `HyperpriorSizes`."""
+        identity: dict[str, Any] = {"name": name, "number": number, "digest": digest, "device": device}
+        coders = [
+            HyperpriorCodec.from_tensors(_below(tensors, f"{place}."), fields, **identity)
+            for place, fields in enumerate(sizes["levels"])
+        ]
+        prediction = Prediction()
+        prediction.load_state_dict(_below(tensors, _PREDICTION))
+        return cls(coders, prediction, **identity)
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Weights, tables and thresholds of all coders, and the prediction in full precision, for storage."""
+        stored = {_PREDICTION + key: value.contiguous() for key, value in self.prediction.state_dict().items()}
+        for place, coder in enumerate(self.coders):
+            stored |= {f"{place}.{key}": value for key, value in coder.to_tensors().items()}
+        return stored
+
+    @torch.inference_mode()
+    def analyse(self, pixels: Pixels, progress: Progress | None = None) -> LpcaeLatents:
+        """Halve pixels (H, W, 3 or 1) uint8 as often as there are levels; transform the coarsest. Finer levels wait for
+        the quality, which decides what their details are the difference from."""
+        pictures = [pixels]
+        for _ in range(self.levels):
+            pictures.append(half_size(pictures[-1]))
+        return LpcaeLatents(tuple(reversed(pictures)), self.coders[0].analyse(pictures[-1], progress))
+
+    def code(self, latents: LpcaeLatents, quality: float) -> LpcaeCoded:
+        """Code all levels at a quality 0..100, each against what the decoder will have of the coarser ones."""
+        layers: list[HyperpriorCoded] = []
+        known: Known | None = None
+        expected: Predicted | None = None
+        for coder, original in zip(self.coders, latents.pictures, strict=True):
+            height, width = original.shape[:2]
+            header = Header(width, height, Kind.MODEL, grey=False, quality=quality_to_16_bit(quality))
+            y = latents.coarsest if expected is None else coder.analyse(original, reference=expected)
+            layer = coder.code(y, quality, known)
+            finest = len(layers) == self.levels
+            weighed = finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width
+            if not finest or weighed:
+                known = coder.known(layer.groups, header, known)
+                decoded = coder.picture(known.values, header, reference=expected)
+                if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, header):
+                    break
+                expected = Predicted(self.prediction, decoded)
+            layers.append(layer)
+        return LpcaeCoded(tuple(layers))
+
+    def parse(self, payloads: Sequence[bytes], header: Header) -> Symbols:
+        """Read all symbols of the layers that are there, and check each layer against its hash. Integers only.
+
+        Raises:
+            DamagedFileError: a layer isn't one of this picture's size, or there are more than the model has.
+        """
+        if not 1 <= len(payloads) <= self.levels + 1:
+            raise DamagedFileError(f"the coded picture is damaged: {len(payloads)} layers, at most {self.levels + 1}")
+        symbols: Symbols = []
+        coarser: Tensor | None = None
+        for place, (coder, payload) in enumerate(zip(self.coders, payloads, strict=False)):
+            own = self._header(header, self.levels - place)
+            groups = coder.parse([payload[_HASH:]], own, coarser)
+            if coder.hash_of(groups) != payload[:_HASH]:
+                raise DamagedFileError(f"the symbols of layer {place + 1} aren't those that were encoded")
+            symbols.append(groups)
+            coarser = coder.symbols(groups, own)
+        return symbols
+
+    def hash_of(self, symbols: Symbols) -> bytes:
+        """The 4-byte hash of all symbols of all layers."""
+        return groups_hash([group for groups in symbols for group in groups])
+
+    def synthesise(self, symbols: Symbols, header: Header, progress: Progress | None = None, level: int = 0) -> Pixels:
+        """Return the picture halved `level` times, (h, w, 3) uint8; levels that weren't parsed are predicted."""
+        places = self.levels - level + 1
+        sizes = [self._header(header, self.levels - place) for place in range(places)]
+        shares = _Shares(progress, [size.width * size.height for size in sizes])
+        known: Known | None = None
+        expected: Predicted | None = None
+        decoded: Pixels | None = None
+        for place, size in enumerate(sizes):
+            if place < len(symbols):
+                known = self.coders[place].known(symbols[place], size, known)
+                decoded = self.coders[place].picture(known.values, size, shares.at(place), expected)
+            else:
+                assert expected is not None
+                decoded = expected.picture(size.height, size.width, shares.at(place))
+            expected = Predicted(self.prediction, decoded)
+        assert decoded is not None
+        return decoded
+
+    def _header(self, header: Header, level: int) -> Header:
+        """The header with the size of a level."""
+        height, width = level_sizes((header.height, header.width), level)[-1]
+        return replace(header, height=height, width=width)
+
+
+def half_size(pixels: Pixels) -> Pixels:
+    """Pixels (H, W, C) uint8 at half the sides, rounded up: `halve`, tile by tile."""
+    height, width, channels = pixels.shape
+    half = np.empty((-(-height // 2), -(-width // 2), channels), np.uint8)
+    for rows, columns in grid(height, width, TILE, _HALVING_HALO):
+        tile = torch.tensor(pixels[rows.outer, columns.outer]).permute(2, 0, 1)[None].float()
+        coarse = halve(tile)[0].round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        y, x = rows.halved(), columns.halved()
+        half[y.core, x.core] = coarse[y.inner, x.inner]
+    return half
+
+
+class Predicted:
+    """The prediction of a level from the decoded picture of the coarser one, made where it is needed."""
+
+    def __init__(self, prediction: Prediction, coarse: Pixels) -> None:
+        self.prediction, self.coarse = prediction, coarse
+
+    @torch.inference_mode()
+    def tile(self, rows: slice, columns: slice) -> Tensor:
+        """Pixels (1, 3, h, w) in 0..1, on the prediction's device; slices begin at even places and may reach past the
+        picture's right and bottom."""
+        (top, bottom), (left, right) = (
+            (s.start // 2 - REACH, -(-s.stop // 2) + REACH) for s in (rows, columns)
+        )  # fmt: skip
+        height, width = self.coarse.shape[:2]
+        y = np.clip(np.arange(top, bottom), 0, height - 1)
+        x = np.clip(np.arange(left, right), 0, width - 1)
+        part = torch.from_numpy(self.coarse[y][:, x]).to(next(self.prediction.parameters()).device)
+        finer = self.prediction.inside(part.permute(2, 0, 1)[None].float() / 255)
+        return finer[..., : rows.stop - rows.start, : columns.stop - columns.start]
+
+    def picture(self, height: int, width: int, progress: Progress | None = None) -> Pixels:
+        """All of it, (height, width, 3) uint8."""
+        pixels = np.empty((height, width, 3), np.uint8)
+        tiles = list(grid(height, width, TILE, 0))
+        for number, (rows, columns) in enumerate(tiles):
+            tile = self.tile(rows.core, columns.core)[0].mul(255).round_().clamp_(0, 255).to(torch.uint8)
+            pixels[rows.core, columns.core] = tile.permute(1, 2, 0).cpu().numpy()
+            if progress:
+                progress("synthesis", (number + 1) / len(tiles))
+        return pixels
+
+
+class _Shares:
+    """One progress over several levels, each with its share of the work."""
+
+    def __init__(self, progress: Progress | None, work: list[int]) -> None:
+        self.progress, self.work = progress, work
+
+    def at(self, place: int) -> Progress | None:
+        progress, whole = self.progress, sum(self.work)
+        if progress is None:
+            return None
+        before, own = sum(self.work[:place]), self.work[place]
+        return lambda stage, part: progress(stage, (before + own * part) / whole)
+
+
+def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, header: Header) -> bool:
+    """Whether a detail of so many bits takes more off the cost, rate and distortion, than it adds."""
+    lmbda = float(lambda_of_quality(torch.tensor(float(header.quality))))
+    without = expected.picture(header.height, header.width)
+    gain = _squared_error(original, without) - _squared_error(original, decoded)
+    return bits < lmbda * gain / 3
+
+
+def _squared_error(original: Pixels, decoded: Pixels) -> float:
+    """The sum over pixels and colours."""
+    total = 0
+    for rows, columns in grid(original.shape[0], original.shape[1], TILE, 0):
+        place = (rows.core, columns.core)
+        total += int(np.square(original[place].astype(np.int32) - decoded[place]).sum(dtype=np.int64))
+    return float(total)
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,1 +1,0 @@
-"""The networks, one file a model family."""

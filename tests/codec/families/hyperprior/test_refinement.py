@@ -1,0 +1,190 @@
+"""Refined latents: never dearer, coded and decoded as any others, the same every time, in groups too."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from lpcodec.codec.container import Header, Kind, quality_to_16_bit
+from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
+from lpcodec.codec.families.hyperprior import refinement
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
+from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
+
+SMALL = HyperpriorSizes(width=16, latents=24, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
+
+
+def smooth(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Noise with more energy in low frequencies, as photographs have: uint8 (H, W, C)."""
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros(1, channels, height, width)
+    for scale in (1, 4, 16, 64):
+        size = (-(-height // scale), -(-width // scale))
+        part = torch.randn(1, channels, *size, generator=generator)
+        total += scale**0.7 * torch.nn.functional.interpolate(part, (height, width), mode="nearest")
+    return (128 + 9 * total[0]).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+@pytest.fixture(scope="module")
+def codec() -> HyperpriorCodec:
+    """A transform codec by principal components; scale and mean networks are random, but see their inputs."""
+    torch.manual_seed(0)
+    network = HyperpriorNetwork(SMALL)
+    pictures = torch.from_numpy(np.stack([smooth(128, 128, seed=s) for s in range(4)])).permute(0, 3, 1, 2).float()
+    network.start_from_principal_components(pictures / 255)
+    with torch.no_grad():
+        network.hyper_analysis.layers[-1].weight.mul_(10)
+        for head in (network.scales.first, network.scales.second):
+            head.bias.uniform_(1, 3)
+        for head in (network.means.first, network.means.second):
+            head.weight.normal_(std=0.02)
+        for layer in (network.synthesis.tail, network.analysis.tail):
+            layer.weight.normal_(std=0.003)
+    network.scales.freeze()
+    tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents * CLASSES),) * ANCHORS
+    z_tables = HyperTables(tables, np.full((ANCHORS, SMALL.hyper_latents), 9, np.int8))
+    return HyperpriorCodec(network, default_tables(), z_tables, 3, name="small", number=1, digest=b"abcd")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def header_for(pixels: np.ndarray, quality: float) -> Header:
+    height, width, channels = pixels.shape
+    return Header(width, height, Kind.MODEL, channels == 1, 1, b"abcd", quality_to_16_bit(quality), bytes(4))
+
+
+def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], quality: float) -> float:
+    """Bits and weighted error of the whole picture, as a decoder shows it."""
+    decoded = codec.synthesise(groups, header_for(pixels, quality)).astype(np.float64)
+    if pixels.shape[2] == 1:
+        decoded = decoded.mean(2, keepdims=True)
+    bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.pieces)
+    lmbda = refinement.LAMBDA_FACTOR * float(lambda_of_quality(torch.tensor(quality_to_16_bit(quality)).double()))
+    return bits + lmbda * np.square(decoded - pixels).sum() / pixels.shape[2]
+
+
+def both_costs(codec: HyperpriorCodec, pixels: np.ndarray, quality: float, iterations: int) -> tuple[float, float]:
+    latents = codec.analyse(pixels)
+    refined = codec.refine(pixels, latents, quality, iterations)
+    return tuple(cost(codec, pixels, codec.code(y, quality).groups, quality) for y in (latents, refined))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (70, 5), (64, 64), (5, 150)])
+@pytest.mark.parametrize(("quality", "iterations"), [(3.0, 1), (50.0, 5), (97.0, 20)])
+def test_refined_latents_never_cost_more(
+    codec: HyperpriorCodec, size: tuple[int, int], quality: float, iterations: int
+) -> None:
+    plain, refined = both_costs(codec, smooth(*size), quality, iterations)
+    assert refined <= plain * (1 + 1e-6)
+
+
+def test_on_a_picture_of_some_size_they_cost_less_and_more_iterations_help(codec: HyperpriorCodec) -> None:
+    pixels = smooth(96, 112)
+    costs = [both_costs(codec, pixels, 45, iterations) for iterations in (2, 12, 40)]
+    gains = [1 - refined / plain for plain, refined in costs]
+    assert gains[0] > 0.002
+    assert gains[1] > gains[0]
+    assert gains[2] > gains[0]
+
+
+def test_a_grey_picture_is_judged_by_its_one_channel(codec: HyperpriorCodec) -> None:
+    plain, refined = both_costs(codec, smooth(80, 80, 1), 45, 8)
+    assert refined < plain
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 90), (150, 70)])
+def test_the_decoder_reads_what_was_refined(
+    codec: HyperpriorCodec, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    pixels = smooth(*size)
+    coded = codec.code(codec.refine(pixels, codec.analyse(pixels), 45, 4), 45)
+    for got, put in zip(codec.parse(coded.payloads(), header_for(pixels, 45)), coded.groups, strict=True):
+        assert np.array_equal(got.z, put.z)
+        assert np.array_equal(got.r, put.r)
+
+
+def test_groups_account_for_all_of_the_picture(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the groups think they save, each in its own surroundings, is what the whole picture saves."""
+    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    pixels = smooth(150, 170)
+    latents = codec.analyse(pixels)
+    saved = []
+    run = refinement._Refinement.run
+
+    def watched(self, tell):
+        before = self._cost(self.plain)
+        result = run(self, tell)
+        saved.append(before - self.best.cost)
+        return result
+
+    monkeypatch.setattr(refinement._Refinement, "run", watched)
+    refined = codec.refine(pixels, latents, 45, 5)
+    plain_cost, refined_cost = (cost(codec, pixels, codec.code(y, 45).groups, 45) for y in (latents, refined))
+    assert len(saved) == 9
+    assert sum(s > 0 for s in saved) >= 7
+    assert plain_cost - refined_cost == pytest.approx(sum(saved), rel=0.02)
+
+
+def test_the_same_every_time_and_no_random_number_of_others_is_taken(codec: HyperpriorCodec) -> None:
+    pixels = smooth(60, 50)
+    latents = codec.analyse(pixels)
+    payloads = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        payloads.append(codec.code(codec.refine(pixels, latents, 45, 6), 45).payloads()[0])
+        assert torch.equal(before, torch.get_rng_state())
+    assert payloads[0] == payloads[1]
+
+
+def test_what_was_given_stays_as_it_was(codec: HyperpriorCodec) -> None:
+    pixels = smooth(50, 50)
+    latents = codec.analyse(pixels)
+    before = latents.clone()
+    weights = {name: value.clone() for name, value in codec.network.state_dict().items()}
+    codec.refine(pixels, latents, 45, 4)
+    assert torch.equal(latents, before)
+    assert all(torch.equal(value, weights[name]) for name, value in codec.network.state_dict().items())
+    assert all(p.grad is None for p in codec.network.parameters())
+
+
+@pytest.mark.parametrize("other", [43.0, 47.0])
+def test_they_are_good_at_qualities_near_theirs(codec: HyperpriorCodec, other: float) -> None:
+    pixels = smooth(96, 112)
+    latents = codec.analyse(pixels)
+    refined = codec.refine(pixels, latents, 45, 12)
+    plain_cost, refined_cost = (cost(codec, pixels, codec.code(y, other).groups, other) for y in (latents, refined))
+    assert refined_cost < plain_cost
+
+
+def test_progress_goes_from_group_to_group(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    pixels = smooth(100, 60)
+    told: list[tuple[str, float]] = []
+    codec.refine(pixels, codec.analyse(pixels), 45, 3, lambda stage, part: told.append((stage, part)))
+    parts = [part for _, part in told]
+    assert {stage for stage, _ in told} == {"refinement"}
+    assert parts == sorted(parts)
+    assert parts[-1] == 1
+    assert len(set(parts)) > 4
+
+
+def test_values_that_are_not_numbers_are_left_out(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that runs away costs nothing but its time: the plain latents stay."""
+    monkeypatch.setattr(refinement, "STEP_START", float("inf"))
+    pixels = smooth(40, 40)
+    latents = codec.analyse(pixels)
+    refined = codec.refine(pixels, latents, 45, 2)
+    assert codec.code(refined, 45).payloads()[0] == codec.code(latents, 45).payloads()[0]
