@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 import lpcodec
-from lpcodec.codec import api, models
+from lpcodec.codec import encoding, models
 from lpcodec.codec.errors import TargetError
 
 TARGETS = (0.1, 0.15, 0.3, 0.6, 1.0, 1.5)
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     codec = Counted(models.load("default"))
-    load, api.models.load = api.models.load, lambda name, device="cpu": codec  # type: ignore[assignment]
+    load, encoding.models.load = encoding.models.load, lambda name, device="cpu": codec  # type: ignore[assignment]
     sets = {}
     for name, folder in (text.split("=", 1) for text in options.data):
         paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         bar = track(jobs, description=name, console=Console(stderr=True))
         sets[name] = summary([measured(path, target, codec) for path, target in bar])
         print(name, {key: value for key, value in sets[name].items() if key != "farthest"}, flush=True)
-    api.models.load = load
+    encoding.models.load = load
     document = {"weights": codec.digest.hex(), "targets": TARGETS, "sets": sets}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lpcodec.codec import container, lossless, models
+from lpcodec.codec import container, lossless, models, picture
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
+from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
 
 MAX_LEVEL = 8
@@ -35,6 +36,35 @@ class Opened:
 
     file: LpcFile
     damage: str | None = None
+
+
+@dataclass(frozen=True)
+class DecodeResult:
+    """A decoded picture and what is worth saying about it. `partial`: the file wasn't whole, this is what is left."""
+
+    image: Image.Image
+    notes: tuple[str, ...]
+    partial: bool
+
+
+def decode(
+    data: bytes, *, level: int, allow_partial: bool, max_pixels: int, max_memory: int | None, device: str,
+    progress: Progress | None,
+) -> DecodeResult:  # fmt: skip
+    """Decode a file; the arguments and errors are those of `api.decode`."""
+    check_level(level)
+    opened = open_file(data, max_pixels=max_pixels, max_memory=max_memory, allow_partial=allow_partial)
+    codec = codec_of(opened.file.header, device)
+    shown = Picture(pixels(opened, codec, progress, level), alpha(opened, level), *metadata(opened))
+    notes = () if opened.damage is None else (f"decoded in part: {opened.damage}; {_what_is_left(opened.file, codec)}",)
+    return DecodeResult(picture.to_image(shown), notes, opened.damage is not None)
+
+
+def _what_is_left(file: LpcFile, codec: models.Codec | None) -> str:
+    assert isinstance(codec, models.ScalableCodec)
+    whole, known = len(file.sections), codec.levels + 1
+    layers = "all layers are whole" if whole == known else f"the first {whole} of at most {known} layers are whole"
+    return f"{layers}; alpha and metadata, if there were any, are left out"
 
 
 def check_level(level: int) -> None:

@@ -16,8 +16,10 @@ from PIL import Image
 from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.picture import Pixels, one_line, pixel_ceiling
+from lpcodec.codec.tiles import grid
 
 _WEBP_MAX_SIDE = 16383
+_QUICK_TILE, _STRIP = 1024, 64
 _CONSTANT, _DEFLATE, _PICTURE = range(3)
 
 
@@ -66,6 +68,28 @@ def stored_to_bytes(pixels: Pixels) -> bytes:
 def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Pixels:
     """The mirror of `stored_to_bytes`. DamagedFileError where it isn't such a picture of that size."""
     return _inner_pixels(payload, width, height, grey, "stored picture")
+
+
+def quick_bytes(pixels: Pixels) -> int:
+    """About what the picture takes losslessly: up to seven times of it, found in a fiftieth of the time of coding it.
+
+    All of the picture goes through WebP's quickest method, in tiles: a sample of it can be made to mislead. That method
+    sees no repetition from one row to a far one; a narrow strip of each tile shows what a method that does would save.
+    """
+    total = 0.0
+    for rows, columns in grid(pixels.shape[0], pixels.shape[1], _QUICK_TILE, 0):
+        tile = pixels[rows.core, columns.core]
+        middle = max(tile.shape[1] - _STRIP, 0) // 2
+        strip = tile[:, middle : middle + _STRIP]
+        total += _webp_bytes(tile, 0) * min(1, _webp_bytes(strip, 80) / _webp_bytes(strip, 0))
+    return round(total)
+
+
+def _webp_bytes(pixels: Pixels, effort: int) -> int:
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)).convert("RGB")
+    stream = BytesIO()
+    image.save(stream, "WEBP", lossless=True, method=0, quality=effort)
+    return stream.tell()
 
 
 def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:

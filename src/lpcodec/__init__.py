@@ -11,10 +11,22 @@ picture is coded.
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LpcodecError", "__version__", "decode", "encode", "info", "verify"]
+__all__ = [
+    "DecodeResult", "EncodeResult", "LpcodecError", "__version__", "decode", "decode_report", "encode", "encode_report",
+    "info", "verify",
+]  # fmt: skip
 
 if TYPE_CHECKING:
-    from lpcodec.codec.api import decode, encode, info, verify
+    from lpcodec.codec.api import (
+        DecodeResult,
+        EncodeResult,
+        decode,
+        decode_report,
+        encode,
+        encode_report,
+        info,
+        verify,
+    )
     from lpcodec.codec.errors import LpcodecError
 
 
@@ -28,3 +40,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'lpcodec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
