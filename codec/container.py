@@ -78,6 +78,8 @@ MAX_METADATA = 16 * 2**20
 DIGEST_BYTES = 4
 _CRC_BYTES = 4
 _VARINT_BYTES = 5
+LONGEST_HEADER = 64
+LONGEST_HEAD = 1 + _VARINT_BYTES + _CRC_BYTES
 
 
 class Kind(IntEnum):
@@ -159,6 +161,31 @@ def write(file: LpcFile) -> bytes:
     for section in file.sections:
         body += _section_head(section, body) + section.payload
     return bytes(body) + _file_digest(body)
+
+
+def begin(data: bytes) -> tuple[Header, int, int]:
+    """The header, how many sections follow it, and where the first begins; a file's first LONGEST_HEADER bytes do.
+
+    Raises as `read`.
+    """
+    cursor, header, count = _begin(data)
+    return header, count, cursor.position
+
+
+def section_head(data: bytes) -> tuple[int, int, bytes, int]:
+    """Type, payload length, checksum and own length of the section head that `data` begins with; LONGEST_HEAD bytes do.
+
+    Raises as `read`.
+    """
+    cursor = _Cursor(data)
+    number = cursor.byte("section type")
+    length = cursor.varint(f"length of section {section_name(number)}")
+    return number, length, cursor.take(_CRC_BYTES, "checksum"), cursor.position
+
+
+def is_intact(section: Section, crc: bytes) -> bool:
+    """Whether a section that isn't a LAYER, whose checksum covers more than itself, has the checksum `crc`."""
+    return crc == _crc(section, b"")
 
 
 def ends(file: LpcFile) -> tuple[int, ...]:

@@ -191,7 +191,7 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
         for path in (ROOT / room).rglob("*")
         if path.suffix in PACKAGE_DATA
     }
-    expected |= {"lpcodec/__init__.py", "lpcodec/__main__.py", "lpcodec/py.typed"}
+    expected |= {"lpcodec/py.typed", *(f"lpcodec/{path.name}" for path in (ROOT / "src/lpcodec").glob("*.py"))}
     assert expected <= names, sorted(expected - names)
     extra = {name for name in names - expected if not re.match(r"lpcodec-[^/]+\.dist-info/", name)}
     assert all(name.startswith("lpcodec/") for name in extra), sorted(extra)

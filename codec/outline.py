@@ -1,0 +1,92 @@
+"""What a file holds, read from its header and section heads alone: payloads are skipped.
+
+```
+stream --read--> Outline: the header, and the type, place and length of each section
+Outline --payload--> the bytes of one section, checked
+```
+So a picture's size and mode, and its metadata, cost a few small reads, however large the file is.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lpcodec.codec import container
+from lpcodec.codec.container import Header, Section, SectionType
+from lpcodec.codec.errors import DamagedFileError
+
+
+class Stream(Protocol):
+    """A binary file that can seek: a file on the disk, BytesIO, or a remote file of fsspec."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A section: its type, where its payload starts, its length in bytes, and its checksum."""
+
+    type: int
+    start: int
+    length: int
+    crc: bytes
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The header and the sections of a file. `is_whole`: the file has the length that its section heads add up to."""
+
+    header: Header
+    entries: tuple[Entry, ...]
+    is_whole: bool
+
+    @property
+    def mode(self) -> str:
+        """Pillow's mode of the decoded picture: L, LA, RGB or RGBA."""
+        return ("L" if self.header.grey else "RGB") + ("A" if self.entry(SectionType.ALPHA) else "")
+
+    def entry(self, section_type: int) -> Entry | None:
+        """The first section of this type; None if the file has none."""
+        return next((entry for entry in self.entries if entry.type == section_type), None)
+
+
+def read(stream: Stream) -> Outline:
+    """The outline of the file in `stream`. Of a file that was cut, the sections whose heads are there.
+
+    Raises:
+        DamagedFileError: it doesn't begin with the header of an lpcodec file.
+        UnknownModelError: a newer version of the format.
+    """
+    end = stream.seek(0, 2)
+    stream.seek(0)
+    header, count, place = container.begin(stream.read(container.LONGEST_HEADER))
+    entries: list[Entry] = []
+    for _ in range(count):
+        stream.seek(place)
+        try:
+            number, length, crc, size = container.section_head(stream.read(container.LONGEST_HEAD))
+        except DamagedFileError:
+            return Outline(header, tuple(entries), False)
+        entries.append(Entry(number, place + size, length, crc))
+        place += size + length
+    return Outline(header, tuple(entries), place + container.DIGEST_BYTES == end)
+
+
+def payload(stream: Stream, entry: Entry) -> bytes:
+    """The payload of a section that isn't a LAYER. Raises DamagedFileError if it is cut short or damaged."""
+    stream.seek(entry.start)
+    found = stream.read(entry.length)
+    name = container.section_name(entry.type)
+    if len(found) != entry.length:
+        raise DamagedFileError(
+            f"the file was cut short: section {name} has {entry.length} bytes, {len(found)} are there"
+        )
+    if not container.is_intact(Section(entry.type, found), entry.crc):
+        raise DamagedFileError(f"section {name}: checksum differs")
+    return found
+
+
+def metadata(stream: Stream, outline: Outline, section_type: SectionType) -> bytes | None:
+    """ICC, EXIF or XMP as it was before deflating; None if the file has none. Raises DamagedFileError."""
+    entry = outline.entry(section_type)
+    return None if entry is None else container.metadata_from_bytes(payload(stream, entry))
