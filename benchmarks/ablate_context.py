@@ -41,6 +41,7 @@ from lpcodec.codec.families.hyperprior.network import (
 )
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.integer import (
     ACTIVATION_BITS,
@@ -202,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     state = read_weights(options.source)
     network = HyperpriorNetwork(sizes_of(state))
-    store, held = load_stores(options.data, HELD_SIDE)
+    store, held = load_stores(options.data, HELD_SIDE, read_rgb)
     start_from(network, state, store.batch(1, 64, torch.Generator()))
     network.requires_grad_(False).to(memory_format=torch.channels_last)
     patches = held.batch(HELD_PATCHES, HELD_SIDE, torch.Generator().manual_seed(1))

@@ -22,6 +22,7 @@ from torch import Tensor
 from lpcodec.codec.families.hyperprior import network as hyperprior
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
+from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.training.loop import train
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import coded_bits, gaussian_bits, uniform_noise
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args(argv)
-    _, held = load_stores(options.data, SIDE)
+    _, held = load_stores(options.data, SIDE, read_rgb)
     patches = held.batch(PATCHES, SIDE, torch.Generator().manual_seed(1))
     about: dict[str, Any] = {
         "model": options.model, "steps": options.steps, "batch": options.batch, "patch": options.patch, "device": "cpu",

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import read_weights, sizes_of, start_from
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy import likelihood
 from lpcodec.entropy.likelihood import gaussian_bits, rounded
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=lambda text: text.split(","), default=["default"])
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
-    _, held = load_stores(options.data, SIDE)
+    _, held = load_stores(options.data, SIDE, read_rgb)
     patches = held.batch(PATCHES, SIDE, torch.Generator().manual_seed(1))
     rows = []
     usual = likelihood._dead_zones()

@@ -21,6 +21,7 @@ from rich.progress import track
 import lpcodec
 from lpcodec.codec import encoding, models
 from lpcodec.codec.errors import TargetError
+from lpcodec.codec.picture import load_rgb
 
 TARGETS = (0.1, 0.15, 0.3, 0.6, 1.0, 1.5)
 NEAR = 0.97
@@ -43,8 +44,7 @@ class Counted:
 
 def measured(path: Path, target: float, codec: Counted) -> dict[str, Any]:
     """One picture at one target: what part of it was used, and in how many steps."""
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
+    picture = Image.fromarray(load_rgb(path).pixels)
     limit = target * picture.width * picture.height / 8
     codec.times = 0
     try:

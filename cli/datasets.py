@@ -56,6 +56,7 @@ def fetch(
     quiet: Quiet = False,
 ) -> None:
     """Download a set and unpack its pictures; an interrupted download goes on where it stopped."""
+    from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import fetch as fetching
     from lpcodec.datasets import registry
 
@@ -64,7 +65,7 @@ def fetch(
     except registry.UnknownSetError as error:
         raise UsageError(str(error)) from error
     with progress.over_files(1, quiet=quiet) as watcher:
-        fetched = fetching.fetch(dataset, watcher, root)
+        fetched = fetching.fetch(dataset, watcher, read_rgb, root)
     if not quiet:
         for note in fetched.notes:
             say(note)
@@ -77,6 +78,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare a set's pictures with what is known: which are there, missing, changed, or not of it."""
+    from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import registry
     from lpcodec.datasets import verify as verifying
 
@@ -87,7 +89,7 @@ def verify(
     with progress.over_files(1, quiet=False) as watcher:
         watcher.begin(place.folder.name)
         report = verifying.verify(
-            place.folder, place.dataset, lambda done, of: watcher.stage(f"{done} of {of} pictures", done / of)
+            place.folder, place.dataset, read_rgb, lambda done, of: watcher.stage(f"{done} of {of} pictures", done / of)
         )
         watcher.end()
     if as_json:

@@ -27,6 +27,7 @@ def demo(
     from lpcodec.cli.sidebyside import Panel, side_by_side
     from lpcodec.codec import api, models
     from lpcodec.codec.evaluation.measures import ms_ssim, psnr
+    from lpcodec.codec.picture import load_rgb
 
     models.load("default")
     ready = time.perf_counter()
@@ -36,8 +37,7 @@ def demo(
     decoded = api.decode(result.data)
     finished = time.perf_counter()
 
-    with Image.open(source) as opened:
-        original = opened.convert("RGB")
+    original = Image.fromarray(load_rgb(source).pixels)
     pair = np.asarray(original), np.asarray(decoded.convert("RGB"))
     decibels, similarity = psnr(*pair), ms_ssim(*pair)
     sheet = side_by_side(

@@ -152,10 +152,11 @@ def _check(
 
 
 def _locate(name_or_folder: str) -> "tuple[Path, DataSet | None]":
+    from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import registry
 
     try:
-        located = registry.locate(name_or_folder)
+        located = registry.locate(name_or_folder, read_rgb)
     except ValueError as error:  # datasets knows nothing of our errors
         raise UsageError(str(error)) from error
     return located.folder, located.dataset

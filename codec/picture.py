@@ -5,6 +5,7 @@
 docs/pictures.md has the table of what comes back for each kind of input.
 """
 
+import dataclasses
 import re
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from lpcodec.codec.container import MAX_METADATA, MAX_SIDE
-from lpcodec.codec.errors import FileAccessError, LimitError
+from lpcodec.codec.errors import FileAccessError, LimitError, LpcodecError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -40,6 +41,7 @@ _FINE: dict[str, dict[str, Any]] = {
 }
 _TILE_PIXELS = 2**22
 _BAND_PIXELS = 2**20
+_WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Picture:
 
     `pixels` is uint8 (H, W, 3) for RGB or (H, W, 1) for grey; `alpha` uint8 (H, W) or None; `exif` a TIFF
     structure without JPEG's prefix, its orientation 1; `notes` one line for each thing that wasn't kept.
+    `grey_as_rgb`: the pixels are grey, but the picture came as RGB with R = G = B everywhere, and comes back so.
     """
 
     pixels: Pixels
@@ -56,6 +59,7 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     notes: tuple[str, ...] = ()
+    grey_as_rgb: bool = False
 
 
 def load(source: str | Path | bytes | Image.Image, *, max_pixels: int | None) -> Picture:
@@ -84,9 +88,50 @@ def load(source: str | Path | bytes | Image.Image, *, max_pixels: int | None) ->
             raise FileAccessError(f"{name}: can't be read as a picture: {one_line(error)}") from error
 
 
+def load_rgb(source: str | Path | bytes | Image.Image, *, max_pixels: int | None = None) -> Picture:
+    """Read a picture as `load` does, with its pixels always (H, W, 3) and no alpha: what a codec without alpha takes.
+
+    A picture that isn't opaque everywhere is laid on white, with a note. Raises as `load`.
+    """
+    found = load(source, max_pixels=max_pixels)
+    pixels, notes = found.pixels, found.notes
+    if found.alpha is not None and found.alpha.min() < 255:
+        pixels = on_background(pixels, found.alpha, _WHITE)
+        notes = (*notes, "transparent picture laid on white")
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return dataclasses.replace(found, pixels=pixels, alpha=None, notes=notes, grey_as_rgb=False)
+
+
+def read_rgb(source: Path | bytes) -> Pixels:
+    """The pixels of `load_rgb`; its errors as OSError, as the readers of lpcodec.datasets raise them."""
+    try:
+        return load_rgb(source).pixels
+    except LpcodecError as error:
+        raise OSError(str(error)) from error
+
+
+def on_background(pixels: Pixels, alpha: Pixels, colour: tuple[int, int, int]) -> Pixels:
+    """Lay pixels (H, W, 1 or 3) with alpha (H, W) on one colour; (H, W, 1) only if picture and colour are grey."""
+    channels = pixels.shape[2] if len(set(colour)) == 1 else 3
+    laid = np.empty((*pixels.shape[:2], channels), np.uint8)
+    for rows in row_bands(pixels.shape):
+        weight = alpha[rows, :, None].astype(np.uint32)
+        mixed = pixels[rows] * weight + np.array(colour[:channels], np.uint32) * (255 - weight)
+        laid[rows] = (mixed + 127) // 255
+    return laid
+
+
+def row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of rows that cover an array (H, W, ...), about a megapixel each: no second whole copy is ever held."""
+    rows = max(1, _BAND_PIXELS // shape[1])
+    return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
+
+
 def to_image(picture: Picture) -> Image.Image:
     """A PIL image of mode L, LA, RGB or RGBA, its metadata in `info` where `save_options` finds it."""
-    planes = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    pixels = np.repeat(picture.pixels, 3, axis=2) if picture.grey_as_rgb else picture.pixels
+    planes = pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
     image = Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))
     if picture.icc:
         image.info["icc_profile"] = picture.icc
@@ -238,6 +283,9 @@ def _to_picture(image: Image.Image, name: str, max_pixels: int | None) -> Pictur
         notes.append(note)
         icc = None
     pixels, alpha = _planes(image, notes)
+    grey_as_rgb = is_grey(pixels)
+    if grey_as_rgb:
+        pixels = pixels[..., :1].copy()
     return Picture(
         pixels=_oriented(pixels, orientation),
         alpha=None if alpha is None else _oriented(alpha, orientation),
@@ -245,6 +293,14 @@ def _to_picture(image: Image.Image, name: str, max_pixels: int | None) -> Pictur
         exif=_within_bounds(exif, "EXIF", notes),
         xmp=_within_bounds(xmp, "XMP", notes),
         notes=tuple(notes),
+        grey_as_rgb=grey_as_rgb,
+    )
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Whether pixels (H, W, 3) have R = G = B everywhere; False for (H, W, 1)."""
+    return pixels.shape[2] == 3 and all(
+        bool((pixels[rows, :, 1:] == pixels[rows, :, :1]).all()) for rows in row_bands(pixels.shape)
     )
 
 
@@ -356,13 +412,12 @@ def _unpacked(image: Image.Image, mode: str) -> tuple[Pixels, Pixels | None]:
     width, height = image.size
     pixels = np.empty((height, width, len(mode.removesuffix("A"))), np.uint8)
     alpha = np.empty((height, width), np.uint8) if mode.endswith("A") else None
-    rows = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
+    for rows in row_bands(pixels.shape):
+        band = image.crop((0, rows.start, width, rows.stop))
         planes = np.asarray(band if band.mode == mode else band.convert(mode)).reshape(-1, width, len(mode))
-        pixels[top : top + rows] = planes[..., : pixels.shape[2]]
+        pixels[rows] = planes[..., : pixels.shape[2]]
         if alpha is not None:
-            alpha[top : top + rows] = planes[..., -1]
+            alpha[rows] = planes[..., -1]
     return pixels, alpha
 
 

@@ -19,7 +19,7 @@ from lpcodec.datasets import record as records
 from lpcodec.datasets import verify
 from lpcodec.datasets.dataset import DataSet, Download
 from lpcodec.datasets.download import DownloadError, download
-from lpcodec.datasets.pictures import picture_files, read_digests
+from lpcodec.datasets.pictures import Reader, picture_files, read_digests
 from lpcodec.datasets.registry import data_root
 from lpcodec.datasets.unpack import ArchiveError, is_archive, take_picture, unpack
 
@@ -46,7 +46,7 @@ class Fetched:
     notes: tuple[str, ...]
 
 
-def fetch(dataset: DataSet, watcher: Watcher, root: Path | None = None, wait: float = 1.0) -> Fetched:
+def fetch(dataset: DataSet, watcher: Watcher, read: Reader, root: Path | None = None, wait: float = 1.0) -> Fetched:
     """Bring a set's pictures into `root`/NAME (the data root by default), unless all of them are there already.
 
     `wait` is the first pause in seconds before an interrupted download is tried again.
@@ -57,7 +57,7 @@ def fetch(dataset: DataSet, watcher: Watcher, root: Path | None = None, wait: fl
     """
     root = root or data_root()
     folder = root / dataset.name
-    if picture_files(folder) and (found := verify.verify(folder, dataset)) is not None and found.complete:
+    if picture_files(folder) and (found := verify.verify(folder, dataset, read)) is not None and found.complete:
         return Fetched(found, (f"{dataset.title} is in {folder} already",))
     if not dataset.downloads:
         raise FetchError(f"{dataset.title} has no direct link: {dataset.access}. {_by_hand(dataset, folder)}")
@@ -69,7 +69,7 @@ def fetch(dataset: DataSet, watcher: Watcher, root: Path | None = None, wait: fl
         files = _download_and_unpack(dataset, work, staging, watcher, wait)
     except (DownloadError, ArchiveError) as error:
         raise FetchError(f"{error}. {_by_hand(dataset, folder)}") from error
-    return _settle(dataset, files, staging, folder, work, watcher)
+    return _settle(dataset, files, staging, folder, work, watcher, read)
 
 
 def _download_and_unpack(
@@ -118,12 +118,18 @@ def _words(watcher: Watcher) -> Callable[[int, int | None], None]:
 
 
 def _settle(
-    dataset: DataSet, files: list[records.FetchedFile], staging: Path, folder: Path, work: Path, watcher: Watcher
+    dataset: DataSet,
+    files: list[records.FetchedFile],
+    staging: Path,
+    folder: Path,
+    work: Path,
+    watcher: Watcher,
+    read: Reader,
 ) -> Fetched:
     """Move the pictures into the set's folder, write the record, say what is worth saying."""
     watcher.begin("pictures")
     pixels = read_digests(
-        picture_files(staging), lambda done, of: watcher.stage(f"picture {done} of {of} read", done / of)
+        picture_files(staging), read, lambda done, of: watcher.stage(f"picture {done} of {of} read", done / of)
     )
     watcher.end()
     folder.mkdir(parents=True, exist_ok=True)

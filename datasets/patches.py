@@ -1,24 +1,23 @@
 """Training patches: pictures decoded once, kept whole in device memory, cropped and turned there.
 
 ```
-folder or .tar shards --Pillow--> uint8 pixels, one flat tensor --one gather a batch--> (B, 3, P, P) floats in 0..1
+folder or .tar shards --Reader--> uint8 pixels, one flat tensor --one gather a batch--> (B, 3, P, P) floats in 0..1
 ```
 
 There are no loader processes and no host copies in a training step: a batch is a single indexed read of the flat
 tensor, so the same code feeds a CPU and a GPU.
 """
 
-import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lpcodec.datasets.guard import Guard
+from lpcodec.datasets.pictures import Reader
 
 SUFFIXES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT_EVERY = 48
@@ -29,10 +28,10 @@ class NoPicturesError(ValueError):
     """A data folder without a picture that is large enough."""
 
 
-def read_pictures(root: Path) -> Iterator[tuple[str, Image.Image]]:
-    """Yield (name, RGB picture) for every picture below `root`, inside its .tar files too, in a stable order.
+def read_pictures(root: Path, read: Reader) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, pixels uint8 (H, W, 3)) for every picture below `root`, in a stable order.
 
-    `root` may be a folder, a .tar file or a picture.
+    Pictures inside .tar files are found too. `root` may be a folder, a .tar file or a picture.
 
     Raises:
         OSError: a file can't be read or is broken; the text names it.
@@ -42,10 +41,10 @@ def read_pictures(root: Path) -> Iterator[tuple[str, Image.Image]]:
         if path.suffix.lower() == ".tar":
             for inside, data in _tar_members(path):
                 name = f"{path.name}/{inside}"
-                yield name, _rgb(name, data)
+                yield name, _rgb(name, data, read)
         elif path.suffix.lower() in SUFFIXES:
             name = str(path.relative_to(root)) if path != root else path.name
-            yield name, _rgb(name, path.read_bytes())
+            yield name, _rgb(name, path.read_bytes(), read)
 
 
 def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -60,10 +59,10 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise OSError(f"{path.name}: not a whole tar file: {error}") from error
 
 
-def _rgb(name: str, data: bytes) -> Image.Image:
+def _rgb(name: str, data: bytes, read: Reader) -> np.ndarray:
     try:
-        return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return read(data)
+    except OSError as error:
         raise OSError(f"{name}: not a whole picture: {error}") from error
 
 
@@ -111,7 +110,9 @@ class PictureStore:
         return patches.permute(0, 3, 1, 2).float().div_(255.0)
 
 
-def load_stores(root: Path, smallest: int, device: str | torch.device = "cpu") -> tuple[PictureStore, PictureStore]:
+def load_stores(
+    root: Path, smallest: int, read: Reader, device: str | torch.device = "cpu"
+) -> tuple[PictureStore, PictureStore]:
     """Decode all pictures below `root` with both sides of at least `smallest`; return (training, held out).
 
     Raises:
@@ -122,8 +123,8 @@ def load_stores(root: Path, smallest: int, device: str | torch.device = "cpu") -
     train: list[np.ndarray] = []
     held: list[np.ndarray] = []
     guard = Guard()
-    for number, (name, picture) in enumerate(p for p in read_pictures(root) if min(p[1].size) >= smallest):
-        pixels = np.asarray(picture)
+    large_enough = (found for found in read_pictures(root, read) if min(found[1].shape[:2]) >= smallest)
+    for number, (name, pixels) in enumerate(large_enough):
         guard.check(name, pixels)
         (held if number % HELD_OUT_EVERY == 0 else train).append(pixels)
     if not train or not held:

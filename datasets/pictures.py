@@ -3,10 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+Reader: TypeAlias = "Callable[[Path | bytes], NDArray[np.uint8]]"
+"""Reads one picture file as RGB, uint8 (H, W, 3). Raises OSError if it isn't a whole picture."""
 
 LOSSLESS_SUFFIXES = frozenset({".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -35,23 +39,21 @@ def pixel_digest(pixels: "NDArray[Any]") -> str:
     return hashed.hexdigest()[:DIGEST_LENGTH]
 
 
-def read_digest(path: Path) -> str | None:
-    """The digest of a picture file as RGB; None where it can't be read as a picture."""
-    import numpy as np
-    from PIL import Image
-
+def read_digest(path: Path, read: Reader) -> str | None:
+    """The digest of a picture file as RGB; None if it can't be read as a picture."""
     try:
-        with Image.open(path) as image:
-            return pixel_digest(np.asarray(image.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return pixel_digest(read(path))
+    except OSError:
         return None
 
 
-def read_digests(paths: list[Path], tell: Callable[[int, int], None] | None = None) -> dict[str, str | None]:
-    """The digests of picture files by file name; `tell` hears (how many are done, of how many)."""
+def read_digests(
+    paths: list[Path], read: Reader, tell: Callable[[int, int], None] | None = None
+) -> dict[str, str | None]:
+    """The digests of picture files by file name; `tell` is called with (how many are done, of how many)."""
     found: dict[str, str | None] = {}
     for path in paths:
-        found[path.name] = read_digest(path)
+        found[path.name] = read_digest(path, read)
         if tell is not None:
             tell(len(found), len(paths))
     return found

@@ -32,7 +32,7 @@ from lpcodec.datasets import (
     urban100,
 )
 from lpcodec.datasets.dataset import DataSet, Download, Link
-from lpcodec.datasets.pictures import picture_files, read_digest, read_digests
+from lpcodec.datasets.pictures import Reader, picture_files, read_digest, read_digests
 
 __all__ = [
     "DataSet", "Download", "Link", "Located", "SetMissingError", "UnknownSetError", "by_names", "data_root", "locate",
@@ -103,7 +103,7 @@ def data_root() -> Path:
     return cache / "lpcodec" / "datasets"
 
 
-def locate(name_or_folder: str) -> Located:
+def locate(name_or_folder: str, read: Reader) -> Located:
     """Where the pictures are that `name_or_folder` means, and of what set they are: `place`, then `recognise`.
 
     Raises:
@@ -111,7 +111,7 @@ def locate(name_or_folder: str) -> Located:
         OSError: the folder can't be read.
     """
     located = place(name_or_folder)
-    return located if located.dataset is not None else Located(located.folder, recognise(located.folder))
+    return located if located.dataset is not None else Located(located.folder, recognise(located.folder, read))
 
 
 def place(name_or_folder: str, root: Path | None = None) -> Located:
@@ -138,7 +138,7 @@ def place(name_or_folder: str, root: Path | None = None) -> Located:
     raise SetMissingError(f"no folder {name_or_folder}, and {_unknown(name_or_folder)}")
 
 
-def recognise(folder: Path) -> DataSet | None:
+def recognise(folder: Path, read: Reader) -> DataSet | None:
     """The set that the pictures of `folder` are of: all of it or a part of it, but nothing else.
 
     By pixels where they are known here: one picture decides whether the others are decoded at all. By names only
@@ -149,10 +149,10 @@ def recognise(folder: Path) -> DataSet | None:
         return None
     with_digests = [dataset for dataset in sets() if dataset.digests]
     stems = frozenset().union(*(dataset.digests for dataset in with_digests))
-    probe = read_digest(next((path for path in paths if path.stem in stems), paths[0]))
+    probe = read_digest(next((path for path in paths if path.stem in stems), paths[0]), read)
     candidates = [dataset for dataset in with_digests if probe in dataset.digests.values()]
     if candidates:
-        digests = list(read_digests(paths).values())
+        digests = list(read_digests(paths, read).values())
         return next((dataset for dataset in candidates if _made_of(dataset, digests)), None)
     return by_names(paths)
 

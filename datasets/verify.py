@@ -14,7 +14,7 @@ from typing import Literal
 
 from lpcodec.datasets import record as records
 from lpcodec.datasets.dataset import DataSet
-from lpcodec.datasets.pictures import picture_files, read_digests
+from lpcodec.datasets.pictures import Reader, picture_files, read_digests
 from lpcodec.datasets.registry import by_names, sets
 
 State = Literal["exact", "fetched", "named", "changed", "unreadable", "extra"]
@@ -54,14 +54,16 @@ class Report:
         return self.present > 0 and not self.missing and not self.missing_unnamed and not self.damaged
 
 
-def verify(folder: Path, dataset: DataSet | None, tell: Callable[[int, int], None] | None = None) -> Report | None:
+def verify(
+    folder: Path, dataset: DataSet | None, read: Reader, tell: Callable[[int, int], None] | None = None
+) -> Report | None:
     """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None where they are of none.
 
     Every picture is decoded; `tell` hears (how many are done, of how many). Raises OSError where the folder can't be
     read.
     """
     paths = picture_files(folder)
-    pixels = read_digests(paths, tell)
+    pixels = read_digests(paths, read, tell)
     dataset = dataset or likely(pixels) or by_names(paths)
     return None if dataset is None else compare(dataset, folder, pixels, records.load(folder))
 

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.picture import load_rgb
 
 Pixels = NDArray[np.uint8]
 
@@ -98,8 +99,7 @@ class Command:
             if self.decoding:
                 self._run(self.decoding, folder, {"in": f"coded{ending}", "out": "decoded", "q": ""}, ("", ".png"))
                 path = _written(folder, "decoded", self.decoding)
-            with Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
+            return load_rgb(path).pixels
 
     def _run(self, words: tuple[str, ...], folder: Path, files: Mapping[str, str], endings: tuple[str, str]) -> None:
         bare = dict(zip(("in", "out"), endings, strict=True))

@@ -22,6 +22,7 @@ from lpcodec.codec.errors import TargetError
 from lpcodec.codec.evaluation import further
 from lpcodec.codec.evaluation.measures import Point, point
 from lpcodec.codec.evaluation.search import Dial, encode_to_bpp
+from lpcodec.codec.picture import load_rgb
 from lpcodec.datasets.pictures import SUFFIXES, picture_files, pixel_digest
 
 Pixels = NDArray[np.uint8]
@@ -33,11 +34,12 @@ ENOUGH_SECONDS = 0.1  # what took longer than this in all is not repeated
 
 @dataclass(frozen=True)
 class Original:
-    """A picture to measure with: uint8 (H, W, 3), and the digest of its size and pixels."""
+    """A picture to measure with: uint8 (H, W, 3), the digest of its size and pixels, and what reading it changed."""
 
     name: str
     pixels: Pixels
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 class Measured(Protocol):
@@ -126,10 +128,9 @@ def picture_paths(folder: Path, count: int | None = None) -> dict[str, Path]:
 
 
 def load_original(path: Path, name: str) -> Original:
-    """A picture as RGB. OSError or another error of Pillow where it can't be read."""
-    with Image.open(path) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    return Original(name, pixels, pixel_digest(pixels))
+    """A picture as RGB, by the rules of docs/pictures.md. FileAccessError if it can't be read."""
+    picture = load_rgb(path)
+    return Original(name, picture.pixels, pixel_digest(picture.pixels), picture.notes)
 
 
 def load_originals(folder: Path, count: int | None = None) -> list[Original]:

@@ -20,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from lpcodec.codec import models
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
+from lpcodec.codec.picture import load_rgb, read_rgb
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate
 
@@ -142,18 +142,14 @@ def _there_and_back(transform: FrontEnd) -> Callable[[Tensor], Tensor]:
 
 def _pictures(name: str) -> list[Path]:
     try:
-        return picture_files(locate(name).folder)
+        return picture_files(locate(name, read_rgb).folder)
     except SetMissingError as error:
         raise UsageError(str(error)) from error
 
 
 def _tensors(paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                yield path, _as_tensor(np.asarray(image.convert("RGB")))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise FileAccessError(f"{path}: not a whole picture: {error}") from error
+        yield path, _as_tensor(load_rgb(path).pixels)
 
 
 def _as_tensor(pixels: Pixels) -> Tensor:

@@ -21,12 +21,16 @@ CodecKind = Literal["model", "peer", "command", "zoo"]
 
 @dataclass(frozen=True)
 class PictureAbout:
-    """A picture of the set: its file's stem, the digest of its size and pixels, its sides in pixels."""
+    """A picture of the set: its file's stem, the digest of its size and pixels, its sides in pixels.
+
+    `notes` say, one line each, what was changed when the file was read as 8-bit RGB.
+    """
 
     name: str
     digest: str
     width: int
     height: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,17 @@ class SetAbout:
     def partial(self) -> bool:
         """Whether pictures of the set are missing, which every page then says."""
         return self.expected is not None and len(self.pictures) < self.expected
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the pictures changed, one line for each note: how many pictures it is true of, and the first."""
+        of: dict[str, list[str]] = {}
+        for picture in self.pictures:
+            for note in picture.notes:
+                of.setdefault(note, []).append(picture.name)
+        return tuple(
+            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}" for note, names in of.items()
+        )
 
     @property
     def label(self) -> str:
@@ -154,7 +169,7 @@ def load(path: Path) -> Results:
             created=row["created"],
             versions=row["versions"],
             machine=Machine(**row["machine"]),
-            pictures=SetAbout(**{**pictures, "pictures": tuple(PictureAbout(**p) for p in pictures["pictures"])}),
+            pictures=SetAbout(**{**pictures, "pictures": tuple(map(_picture, pictures["pictures"]))}),
             codecs=tuple(CodecAbout(**c) for c in row["codecs"]),
             points=_points(row["points"]),
             target_points=_points(row["target_points"]),
@@ -163,6 +178,10 @@ def load(path: Path) -> Results:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: not the results of a report: {error!r}") from error
+
+
+def _picture(row: dict[str, Any]) -> PictureAbout:
+    return PictureAbout(**{**row, "notes": tuple(row.get("notes", ()))})
 
 
 def _points(rows: Sequence[dict[str, Any]]) -> tuple[Point, ...]:

@@ -177,7 +177,7 @@ def _look_at(paths: Mapping[str, Path]) -> tuple[list[PictureAbout], list[Failur
             failures.append(Failure(f"the picture can't be read: {one_line(error)}", picture=name))
             continue
         height, width = original.pixels.shape[:2]
-        pictures.append(PictureAbout(name, original.digest, width, height))
+        pictures.append(PictureAbout(name, original.digest, width, height, original.notes))
     return pictures, failures
 
 

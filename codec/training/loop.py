@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.families.hyperprior.warmstart import origin
+from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
 from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
@@ -103,7 +104,7 @@ def train(
     plan["patch"] = plan["patch"] or objective.patch
     plan["learning_rate"] = plan["learning_rate"] or objective.learning_rate
     try:
-        store, held = load_stores(data, max(plan["patch"], VALIDATION_SIZE), device)
+        store, held = load_stores(data, max(plan["patch"], VALIDATION_SIZE), read_rgb, device)
     except EvaluationPictureError as error:
         raise UsageError(f"--data: {error}") from error
     except (NoPicturesError, OSError) as error:

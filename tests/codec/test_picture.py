@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from lpcodec.codec import picture
 from lpcodec.codec.errors import FileAccessError, LimitError
@@ -30,8 +30,10 @@ def test_eight_bit_modes_come_back_as_pillow_converts_them(mode: str, width: int
     grey, transparent = mode in {"1", "L", "LA", "La"}, mode in {"LA", "La", "PA", "RGBA", "RGBa"}
     expected = image.convert("LA").convert("RGBA") if mode == "La" else image.convert("RGBA" if transparent else "RGB")
     planes = np.asarray(expected)
+    grey_as_rgb = not grey and bool((planes[..., :3] == planes[..., :1]).all())
+    assert loaded.grey_as_rgb == grey_as_rgb
     assert loaded.pixels.dtype == np.uint8
-    assert loaded.pixels.shape == (height, width, 1 if grey else 3)
+    assert loaded.pixels.shape == (height, width, 1 if grey or grey_as_rgb else 3)
     assert np.array_equal(np.broadcast_to(loaded.pixels, (height, width, 3)), planes[..., :3])
     assert (loaded.alpha is not None) == transparent
     if loaded.alpha is not None:
@@ -69,6 +71,37 @@ def test_deep_modes_come_back_as_grey_with_one_note(mode: str, width: int, heigh
     assert np.abs(loaded.pixels[..., 0] - np.clip(exact, 0, 255)).max() <= 0.5 + 1e-4
     assert len(loaded.notes) == 1
     assert "reduced to 8 bit" in loaded.notes[0]
+
+
+def test_grey_that_came_as_colours_is_grey_and_goes_back_as_it_came() -> None:
+    """R = G = B in whatever mode: one plane inside, and the same three outside."""
+    grey = image_of("L", 31, 17)
+    palette = Image.frombytes("P", grey.size, grey.tobytes())
+    palette.putpalette(bytes(value for level in range(256) for value in (level,) * 3))
+    ink = Image.merge("CMYK", (*[Image.new("L", grey.size)] * 3, ImageOps.invert(grey)))
+    veil = Image.merge("RGBA", (grey, grey, grey, image_of("L", 31, 17, 1)))
+    for image in (grey.convert("RGB"), palette, ink, veil):
+        loaded = load(image, max_pixels=None)
+        assert loaded.grey_as_rgb
+        assert np.array_equal(loaded.pixels[..., 0], np.asarray(grey))
+        back = picture.to_image(loaded)
+        assert back.mode == ("RGBA" if image is veil else "RGB")
+        assert back.convert("RGBA").tobytes() == image.convert("RGBA").tobytes()
+    nearly = grey.convert("RGB")
+    nearly.putpixel((30, 16), (7, 7, 8))
+    assert not load(nearly, max_pixels=None).grey_as_rgb
+
+
+def test_a_picture_as_rgb_is_laid_on_white() -> None:
+    veil = image_of("RGBA", 31, 17)
+    white = Image.new("RGBA", veil.size, "white")
+    loaded = picture.load_rgb(veil)
+    expected = np.asarray(Image.alpha_composite(white, veil))[..., :3].astype(int)
+    assert np.abs(loaded.pixels - expected).max() <= 1
+    assert (loaded.alpha, loaded.notes) == (None, ("transparent picture laid on white",))
+    veil.putalpha(255)
+    assert picture.load_rgb(veil).notes == ()
+    assert picture.load_rgb(image_of("L", 3, 2)).pixels.shape == (2, 3, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets import guard as module
 from lpcodec.datasets import record
 from lpcodec.datasets.dataset import DataSet
@@ -46,12 +47,12 @@ def folder_of(pictures: list[Image.Image], folder: Path) -> Path:
 def test_a_picture_of_an_evaluation_set_stops_the_loading(split, pictures, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "sets", lambda: (a_set(split, pictures[3]),))
     with pytest.raises(EvaluationPictureError, match=rf"^3\.png is kodim99 of Some {split}, an evaluation set"):
-        load_stores(folder_of(pictures, tmp_path / "data"), 8)
+        load_stores(folder_of(pictures, tmp_path / "data"), 8, read_rgb)
 
 
 def test_a_picture_of_a_training_set_does_not(pictures, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "sets", lambda: (a_set("train", pictures[3]),))
-    train, held = load_stores(folder_of(pictures, tmp_path / "data"), 8)
+    train, held = load_stores(folder_of(pictures, tmp_path / "data"), 8, read_rgb)
     assert len(train) + len(held) == 6
 
 
@@ -66,7 +67,7 @@ def test_shards_and_other_formats_are_seen_through(pictures, tmp_path: Path, mon
             stream.seek(0)
             tar.addfile(member, stream)
     with pytest.raises(EvaluationPictureError, match=r"train\.tar/2\.webp is kodim99"):
-        load_stores(tmp_path / "train.tar", 8)
+        load_stores(tmp_path / "train.tar", 8, read_rgb)
 
 
 def test_an_evaluation_set_that_was_fetched_is_guarded_too(pictures, root: Path, tmp_path: Path, monkeypatch) -> None:
@@ -77,9 +78,9 @@ def test_an_evaluation_set_that_was_fetched_is_guarded_too(pictures, root: Path,
     record.save(Record(known.name, (), {"fetched.png": digest}), root / known.name)
     data = folder_of(pictures[1:], tmp_path / "data")
     with pytest.raises(EvaluationPictureError, match=r"3\.png is fetched\.png of Some valid"):
-        load_stores(data, 8)
+        load_stores(data, 8, read_rgb)
     record.save(Record("another", (), {"fetched.png": digest}), root / known.name)
-    load_stores(data, 8)
+    load_stores(data, 8, read_rgb)
 
 
 def test_changed_pixels_pass_as_the_module_says(pictures, monkeypatch) -> None:

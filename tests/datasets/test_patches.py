@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import HELD_OUT_EVERY, NoPicturesError, PictureStore, load_stores, read_pictures
 
 
@@ -122,7 +123,7 @@ def test_folders_and_shards_are_read_in_a_stable_order(tmp_path: Path) -> None:
         folder = tarfile.TarInfo("folder.png")
         folder.type = tarfile.DIRTYPE
         tar.addfile(folder)
-    found = [(name, np.asarray(picture)) for name, picture in read_pictures(tmp_path)]
+    found = [(name, np.asarray(picture)) for name, picture in read_pictures(tmp_path, read_rgb)]
     assert [name for name, _ in found] == ["a.tar/two.png", "a.tar/deep/one.png", "b.png", str(Path("sub/c.BMP"))]
     for (_, pixels), number in zip(found, (4, 3, 1, 2), strict=True):
         assert np.array_equal(pixels, coordinates(24, 20, number))
@@ -130,29 +131,29 @@ def test_folders_and_shards_are_read_in_a_stable_order(tmp_path: Path) -> None:
 
 def test_a_file_may_be_the_root(tmp_path: Path) -> None:
     save(tmp_path / "x.png", 5)
-    assert [name for name, _ in read_pictures(tmp_path / "x.png")] == ["x.png"]
+    assert [name for name, _ in read_pictures(tmp_path / "x.png", read_rgb)] == ["x.png"]
     with tarfile.open(tmp_path / "y.tar", "w") as tar:
         add(tar, "z.png", png(6))
-    assert [name for name, _ in read_pictures(tmp_path / "y.tar")] == ["y.tar/z.png"]
+    assert [name for name, _ in read_pictures(tmp_path / "y.tar", read_rgb)] == ["y.tar/z.png"]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
     Image.new(mode, (20, 24)).save(path)
-    ((_, picture),) = read_pictures(tmp_path)
-    assert (picture.mode, picture.size) == ("RGB", (20, 24))
+    ((_, picture),) = read_pictures(tmp_path, read_rgb)
+    assert (picture.dtype, picture.shape) == (np.uint8, (24, 20, 3))
 
 
 def test_every_48th_large_enough_picture_is_held_out(tmp_path: Path) -> None:
     for number in range(100):
         save(tmp_path / f"{number:03}.png", number)
     save(tmp_path / "000-small.png", 200, height=9)
-    train, held = load_stores(tmp_path, 20)
+    train, held = load_stores(tmp_path, 20, read_rgb)
     numbers = {name: set(store.pixels[:, 2].tolist()) for name, store in (("train", train), ("held", held))}
     assert numbers["held"] == {0, HELD_OUT_EVERY, 2 * HELD_OUT_EVERY}
     assert numbers["train"] == set(range(100)) - numbers["held"]
-    again, held_again = load_stores(tmp_path, 20)
+    again, held_again = load_stores(tmp_path, 20, read_rgb)
     assert torch.equal(train.pixels, again.pixels)
     assert torch.equal(held.pixels, held_again.pixels)
 
@@ -160,24 +161,24 @@ def test_every_48th_large_enough_picture_is_held_out(tmp_path: Path) -> None:
 def test_too_few_pictures(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "missing"):
         with pytest.raises(NoPicturesError, match="fewer than two pictures of at least 20 pixels"):
-            load_stores(root, 20)
+            load_stores(root, 20, read_rgb)
     save(tmp_path / "a.png", 0)
     save(tmp_path / "b.png", 0, height=19)
     with pytest.raises(NoPicturesError, match="fewer than two"):
-        load_stores(tmp_path, 20)
+        load_stores(tmp_path, 20, read_rgb)
     save(tmp_path / "c.png", 0)
-    assert [len(store) for store in load_stores(tmp_path, 20)] == [1, 1]
+    assert [len(store) for store in load_stores(tmp_path, 20, read_rgb)] == [1, 1]
 
 
 def test_what_is_broken_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(png(1)[:60])
     with pytest.raises(OSError, match=r"broken\.png: not a whole picture"):
-        list(read_pictures(tmp_path))
+        list(read_pictures(tmp_path, read_rgb))
     (tmp_path / "broken.png").unlink()
     (tmp_path / "shard.tar").write_bytes(b"no shard" * 200)
     with pytest.raises(OSError, match=r"shard\.tar: not a whole tar file"):
-        list(read_pictures(tmp_path))
+        list(read_pictures(tmp_path, read_rgb))
     with tarfile.open(tmp_path / "shard.tar", "w") as tar:
         add(tar, "in/side.png", b"no picture")
     with pytest.raises(OSError, match=r"shard\.tar/in/side\.png: not a whole picture"):
-        list(read_pictures(tmp_path))
+        list(read_pictures(tmp_path, read_rgb))

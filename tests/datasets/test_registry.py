@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lpcodec.codec.evaluation.points import load_originals
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets import registry
 from lpcodec.datasets.dataset import DataSet
 from lpcodec.datasets.pictures import SUFFIXES, picture_files, pixel_digest, read_digest
@@ -102,7 +103,7 @@ def test_the_digest_is_that_of_the_measured_points(tmp_path_factory: pytest.Temp
     pixels = np.frombuffer(random.randbytes(h * w * 3), np.uint8).reshape(h, w, 3)
     Image.fromarray(pixels).save(folder / "a.png")
     (original,) = load_originals(folder)
-    assert read_digest(folder / "a.png") == pixel_digest(pixels) == original.digest
+    assert read_digest(folder / "a.png", read_rgb) == pixel_digest(pixels) == original.digest
     assert pixel_digest(np.asfortranarray(pixels)) == original.digest
     if h != w:
         assert pixel_digest(pixels.reshape(w, h, 3)) != original.digest
@@ -112,10 +113,10 @@ def test_a_digest_is_of_what_is_seen_not_of_the_file(tmp_path: Path, noise) -> N
     picture = next(noise)
     for name in ("a.png", "a.bmp", "a.webp", "a.tif"):
         picture.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
-    assert len({read_digest(path) for path in picture_files(tmp_path)}) == 1
+    assert len({read_digest(path, read_rgb) for path in picture_files(tmp_path)}) == 1
     (tmp_path / "b.png").write_bytes(b"no picture")
-    assert read_digest(tmp_path / "b.png") is None
-    assert read_digest(tmp_path / "none.png") is None
+    assert read_digest(tmp_path / "b.png", read_rgb) is None
+    assert read_digest(tmp_path / "none.png", read_rgb) is None
 
 
 def test_jpeg_files_count_where_there_are_no_others(tmp_path: Path, noise) -> None:
@@ -168,35 +169,35 @@ class TestFolders:
         ],
     )
     def test_a_folder_is_recognised_for_what_it_is(self, files, found, tmp_path: Path) -> None:
-        dataset = recognise(self.fill(tmp_path / "f", **files))
+        dataset = recognise(self.fill(tmp_path / "f", **files), read_rgb)
         assert (dataset.name if dataset else None) == found
 
     def test_an_empty_folder_is_of_no_set(self, tmp_path: Path) -> None:
-        assert recognise(tmp_path) is None
+        assert recognise(tmp_path, read_rgb) is None
 
     def test_a_fetched_set_is_found_by_its_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(
             SetMissingError, match=r"Whole isn't here: lpcodec datasets fetch whole brings it to .*root"
         ):
-            locate("whole")
+            locate("whole", read_rgb)
         fetched = self.fill(self.root / "whole", a="a")
-        assert locate("whole") == Located(fetched, self.whole)
+        assert locate("whole", read_rgb) == Located(fetched, self.whole)
         monkeypatch.chdir(tmp_path)
         local = self.fill(tmp_path / "whole", c="c")
-        assert locate("whole").folder == fetched
-        assert locate("./whole") == Located(Path("whole"), self.part)
-        assert locate(str(local)) == Located(local, self.part)
+        assert locate("whole", read_rgb).folder == fetched
+        assert locate("./whole", read_rgb) == Located(Path("whole"), self.part)
+        assert locate(str(local), read_rgb) == Located(local, self.part)
 
     def test_a_local_folder_stands_in_for_a_set_that_is_not_here(self, tmp_path: Path, monkeypatch) -> None:
         monkeypatch.chdir(tmp_path)
         self.fill(tmp_path / "whole", x="d", y="d")
-        assert locate("whole") == Located(Path("whole"), self.names)
+        assert locate("whole", read_rgb) == Located(Path("whole"), self.names)
 
     def test_what_is_neither_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(SetMissingError, match="no pictures are in this folder"):
-            locate(str(tmp_path))
+            locate(str(tmp_path), read_rgb)
         with pytest.raises(SetMissingError, match=r"no folder whale, and no data set .* near are whole"):
-            locate("whale")
+            locate("whale", read_rgb)
 
 
 def test_the_data_root_is_the_variable_or_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets import record, verify
 from lpcodec.datasets.pictures import pixel_digest, read_digest
 from lpcodec.datasets.record import FetchedFile, Record
@@ -125,13 +126,13 @@ def test_a_real_folder(tmp_path: Path, noise, monkeypatch: pytest.MonkeyPatch) -
     pictures["b"].save(tmp_path / "renamed.bmp")
     (tmp_path / "c.png").write_bytes((tmp_path / "a.png").read_bytes()[:50])
     told: list[tuple[int, int]] = []
-    report = verify.verify(tmp_path, None, lambda *where: told.append(where))
+    report = verify.verify(tmp_path, None, read_rgb, lambda *where: told.append(where))
     assert report is not None
     assert report.dataset is known
     assert report.states == {"a.png": "exact", "c.png": "unreadable", "renamed.bmp": "exact"}
     assert told == [(1, 3), (2, 3), (3, 3)]
     monkeypatch.setattr(verify, "likely", lambda pixels: None)
-    assert verify.verify(tmp_path, None) is None
+    assert verify.verify(tmp_path, None, read_rgb) is None
 
 
 def test_the_record_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -152,4 +153,4 @@ def test_a_record_that_makes_no_sense_is_none(tmp_path: Path, text: str) -> None
 
 def test_a_picture_reads_the_same_twice(tmp_path: Path, noise) -> None:
     next(noise).save(tmp_path / "a.png")
-    assert read_digest(tmp_path / "a.png") == read_digest(tmp_path / "a.png")
+    assert read_digest(tmp_path / "a.png", read_rgb) == read_digest(tmp_path / "a.png", read_rgb)

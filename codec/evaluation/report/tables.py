@@ -78,6 +78,8 @@ def markdown(results: Results) -> str:
         f"{_plain(machine.cpu)}, {_count(machine.threads, 'thread')}, {_count(machine.workers, 'worker')}, "
         f"{_plain(results.created)}; {_versions(results)}.{contended}",
     ]
+    for note in results.pictures.notes:
+        lines += ["", f"Changed before it was measured: {_plain(note)}."]
     if rows := target_rows(results):
         lines += ["", "## At rate targets", "", *_table(*_targets(results, rows))]
     for measure in measures(results):

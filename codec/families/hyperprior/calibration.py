@@ -26,6 +26,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
 )
 from lpcodec.codec.families.hyperprior.network import ANCHORS
 from lpcodec.codec.families.lpcae.codec import LpcaeCodec
+from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import read_pictures
 from lpcodec.entropy.tables import TableSet, apportion
 
@@ -50,8 +51,8 @@ def calibrate(codec: HyperpriorCodec | LpcaeCodec, data: Path) -> dict[str, int 
     counted = [_Counts(coder) for coder in (codec.coders if isinstance(codec, LpcaeCodec) else (codec,))]
     qualities = np.linspace(1, 99, QUALITIES)
     number = 0
-    for number, (_, picture) in zip(range(PICTURES), read_pictures(data), strict=False):
-        pixels = np.asarray(picture)[:LARGEST, :LARGEST]
+    for number, (_, picture) in zip(range(PICTURES), read_pictures(data, read_rgb), strict=False):
+        pixels = picture[:LARGEST, :LARGEST]
         layers = _layers_of(codec, pixels)
         for quality in qualities[number % 4 :: 4]:
             anchor = quality_to_16_bit(float(quality)) * ANCHORS // 65536

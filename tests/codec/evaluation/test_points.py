@@ -52,6 +52,25 @@ def test_originals_come_as_rgb_in_order_of_name(folder: Path) -> None:
         load_originals(empty)
 
 
+def test_pictures_are_read_as_encode_reads_them_with_its_notes(tmp_path: Path) -> None:
+    """A 16-bit twin has the pixels and the digest of its 8-bit one; a phone's picture is upright."""
+    grey = np.random.default_rng(1).integers(0, 256, (40, 60), np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "b.png")
+    lying = Image.fromarray(np.rot90(grey).copy())
+    exif = Image.Exif()
+    exif[274] = 6
+    lying.save(tmp_path / "c.png", exif=exif)
+    Image.merge("LA", (Image.fromarray(grey), Image.new("L", (60, 40), 0))).save(tmp_path / "d.png")
+    plain, deep, turned, hidden = load_originals(tmp_path)
+    assert plain.digest == deep.digest == turned.digest
+    assert np.array_equal(plain.pixels, np.repeat(grey[..., None], 3, axis=2))
+    assert (plain.notes, turned.notes) == ((), ())
+    assert deep.notes == ("16-bit input reduced to 8 bit",)
+    assert (hidden.pixels == 255).all()
+    assert hidden.notes == ("transparent picture laid on white",)
+
+
 def test_a_point_at_a_setting(original: Original) -> None:
     jpeg = peers.jpeg()
     point = measure(jpeg, 60, original)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lpcodec.codec.evaluation.report.page import embedded, page
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.summary import bd_matrix, target_rows
+from lpcodec.codec.evaluation.report.tables import markdown
 from lpcodec.codec.evaluation.results import Results
 
 
@@ -125,6 +126,16 @@ def test_means_and_bd_rates_stand_in_the_page_itself(html: str, results: Results
         f"{cell.test_bpp[0]:.2f} to {cell.test_bpp[1]:.2f} bpp"
     )
     assert expected in cells
+
+
+def test_what_reading_changed_is_said(results: Results) -> None:
+    notes = ("16-bit input reduced to 8 bit",)
+    pictures = tuple(replace(p, notes=notes if i else ()) for i, p in enumerate(results.pictures.pictures))
+    changed = replace(results, pictures=replace(results.pictures, pictures=pictures))
+    line = "cat &amp; &lt;b&gt;dog&lt;/b&gt; and 1 more: 16-bit input reduced to 8 bit."
+    assert f"<b>Changed before it was measured:</b> {line}" in page(changed, ())
+    assert "Changed before" not in page(results, ())
+    assert "and 1 more: 16-bit input reduced to 8 bit." in markdown(changed)
 
 
 def test_what_limits_the_figures_is_said(html: str, results: Results, partial: Results) -> None:
