@@ -5,7 +5,8 @@
     bytes   content
     3       signature B1 4C 50 ("\\xb1LP"; the first byte begins no ASCII and no UTF-8 text)
     1       format version: 1
-    1       bits 0-1 kind (0 MODEL, 1 STORED), bit 2 grey, bit 3 zero, bits 4-7 number of sections (1 to 15)
+    1       bits 0-1 kind (0 MODEL, 1 STORED), bit 2 grey, bit 3 shown as RGB
+              though grey, bits 4-7 number of sections (1 to 15)
     v       width in pixels, 1 to 2**24
     v       height in pixels, 1 to 2**24
     1       model number
@@ -38,7 +39,7 @@ Section types (the top bit set means ancillary):
     131  XMP      an XML packet, deflated in the same way
 
 Disallowed, and refused as damaged: overlong varints; sides of 0 or above 2**24; a kind of 2 or 3; bit 3
-set; no section; sections that are not in ascending order of type, or of a type that occurs twice and isn't
+without bit 2; no section; sections that are not in ascending order of type, or of a type that occurs twice and isn't
 LAYER; type 0; an empty section other than LATENTS; a MODEL file with neither LATENTS nor LAYER, with both, or
 with STORED; a STORED file with LATENTS or LAYER, or without STORED; more than 8 LAYER sections; a STORED file
 whose model number, model digest, quality or hash isn't zero; any byte after the digest.
@@ -114,7 +115,10 @@ def section_name(section_type: int) -> str:
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know before it reads any payload; ranges as in the module's docstring."""
+    """What a decoder must know before it reads any payload; ranges as in the module's docstring.
+
+    `grey_as_rgb`: the picture is coded as grey, because R = G = B everywhere, and is shown as RGB.
+    """
 
     width: int
     height: int
@@ -124,6 +128,7 @@ class Header:
     model_digest: bytes = bytes(4)
     quality: int = 0
     symbols_hash: bytes = bytes(4)
+    grey_as_rgb: bool = False
 
 
 @dataclass(frozen=True)
@@ -347,7 +352,7 @@ def _section_head(section: Section, before: bytes | bytearray | memoryview) -> b
 
 def _header_bytes(file: LpcFile) -> bytes:
     header = file.header
-    flags = header.kind | header.grey << 2 | len(file.sections) << 4
+    flags = header.kind | header.grey << 2 | header.grey_as_rgb << 3 | len(file.sections) << 4
     size = varint(header.width) + varint(header.height)
     model = bytes([header.model_number]) + header.model_digest + header.quality.to_bytes(2, "little")
     return SIGNATURE + bytes([VERSION, flags]) + size + model + header.symbols_hash
@@ -389,8 +394,8 @@ def _check_pixels(header: Header, max_pixels: int | None) -> None:
 
 def _read_header(cursor: _Cursor) -> tuple[Header, int]:
     flags = cursor.byte("header")
-    kind, grey, reserved, count = flags & 3, bool(flags & 4), flags & 8, flags >> 4
-    if kind > Kind.STORED or reserved:
+    kind, grey, grey_as_rgb, count = flags & 3, bool(flags & 4), bool(flags & 8), flags >> 4
+    if kind > Kind.STORED or (grey_as_rgb and not grey):
         raise DamagedFileError(f"damaged: the flags {flags:#04x} mean nothing in format version {VERSION}")
     header = Header(
         width=cursor.varint("width"),
@@ -401,6 +406,7 @@ def _read_header(cursor: _Cursor) -> tuple[Header, int]:
         model_digest=cursor.take(4, "model digest"),
         quality=int.from_bytes(cursor.take(2, "quality"), "little"),
         symbols_hash=cursor.take(4, "hash of the symbols"),
+        grey_as_rgb=grey_as_rgb,
     )
     for fault in _header_faults(header):
         raise DamagedFileError(f"damaged: {fault}")
@@ -434,6 +440,8 @@ def _header_faults(header: Header) -> Iterator[str]:
         yield f"quality {header.quality} is not within 0 to 65535"
     if len(header.model_digest) != 4 or len(header.symbols_hash) != 4:
         yield "the model digest and the hash of the symbols are not 4 bytes each"
+    if header.grey_as_rgb and not header.grey:
+        yield "a picture in colours can't be grey that is shown as RGB"
     model = (header.model_number, header.quality, header.model_digest, header.symbols_hash)
     if header.kind == Kind.STORED and model != (0, 0, bytes(4), bytes(4)):
         yield "a stored picture names a model, a quality or a hash"

@@ -55,7 +55,11 @@ def decode(
     check_level(level)
     opened = open_file(data, max_pixels=max_pixels, max_memory=max_memory, allow_partial=allow_partial)
     codec = codec_of(opened.file.header, device)
-    shown = Picture(pixels(opened, codec, progress, level), alpha(opened, level), *metadata(opened))
+    icc, exif, xmp = metadata(opened)
+    shown = Picture(
+        pixels(opened, codec, progress, level), alpha(opened, level), icc, exif, xmp,
+        grey_as_rgb=opened.file.header.grey_as_rgb,
+    )  # fmt: skip
     notes = () if opened.damage is None else (f"decoded in part: {opened.damage}; {_what_is_left(opened.file, codec)}",)
     return DecodeResult(picture.to_image(shown), notes, opened.damage is not None)
 

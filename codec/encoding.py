@@ -151,6 +151,10 @@ class _Encoding:
     def side_bytes(self) -> int:
         return sum(len(s.payload) for s in self.sections)
 
+    def _header(self, kind: Kind) -> Header:
+        grey = self.source.pixels.shape[2] == 1
+        return Header(self.width, self.height, kind, grey, grey_as_rgb=self.source.grey_as_rgb)
+
     def _file(self, header: Header, kind: SectionType, *payloads: bytes) -> bytes:
         colours = (Section(kind, payload) for payload in payloads)
         sections = sorted((*colours, *self.sections), key=lambda s: s.type)
@@ -172,9 +176,10 @@ class _Encoding:
     def code(self, codec: models.Codec, quality: float, refined: Any = None) -> bytes:
         """The whole file with `codec` at a quality 0..100."""
         coded = codec.code(self.latents(codec) if refined is None else refined, quality)
-        header = Header(
-            self.width, self.height, Kind.MODEL, self.source.pixels.shape[2] == 1, codec.number, codec.digest,
-            container.quality_to_16_bit(quality) if codec.has_quality else 0, coded.symbols_hash,
+        quality_in_file = container.quality_to_16_bit(quality) if codec.has_quality else 0
+        header = dataclasses.replace(
+            self._header(Kind.MODEL), model_number=codec.number, model_digest=codec.digest, quality=quality_in_file,
+            symbols_hash=coded.symbols_hash,
         )  # fmt: skip
         kind = SectionType.LAYER if isinstance(codec, models.ScalableCodec) else SectionType.LATENTS
         return self._file(header, kind, *coded.payloads())
@@ -231,7 +236,7 @@ class _Encoding:
 
     def stored(self) -> bytes:
         """The whole file with the picture stored losslessly."""
-        header = Header(self.width, self.height, Kind.STORED, self.source.pixels.shape[2] == 1)
+        header = self._header(Kind.STORED)
         return self._file(header, SectionType.STORED, lossless.stored_to_bytes(self.source.pixels))
 
     def result(self, data: bytes, quality: float | None, notes: tuple[str, ...], model: str) -> EncodeResult:

@@ -61,7 +61,8 @@ samples = pytest.mark.parametrize("data", [write(file) for file in SAMPLES.value
 def files(draw: st.DrawFn) -> LpcFile:
     kind = draw(st.sampled_from(Kind))
     side = st.integers(1, container.MAX_SIDE)
-    header = Header(draw(side), draw(side), kind, draw(st.booleans()))
+    grey = draw(st.booleans())
+    header = Header(draw(side), draw(side), kind, grey, grey_as_rgb=grey and draw(st.booleans()))
     if kind == Kind.MODEL:
         digest = st.binary(min_size=4, max_size=4)
         header = replace(
@@ -219,10 +220,12 @@ def test_sixteen_sections_are_too_many() -> None:
         write(sections(1, *range(200, 215)))
 
 
-@pytest.mark.parametrize("flags", [0x12, 0x13, 0x18, 0x1B])
+@pytest.mark.parametrize("flags", [0x12, 0x13, 0x18, 0x1B, 0x19])
 def test_flags_without_a_meaning_are_damage(flags: int) -> None:
     with pytest.raises(DamagedFileError, match="mean nothing in format version 1"):
         read(forged(latents(), flags))
+    with pytest.raises(ValueError, match="can't be grey that is shown as RGB"):
+        write(latents(grey_as_rgb=True))
 
 
 @pytest.mark.parametrize("number", [4, 5, 7, 77, 127])
