@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from lpcodec.codec.container import Header
 from lpcodec.codec.errors import UnknownModelError, UsageError
+from lpcodec.codec.forks import protect_children
 
 if TYPE_CHECKING:
     from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
@@ -268,6 +269,7 @@ def fresh_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | Wavelet
     from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
     from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 
+    protect_children()
     if name == "lpae":
         return LaplacianAutoencoder(levels)
     return WaveletLikeAutoencoder(levels, "relu" if name == "wae-relu" else "linear")
@@ -294,6 +296,7 @@ def _load(path: Path, wanted: bytes, device: str) -> Codec:
     """The codec of one set of weights; `wanted`, its digest, makes weights that were replaced be read again."""
     from safetensors.torch import load as parse_tensors
 
+    protect_children()
     card = json.loads(path.with_suffix(".json").read_text())
     data = _read_checked(path, wanted)
     network = network_named(card["name"])

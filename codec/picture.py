@@ -6,6 +6,7 @@ docs/pictures.md has the table of what comes back for each kind of input.
 """
 
 import dataclasses
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -233,6 +234,18 @@ def pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
         with _guard:
             _ceilings.remove(ceiling)
             apply()
+
+
+def _forget_other_threads() -> None:
+    """In a forked child: pictures that other threads of the parent had open aren't open here."""
+    if _ceilings:
+        _ceilings.clear()
+        Image.MAX_IMAGE_PIXELS = _pillows_own
+    _guard.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_forget_other_threads)
 
 
 def one_line(error: Exception) -> str:
