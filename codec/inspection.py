@@ -18,9 +18,8 @@ def info(data: bytes) -> dict[str, Any]:
     """
     file = container.read(data)
     header = file.header
-    mode = ("L" if header.grey and not header.grey_as_rgb else "RGB") + (
-        "A" if file.payload(SectionType.ALPHA) is not None else ""
-    )
+    colours = "L" if header.grey and not header.grey_as_rgb else "RGB"
+    mode = colours + ("A" if file.payload(SectionType.ALPHA) is not None else "")
     about: dict[str, Any] = {
         "format_version": container.VERSION, "width": header.width, "height": header.height, "mode": mode,
         "kind": header.kind.name.lower(), "bytes": len(data), "bpp": 8 * len(data) / (header.width * header.height),

@@ -114,7 +114,7 @@ def test_nothing_installed_nothing_there(
     with pytest.raises(UsageError, match="no pictures are in this folder"):
         table([str(tmp_path / "packaged")])
     (folder / "c.png").write_bytes(b"no picture")
-    with pytest.raises(FileAccessError, match=r"c\.png: not a whole picture"):
+    with pytest.raises(FileAccessError, match=r"c\.png: not a picture"):
         table([str(folder)])
 
 
