@@ -74,7 +74,7 @@ class Pyramid(UpscalingNetwork):
         # The input convolution; then each level's own, halved with each level. A deconvolution and the residual's
         # convolution reach two pixels between them.
         inner = self._level_reach() + 2
-        return 1 + math.ceil(sum(inner / 2**number for number in range(levels_of(scale))))
+        return 1 + math.ceil(sum(inner / (1 << number) for number in range(levels_of(scale))))
 
 
 class LapSRN(Pyramid):

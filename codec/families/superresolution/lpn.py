@@ -113,11 +113,7 @@ class LPN(UpscalingNetwork):
         self.fusion = nn.Sequential(nn.Conv2d((1 + count) * f, f, 1), nn.Conv2d(f, f, 3, padding=1))
         steps = (2, 2) if scale == 4 else (scale,)
         self.upsampler = nn.Sequential(
-            *(
-                layer
-                for step in steps
-                for layer in (nn.Conv2d(f, step**2 * f, 3, padding=1), nn.PixelShuffle(step))
-            )
+            *(layer for step in steps for layer in (nn.Conv2d(f, step**2 * f, 3, padding=1), nn.PixelShuffle(step)))
         )
         self.tail = nn.Conv2d(f, 3, 3, padding=1)
         self.register_buffer("mean", torch.tensor(MEAN_RGB).reshape(1, 3, 1, 1), persistent=False)
@@ -148,8 +144,8 @@ class LPN(UpscalingNetwork):
     def reach(self, scale: int) -> int:
         # Backbone: 5x5 depthwise convolutions at each resolution. Pathways: bilinear x2 reaches one coarse pixel, each
         # block one of its own. Head, fusion, up-sampler and tail: one each, the tail's at the enlarged size.
-        backbone = sum(2 * depth * 2**place for place, depth in enumerate(DEPTHS))
-        pathways = sum(2**place for place in (1, 2, 3)) + sum(2**place for place in (0, 1, 2, 1, 2, 0, 1, 1))
+        backbone = sum((2 * depth) << place for place, depth in enumerate(DEPTHS))
+        pathways = sum(1 << place for place in (1, 2, 3)) + sum(1 << place for place in (0, 1, 2, 1, 2, 0, 1, 1))
         return math.ceil((backbone + pathways + 5) / self.step) * self.step
 
 

@@ -16,23 +16,22 @@ noise; here the noise comes from a fixed seed, so that a picture is always enlar
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
+from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork, levels_of
 from lpcodec.codec.frontends.interface import Bands
-from lpcodec.codec.frontends.lpae import LaplacianAutoencoder
-from lpcodec.codec.frontends.wae import WaveletLikeAutoencoder
 
 BLOCKS = (128, 128, 256, 256, 512, 512, 1024, 1024)
 """Output channels of the embedding's residual blocks."""
 HEAD = (32, 64)
 NOISE = 0.1
 """Standard deviation of the noise on the second copy of the picture, which is in 0..1."""
-Name = Literal["wavesr", "wsr", "lpsr"]
 
 
 class ResidualBlock(nn.Module):
@@ -156,14 +155,18 @@ def haar(quarters: Tensor) -> Tensor:
     first, then horizontal, vertical and diagonal details."""
     signs = [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
     matrix = torch.tensor(signs, dtype=quarters.dtype, device=quarters.device) / 2
-    return torch.einsum("st,bcthw->bcshw", matrix, quarters.unflatten(1, (-1, 4)))
+    return torch.einsum("st,bcthw->bcshw", matrix, quarters.reshape(len(quarters), -1, 4, *quarters.shape[2:]))
 
 
 class _AutoencoderSR(BandNetwork):
     """WSR and LPSR: the bands of a trained, frozen front-end."""
 
     def __init__(
-        self, scale: int, width: float, transform: LaplacianAutoencoder | WaveletLikeAutoencoder, ends: list[nn.Module]
+        self,
+        scale: int,
+        width: float,
+        transform: LaplacianAutoencoder | WaveletLikeAutoencoder,
+        ends: Sequence[nn.Module],
     ) -> None:
         super().__init__(scale, width, normalised=False)
         self.transform = transform.requires_grad_(False)

@@ -1,0 +1,65 @@
+"""The small network that `upscale` uses by default: all convolutions at the small size, one head per scale.
+
+```
+luma --conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
+  |--bicubic------------------------------------------------------------------------------------> (+) --> luma
+```
+
+It is a level of LapSRN made cheap: where LapSRN enlarges features by deconvolutions and adds up its residual at the
+large size, here a head gives all pixels of the residual at once (pixel shuffle: Shi and others, CVPR 2016), and one
+trunk serves all scales (as in MDSR: Lim and others, CVPRW 2017).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lpcodec.codec.families.superresolution.bicubic import enlarged
+from lpcodec.codec.families.superresolution.network import UpscalingNetwork
+
+SLOPE = 0.1
+MIDDLE = 0.5
+"""Subtracted from the input, so that features start near zero."""
+
+
+class LightNetwork(UpscalingNetwork):
+    """The network. Luma (BT.601) in 0..1.
+
+    Args:
+        scales: the enlargements, one head each.
+        filters: channels of the features.
+        pairs: residual pairs of convolutions.
+    """
+
+    channels = 1
+
+    def __init__(self, scales: tuple[int, ...] = (2, 4), *, filters: int = 32, pairs: int = 5) -> None:
+        super().__init__()
+        self.scales = tuple(sorted(scales))
+        self.first = _convolution(1, filters, 1.0)
+        # The pairs add up: the sum of their second halves should not grow with their number.
+        gains = (1.0, 1 / pairs) * pairs
+        self.trunk = nn.ModuleList(_convolution(filters, filters, gain) for gain in gains)
+        # Heads of zeros: training starts from bicubic.
+        self.heads = nn.ModuleDict({str(scale): _convolution(filters, scale**2, 0.0) for scale in self.scales})
+
+    def enlarge(self, x: Tensor, scale: int) -> Tensor:
+        features = F.leaky_relu(self.first(x - MIDDLE), SLOPE)
+        for first, second in zip(self.trunk[::2], self.trunk[1::2], strict=True):
+            features = features + second(F.leaky_relu(first(features), SLOPE))
+        return enlarged(x, scale) + F.pixel_shuffle(self.heads[str(scale)](features), scale)
+
+    def reach(self, scale: int) -> int:
+        return 2 + len(self.trunk)
+
+
+def _convolution(i: int, o: int, gain: float) -> nn.Conv2d:
+    """A convolution 3x3 with He's initial weights (for leaky ReLU) times `gain`, and biases of zero."""
+    layer = nn.Conv2d(i, o, 3, padding=1)
+    nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / (1 + SLOPE**2) / (9 * i)))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
