@@ -25,8 +25,10 @@ from rich.progress import track
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.effort import ITERATIONS
-from lpcodec.codec.evaluation.curves import Curve, bd_rate, mean_curve
-from lpcodec.codec.evaluation.points import Original, Pixels, load_originals, measure
+from lpcodec.codec.evaluation.codecs.codec import Pixels
+from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate, mean_curve
+from lpcodec.codec.evaluation.run.measure import measure
+from lpcodec.codec.evaluation.run.originals import Original, load_originals
 
 QUALITIES = (20, 35, 50, 65, 80)
 ALL_RATES = (0.01, 20.0)

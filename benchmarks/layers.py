@@ -26,7 +26,8 @@ from rich.progress import track
 
 import lpcodec
 from lpcodec.codec import container, models
-from lpcodec.codec.evaluation.points import Original, Pixels, load_originals
+from lpcodec.codec.evaluation.codecs.codec import Pixels
+from lpcodec.codec.evaluation.run.originals import Original, load_originals
 
 LARGE_QUALITIES = (30.0, 50.0, 70.0)
 QUALITIES = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0)

@@ -26,7 +26,7 @@ def demo(
 
     from lpcodec.cli.sidebyside import Panel, side_by_side
     from lpcodec.codec import api, models
-    from lpcodec.codec.evaluation.measures import ms_ssim, psnr
+    from lpcodec.codec.evaluation.metrics.distortion import ms_ssim, psnr
     from lpcodec.codec.picture import load_rgb
 
     models.load("default")

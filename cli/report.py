@@ -12,9 +12,9 @@ from lpcodec.cli.options import Quiet, examples, names, rates
 from lpcodec.codec.errors import DifferenceError, UsageError
 
 if TYPE_CHECKING:
-    from lpcodec.codec.evaluation.external import Command
-    from lpcodec.codec.evaluation.results import Failure, Results
-    from lpcodec.codec.evaluation.runs import Request
+    from lpcodec.codec.evaluation.codecs.command import Command
+    from lpcodec.codec.evaluation.run.results import Failure, Results
+    from lpcodec.codec.evaluation.run.runner import Request
     from lpcodec.datasets.registry import DataSet
 
 EXAMPLES = examples(
@@ -66,18 +66,20 @@ def report(
 
     The same command again goes on where it was stopped: what was measured stays in the report's folder.
     """
-    from lpcodec.codec.evaluation import contenders, external, runs
+    from lpcodec.codec.evaluation.codecs import registry
+    from lpcodec.codec.evaluation.codecs.command import parse
+    from lpcodec.codec.evaluation.run import runner
 
-    templates = tuple(external.parse(text) for text in commands or ())
+    templates = tuple(parse(text) for text in commands or ())
     folder, dataset = _locate(data)
     if check is not None:
         _check(check, folder, dataset, templates, jobs, quiet=quiet)
         return
     near = rates(pictures)
-    request = runs.Request(
+    request = runner.Request(
         folder=folder,
         out=out,
-        codecs=(*(names(codecs) or contenders.usual()), *(command.name for command in templates)),
+        codecs=(*(names(codecs) or registry.usual()), *(command.name for command in templates)),
         dataset=dataset,
         commands=templates,
         targets=rates(targets),
@@ -88,7 +90,7 @@ def report(
         published=published,
     )
     with progress.over_report(quiet=quiet) as tell:
-        results = runs.run(request, tell)
+        results = runner.run(request, tell)
     written = _write(results, request, near, quiet=quiet)
     for failure in results.failures:
         say(f"lpcodec: note: {_about(failure)}: {failure.error}")
@@ -99,17 +101,18 @@ def report(
 
 def _write(results: "Results", request: "Request", near: tuple[float, ...], *, quiet: bool) -> Path:
     """Write the report's folder; its page."""
-    from lpcodec.codec.evaluation import contenders, runs
+    from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.report import folder, pictures
+    from lpcodec.codec.evaluation.run import runner
 
     shown: list[pictures.Shown] = []
     if near:
-        chosen = {name: contenders.contender(name, request.commands, request.threads) for name in request.codecs}
-        codecs = {name: contender.codec for name, contender in chosen.items()}
+        chosen = {name: registry.find_codec(name, request.commands, request.threads) for name in request.codecs}
+        codecs = {name: entry.codec for name, entry in chosen.items()}
         with progress.over_report(quiet=quiet) as tell:
             shown = pictures.save_pictures(
                 results,
-                runs.originals(request),
+                runner.originals(request),
                 codecs,
                 request.out,
                 near,
@@ -129,19 +132,19 @@ def _check(
     quiet: bool,
 ) -> None:
     """Measure a document's points again, in a folder of their own; DifferenceError where any isn't what it was."""
-    from lpcodec.codec.evaluation import check, results, runs
+    from lpcodec.codec.evaluation.run import recheck, results, runner
 
     try:
         old = results.load(path)
     except ValueError as error:
         raise UsageError(str(error)) from error
     with tempfile.TemporaryDirectory() as out:
-        request, left_out = check.request_for(old, folder, Path(out), dataset, commands, jobs)
+        request, left_out = recheck.request_for(old, folder, Path(out), dataset, commands, jobs)
         for name in left_out:
             say(f"lpcodec: note: {name} is left out: commands of a document are not run, give it again with --codec")
         with progress.over_report(quiet=quiet) as tell:
-            new = runs.run(request, tell)
-    found = check.differences(old, new, left_out)
+            new = runner.run(request, tell)
+    found = recheck.differences(old, new, left_out)
     for difference in found:
         say(str(difference))
     total = sum(p.codec not in left_out for p in (*old.points, *old.target_points))

@@ -1,1 +1,1 @@
-"""Evaluation: measures, peers and curves."""
+"""Evaluation of codecs. Imports go down only: `report -> run -> codecs -> metrics`."""

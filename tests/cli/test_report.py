@@ -11,8 +11,9 @@ from PIL import Image
 from typer.testing import Result
 
 from lpcodec.cli.progress import report_words
-from lpcodec.codec.evaluation import results, runs
-from lpcodec.codec.evaluation.results import Machine, PictureAbout, Results, SetAbout
+from lpcodec.codec.evaluation.run import results, runner
+from lpcodec.codec.evaluation.run.machine import Machine
+from lpcodec.codec.evaluation.run.results import PictureAbout, Results, SetAbout
 
 Run = Callable[..., Result]
 
@@ -29,21 +30,21 @@ def pictures(folder: Path) -> Path:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[runs.Request]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[runner.Request]:
     """What the command asks to be measured, which isn't."""
-    requests: list[runs.Request] = []
+    requests: list[runner.Request] = []
 
-    def run(request: runs.Request, progress: Any) -> Results:
+    def run(request: runner.Request, progress: Any) -> Results:
         requests.append(request)
         request.out.mkdir(parents=True, exist_ok=True)
         about = SetAbout("waves", "waves", (PictureAbout("0", "d", 64, 48),))
         return Results("2026-01-01", {}, Machine("cpu", 1, 1, False), about, (), ())
 
-    monkeypatch.setattr(runs, "run", run)
+    monkeypatch.setattr(runner, "run", run)
     return requests
 
 
-def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[runs.Request]) -> None:
+def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[runner.Request]) -> None:
     ran = lpcodec(
         "report", "--data", str(pictures), "--codecs", "jpeg, webp", "--codec", "mine=c {in} {out} {q}", "--out", "r",
         "--targets", "0.3,0.15", "--measures", "psnr-y", "--pictures", "none", "--limit", "1", "-j", "2",
@@ -59,10 +60,10 @@ def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[ru
     assert "waves, 1 picture: 0 points, 0 failures; look at r" in ran.output
 
 
-def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, asked: list[runs.Request]) -> None:
+def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, asked: list[runner.Request]) -> None:
     assert lpcodec("report", "--data", str(pictures), "--pictures", "none").exit_code == 0
     assert asked[0].codecs[:5] == ("lpcodec", "jpeg", "jpeg2000", "webp", "avif")
-    assert asked[0].targets == runs.TARGETS
+    assert asked[0].targets == runner.TARGETS
     assert asked[0].measures == ()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lpcodec.codec.evaluation.points import load_originals
+from lpcodec.codec.evaluation.run.originals import load_originals
 from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets import registry
 from lpcodec.datasets.dataset import DataSet

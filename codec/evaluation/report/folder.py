@@ -19,7 +19,7 @@ from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.plots import draw
 from lpcodec.codec.evaluation.report.summary import derived
 from lpcodec.codec.evaluation.report.tables import compressai, markdown, points_csv
-from lpcodec.codec.evaluation.results import Results, save
+from lpcodec.codec.evaluation.run.results import Results, save
 
 
 def write(results: Results, out: Path, pictures: Sequence[Shown]) -> list[Path]:

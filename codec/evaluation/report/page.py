@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from lpcodec.codec.evaluation.curves import HIGH_BPP, LOW_BPP, BdRate
+from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate
 from lpcodec.codec.evaluation.report.palette import DARK, LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.plots import SHOWN_BPP
@@ -31,7 +31,7 @@ from lpcodec.codec.evaluation.report.summary import (
     with_dial,
 )
 from lpcodec.codec.evaluation.report.tables import number, overlap_text, speed_text
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 PACKAGE = "lpcodec.codec.evaluation.report"
 SCRIPTS = ("page.js", "charts.js", "tables.js", "viewer.js")  # one scope, in this order
@@ -112,7 +112,7 @@ def _matrix(results: Results, measure: Measure, table: Table) -> list[tuple[str,
 
 
 def _published(results: Results, measure: Measure) -> dict[str, Any]:
-    """Measured codecs (rows) against published curves (columns)."""
+    """MeasuredCodec codecs (rows) against published curves (columns)."""
     table, titles = bd_published(results, measure.metric), {codec.name: codec.title for codec in results.codecs}
     columns = [curve for curve in results.published if any(name == curve.name for _, name in table)]
     rows = [

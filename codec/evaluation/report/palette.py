@@ -9,7 +9,7 @@ a dark page), and no two curves of the first 24 share both colour and marker.
 from dataclasses import dataclass
 from typing import Literal
 
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 Marker = Literal["circle", "square", "triangle", "diamond", "down", "cross"]
 

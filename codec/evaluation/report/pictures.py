@@ -15,10 +15,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from lpcodec.codec.evaluation.measures import Point
-from lpcodec.codec.evaluation.points import Measured, Original, Pixels
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout, MeasuredCodec, Pixels
+from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
-from lpcodec.codec.evaluation.results import CodecAbout, PictureAbout, Results
+from lpcodec.codec.evaluation.run.originals import Original
+from lpcodec.codec.evaluation.run.results import PictureAbout, Results
 
 FOLDER = "pictures"
 WEBP_LONGEST_SIDE = 16383  # longer ones become PNG
@@ -49,7 +50,7 @@ def nearest(points: Sequence[Point], bpp: float) -> Point:
 def save_pictures(
     results: Results,
     originals: Mapping[str, Original],
-    codecs: Mapping[str, Measured],
+    codecs: Mapping[str, MeasuredCodec],
     out: Path,
     near: Sequence[float],
     progress: Callable[[int, int], None],
@@ -101,7 +102,7 @@ def _suffix(picture: PictureAbout) -> str:
     return ".webp" if max(picture.width, picture.height) <= WEBP_LONGEST_SIDE else ".png"
 
 
-def _make(codec: Measured, point: Point, original: Original, path: Path) -> None:
+def _make(codec: MeasuredCodec, point: Point, original: Original, path: Path) -> None:
     """Codes a point again and keeps the picture, or leaves it out where the codec no longer does what it did."""
     try:
         data = codec.encode(original.pixels, point.setting)

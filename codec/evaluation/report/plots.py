@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpcodec.codec.evaluation.curves import Metric
+from lpcodec.codec.evaluation.metrics.curves import Metric
 from lpcodec.codec.evaluation.report.palette import LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.summary import published_values, setting_rows
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 WIDTH = 6.4  # inches; at 150 dpi 960 pixels, of which a phone shows about 390: hence the large letters
 AXES_HEIGHT, LEGEND_ROW = 4.6, 0.27

@@ -14,10 +14,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lpcodec.codec.evaluation.curves import HIGH_BPP, LOW_BPP, BdRate, Curve, Metric, bd_rate, mean_curve
-from lpcodec.codec.evaluation.further import MEASURES
-from lpcodec.codec.evaluation.measures import Means, Point, means, ms_ssim_db
-from lpcodec.codec.evaluation.results import PublishedCurve, Results
+from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate, Curve, Metric, bd_rate, mean_curve
+from lpcodec.codec.evaluation.metrics.distortion import ms_ssim_db
+from lpcodec.codec.evaluation.metrics.extra_metrics import MEASURES
+from lpcodec.codec.evaluation.metrics.point import Means, Point, means
+from lpcodec.codec.evaluation.run.results import PublishedCurve, Results
 
 ABOVE = 1.0005  # a rate target counts as exceeded from this share of it on
 

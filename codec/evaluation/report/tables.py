@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lpcodec.codec.evaluation.curves import HIGH_BPP, LOW_BPP, BdRate
-from lpcodec.codec.evaluation.measures import Means
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout
+from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate
+from lpcodec.codec.evaluation.metrics.point import Means
 from lpcodec.codec.evaluation.report.summary import (
     Measure,
     Row,
@@ -23,7 +24,7 @@ from lpcodec.codec.evaluation.report.summary import (
     setting_rows,
     target_rows,
 )
-from lpcodec.codec.evaluation.results import CodecAbout, Results
+from lpcodec.codec.evaluation.run.results import Results
 
 COLUMNS = (
     "codec", "setting", "target_bpp", "image", "width", "height", "bytes", "pixels", "bpp", "psnr", "mse", "ms_ssim",

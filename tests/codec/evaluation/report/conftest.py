@@ -5,16 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from lpcodec.codec.evaluation.measures import Point
-from lpcodec.codec.evaluation.results import (
-    CodecAbout,
-    Failure,
-    Machine,
-    PictureAbout,
-    PublishedCurve,
-    Results,
-    SetAbout,
-)
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout
+from lpcodec.codec.evaluation.metrics.point import Point
+from lpcodec.codec.evaluation.run.machine import Machine
+from lpcodec.codec.evaluation.run.results import Failure, PictureAbout, PublishedCurve, Results, SetAbout
 
 HOSTILE = '</script><script>alert("x")</script>'
 PICTURES = ("bridge", "cat & <b>dog</b>", "überall")

@@ -13,7 +13,7 @@ from PIL import Image
 from lpcodec.codec.evaluation.report import folder
 from lpcodec.codec.evaluation.report.filenames import file_name
 from lpcodec.codec.evaluation.report.plots import draw, rate_ticks
-from lpcodec.codec.evaluation.results import Results, load
+from lpcodec.codec.evaluation.run.results import Results, load
 
 
 def test_all_files_are_there_and_say_the_same(results: Results, tmp_path: Path) -> None:

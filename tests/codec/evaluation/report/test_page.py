@@ -17,7 +17,7 @@ from lpcodec.codec.evaluation.report.page import embedded, page
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.summary import bd_matrix, target_rows
 from lpcodec.codec.evaluation.report.tables import markdown
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 
 class Outline(HTMLParser):

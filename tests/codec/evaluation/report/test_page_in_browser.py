@@ -14,7 +14,7 @@ from PIL import Image
 
 from lpcodec.codec.evaluation.report import folder
 from lpcodec.codec.evaluation.report.pictures import Shown
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lpcodec.codec.evaluation.measures import Point, point
-from lpcodec.codec.evaluation.points import Original, Pixels
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout, Pixels
+from lpcodec.codec.evaluation.metrics.point import Point, measured_point
 from lpcodec.codec.evaluation.report.pictures import Shown, nearest, save_pictures
-from lpcodec.codec.evaluation.results import CodecAbout, PictureAbout, Results
+from lpcodec.codec.evaluation.run.originals import Original
+from lpcodec.codec.evaluation.run.results import PictureAbout, Results
 
 
 @dataclass
@@ -37,7 +38,9 @@ ORIGINAL = Original("a/b", PIXELS, "0123456789abcdef")
 def measured(setting: float, target: float | None = None) -> Point:
     codec = Halving()
     data = codec.encode(PIXELS, setting)
-    return replace(point("half", setting, "a/b", PIXELS, codec.decode(data), len(data), (1.0, 1.0)), target_bpp=target)
+    return replace(
+        measured_point("half", setting, "a/b", PIXELS, codec.decode(data), len(data), (1.0, 1.0)), target_bpp=target
+    )
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lpcodec.codec.evaluation.curves import BdRate, bd_rate, mean_curve
-from lpcodec.codec.evaluation.measures import Point, means
+from lpcodec.codec.evaluation.metrics.curves import BdRate, bd_rate, mean_curve
+from lpcodec.codec.evaluation.metrics.point import Point, means
 from lpcodec.codec.evaluation.report.palette import DARK, LIGHT, styles
 from lpcodec.codec.evaluation.report.summary import (
     bd_matrix,
@@ -19,7 +19,7 @@ from lpcodec.codec.evaluation.report.summary import (
     speed,
     target_rows,
 )
-from lpcodec.codec.evaluation.results import PublishedCurve, Results, load, save
+from lpcodec.codec.evaluation.run.results import PublishedCurve, Results, load, save
 
 
 def without(results: Results, codec: str, picture: str, setting: float | None = None) -> Results:

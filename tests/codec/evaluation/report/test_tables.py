@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpcodec.codec.evaluation.measures import Point
+from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
 from lpcodec.codec.evaluation.report.summary import bd_matrix, measures, setting_rows, target_rows
 from lpcodec.codec.evaluation.report.tables import compressai, markdown, number, overlap_text, points_csv, speed_text
-from lpcodec.codec.evaluation.results import Results
+from lpcodec.codec.evaluation.run.results import Results
 
 
 def read_back(text: str) -> list[Point]:

@@ -1,0 +1,172 @@
+"""Measures that are asked for by name, beside PSNR and MS-SSIM: each from a well-kept package, none written anew.
+
+    names --check--> packages are there --measure(name, original, decoded)--> value, or None for a picture too small
+
+| name        | package                | better | rule                                                               |
+|-------------|------------------------|--------|--------------------------------------------------------------------|
+| psnr-y      | none                   | higher | of Y = 0.299 R + 0.587 G + 0.114 B (BT.601, full range, unrounded) |
+| ssim        | pytorch-msssim         | higher | window 11, sigma 1.5, on RGB, mean over channels                   |
+| lpips       | lpips, torchvision     | lower  | AlexNet, version 0.1; its weights must lie in torch's hub cache    |
+| ssimulacra2 | ssimulacra2            | higher | 100 is lossless, 90 is hard to tell apart, 30 is low               |
+| butteraugli | libjxl's program       | lower  | `butteraugli_main` on the PATH (PyPI has no package): maximum norm |
+"""
+
+import importlib.util
+import io
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.evaluation.metrics.distortion import PEAK, psnr_of_mse
+from lpcodec.codec.evaluation.metrics.torchvision_import import make_importable
+
+Pixels = NDArray[np.uint8]
+
+LUMA = (0.299, 0.587, 0.114)
+LOSSLESS_DB = 99.0  # stands for the infinite luma PSNR of equal pictures, which a JSON file can't hold
+LPIPS_BACKBONE = "alexnet-owt-7be5be79.pth"
+BUTTERAUGLI = "butteraugli_main"
+BUTTERAUGLI_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure. `smallest_overlap` is the range, in its own unit, that a BD-rate by it needs at least."""
+
+    name: str
+    title: str
+    higher_is_better: bool
+    smallest_overlap: float
+    smallest_side: int
+    check: Callable[[], None]
+    value: Callable[[Pixels, Pixels], float]
+
+
+def check(names: Sequence[str]) -> None:
+    """Raises UsageError, one line that says what to install, unless every measure of `names` works here."""
+    for name in names:
+        if name not in MEASURES:
+            raise UsageError(f"no measure named {name!r}; there are: {', '.join(MEASURES)}")
+        MEASURES[name].check()
+
+
+def measure(name: str, original: Pixels, decoded: Pixels) -> float | None:
+    """The measure `name` of two uint8 RGB pictures (H, W, 3); None where they are too small for it."""
+    about = MEASURES[name]
+    return about.value(original, decoded) if min(original.shape[:2]) >= about.smallest_side else None
+
+
+def psnr_y(original: Pixels, decoded: Pixels) -> float:
+    """PSNR in dB of the luma of two RGB pictures (BT.601, full range, not rounded), at most 99: where it is equal."""
+    difference = (original.astype(np.float64) - decoded) @ np.array(LUMA)
+    return min(psnr_of_mse(float(np.mean(difference * difference))), LOSSLESS_DB)
+
+
+def ssim(original: Pixels, decoded: Pixels) -> float:
+    """SSIM of two RGB pictures, -1..1: that of pytorch-msssim."""
+    import pytorch_msssim  # type: ignore[import-untyped]
+    import torch
+
+    with torch.inference_mode():
+        return float(pytorch_msssim.ssim(_tensor(original), _tensor(decoded), data_range=PEAK))
+
+
+def lpips_alex(original: Pixels, decoded: Pixels) -> float:
+    """LPIPS with AlexNet (0 where equal)."""
+    import torch
+
+    with torch.inference_mode():
+        return float(_lpips_network()(*(_tensor(p) / (PEAK / 2) - 1 for p in (original, decoded))))
+
+
+def ssimulacra2(original: Pixels, decoded: Pixels) -> float:
+    """SSIMULACRA 2, 100 where equal."""
+    compute = importlib.import_module("ssimulacra2").compute_ssimulacra2
+    return float(compute(*(io.BytesIO(_png(p)) for p in (original, decoded))))
+
+
+def butteraugli(original: Pixels, decoded: Pixels) -> float:
+    """Butteraugli distance (maximum norm, 0 where equal) as libjxl's program prints it first."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, name) for name in ("original.png", "decoded.png")]
+        for path, pixels in zip(paths, (original, decoded), strict=True):
+            path.write_bytes(_png(pixels))
+        ran = subprocess.run(
+            [BUTTERAUGLI, *map(str, paths)], capture_output=True, text=True, check=False, timeout=BUTTERAUGLI_SECONDS
+        )
+    number = re.search(r"^\s*(\d+(?:\.\d+)?)", ran.stdout)
+    if ran.returncode or number is None:
+        raise UsageError(f"{BUTTERAUGLI} failed: {(ran.stderr.strip() or ran.stdout.strip())[-200:]}")
+    return float(number[1])
+
+
+def _always() -> None:
+    """pytorch-msssim and numpy come with the package."""
+
+
+def _check_lpips() -> None:
+    try:
+        make_importable()
+    except ImportError as error:
+        raise UsageError(f"lpips needs torchvision: pip install lpips torchvision ({error})") from error
+    if importlib.util.find_spec("lpips") is None:
+        raise UsageError("lpips needs its package: pip install lpips")
+    from torch import hub
+
+    backbone = Path(hub.get_dir(), "checkpoints", LPIPS_BACKBONE)
+    if not backbone.exists():
+        raise UsageError(
+            f"lpips needs AlexNet's weights, and nothing is downloaded here: put {LPIPS_BACKBONE} "
+            f"(https://download.pytorch.org/models/{LPIPS_BACKBONE}) into {backbone.parent}"
+        )
+
+
+def _check_ssimulacra2() -> None:
+    if importlib.util.find_spec("ssimulacra2") is None:
+        raise UsageError("ssimulacra2 needs its package: pip install ssimulacra2")
+
+
+def _check_butteraugli() -> None:
+    if shutil.which(BUTTERAUGLI, path=os.environ.get("PATH")) is None:
+        raise UsageError(f"butteraugli needs the program {BUTTERAUGLI} of libjxl (its devtools) on the PATH")
+
+
+@lru_cache(maxsize=1)
+def _lpips_network() -> Any:
+    return importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
+
+
+def _tensor(pixels: Pixels) -> Any:
+    import torch
+
+    return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
+
+
+def _png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+MEASURES = {
+    m.name: m
+    for m in (
+        Measure("psnr-y", "PSNR of luma (dB)", True, 2.0, 1, _always, psnr_y),
+        Measure("ssim", "SSIM", True, 0.02, 11, _always, ssim),
+        Measure("lpips", "LPIPS (AlexNet)", False, 0.05, 32, _check_lpips, lpips_alex),
+        Measure("ssimulacra2", "SSIMULACRA 2", True, 5.0, 8, _check_ssimulacra2, ssimulacra2),
+        Measure("butteraugli", "Butteraugli", False, 0.5, 8, _check_butteraugli, butteraugli),
+    )
+}

@@ -1,0 +1,1 @@
+"""A measurement: pictures and codecs in, the document of a report out."""
