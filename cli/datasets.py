@@ -31,13 +31,13 @@ app = typer.Typer(
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", metavar="DIR", help="Where sets lie, a folder each; else $LPCODEC_DATA, or the user's cache."
+        "--root", metavar="DIR", help="The folder of all sets; default: $LPCODEC_DATA, else the user's cache."
     ),
 ]
 
 
 def list_sets(root: Root = None, as_json: Json = False) -> None:
-    """List the data sets that are known by name, and where those lie that are here."""
+    """List the data sets that are known by name, and which of them are here."""
     from lpcodec.datasets import registry
     from lpcodec.datasets.pictures import picture_files
 
@@ -55,7 +55,7 @@ def fetch(
     root: Root = None,
     quiet: Quiet = False,
 ) -> None:
-    """Download a set and unpack its pictures; an interrupted download goes on where it stopped."""
+    """Download a set and unpack its pictures. Run again, it continues an interrupted download."""
     from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import fetch as fetching
     from lpcodec.datasets import registry
@@ -145,7 +145,10 @@ def _facts(dataset: "DataSet") -> dict[str, Any]:
         "licence": dataset.licence,
         "home": dataset.home,
         "links": [
-            [{"url": link.url, "stated_by": link.source, "checksum": link.checksum or None} for link in wanted.links]
+            [
+                {"url": k.url, "stated_by": k.source, "checksum": k.checksum or None, "tried": k.tried}
+                for k in wanted.links
+            ]
             for wanted in dataset.downloads
         ],
         "access": dataset.access,
@@ -175,19 +178,26 @@ def _print_table(sets: "tuple[DataSet, ...]", here: dict[str, int], root: Path) 
     from rich.text import Text
 
     table = Table()
-    for heading in ("name", "title", "pictures", "split", "here"):
+    for heading in ("name", "title", "pictures", "split", "link", "here"):
         table.add_column(
-            heading, justify="right" if heading == "pictures" else "left", no_wrap=heading in ("name", "split")
+            heading, justify="right" if heading == "pictures" else "left", no_wrap=heading in ("name", "split", "link")
         )
     for dataset in sets:
         count = "?" if dataset.count is None else str(dataset.count)
         found = here[dataset.name]
         table.add_row(
-            Text(dataset.name, style="bold"), dataset.title, count, dataset.split, f"{found} pictures" if found else ""
+            Text(dataset.name, style="bold"),
+            dataset.title,
+            count,
+            dataset.split,
+            dataset.link,
+            f"{found} pictures" if found else "",
         )
     console = Console()
     console.print(table)
-    console.print(Text(f"sets lie in {root}, a folder each"))
+    console.print(
+        Text(f"Sets are kept in {root}, one folder each. A link that is not tried may be dead or have moved.")
+    )
 
 
 app.command("list", epilog=LIST_EXAMPLES)(guarded(list_sets))

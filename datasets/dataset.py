@@ -1,4 +1,4 @@
-"""What is known of a data set: its facts, its links and, where they are known, the digests of its pixels.
+"""What is known of a data set: its facts, its links and, if known, the digests of its pixels.
 
 DataSet -- needs all of --> Downloads -- each behind any of --> Links
 """
@@ -14,17 +14,19 @@ Split = Literal["train", "valid", "test"]
 class Link:
     """An address, and the public page or file that states it: links are quoted, none is promised to work.
 
-    `checksum` is of the file behind the link, "sha256:..." or another name of hashlib; "" where none was published.
+    `checksum` is of the file behind the link, "sha256:..." or another name of hashlib; "" if none was published.
+    `tried`: the link was opened by us and gave the file that its source describes.
     """
 
     url: str
     source: str
     checksum: str = ""
+    tried: bool = False
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file to fetch, an archive or a picture, from the first of `links` that gives it.
+    """A file to fetch, an archive or a picture, from the first of `links` that delivers it.
 
     Of an archive only pictures are taken, and only those whose path contains `inside`.
     """
@@ -37,9 +39,9 @@ class Download:
 class DataSet:
     """A data set, named as in `--data NAME`.
 
-    `count` is the number of its pictures, None where no public source states it. `digests` maps the stem of a
+    `count` is the number of its pictures, None if no public source states it. `digests` maps the stem of a
     picture's file to the digest of its size and pixels (pictures.py), for the pictures whose pixels are known here.
-    `names` are the stems of all its pictures where they are known otherwise. `access` says how a person gets a set
+    `names` are the stems of all its pictures if those are known from elsewhere. `access` says how a person gets a set
     that has no direct link. `note` is what a reader of a report has to know.
     """
 
@@ -59,6 +61,13 @@ class DataSet:
     def stems(self) -> frozenset[str]:
         """The stems of its pictures' files, as far as they are known here."""
         return frozenset(self.names) | frozenset(self.digests)
+
+    @property
+    def link(self) -> str:
+        """The state of its links: "none", "not tried" if any file has no link that was tried, else "tried"."""
+        if not self.downloads:
+            return "none"
+        return "tried" if all(any(link.tried for link in d.links) for d in self.downloads) else "not tried"
 
     @property
     def evaluates(self) -> bool:

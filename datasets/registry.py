@@ -10,7 +10,6 @@ The data root is the folder in the environment variable LPCODEC_DATA, else one i
 
 import difflib
 import os
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,16 +90,12 @@ def _near(wanted: str, known: list[str]) -> list[str]:
 
 
 def data_root() -> Path:
-    """The folder in which fetched sets lie, one folder a set, named by it."""
+    """The folder of all fetched sets: one folder per set, with the set's name."""
     if given := os.environ.get(ROOT_VARIABLE):
         return Path(given).expanduser()
-    if sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "lpcodec" / "datasets"
+    import pooch  # type: ignore[import-untyped, unused-ignore]
+
+    return Path(pooch.os_cache("lpcodec")) / "datasets"
 
 
 def locate(name_or_folder: str, read: Reader) -> Located:

@@ -53,6 +53,16 @@ def test_the_list_names_every_set_whole(lpcodec: Any, root: Path) -> None:
     assert all(dataset.name in words for dataset in registry.sets())
 
 
+def test_the_list_says_which_links_were_never_tried(lpcodec: Any, root: Path) -> None:
+    rows = json.loads(lpcodec("datasets", "list", "--json").stdout)
+    tried = {row["name"]: [link["tried"] for wanted in row["links"] for link in wanted] for row in rows}
+    for dataset in registry.sets():
+        assert dataset.link == (
+            "none" if not tried[dataset.name] else "tried" if all(tried[dataset.name]) else "not tried"
+        )
+    assert "not tried" in lpcodec("datasets", "list").stdout
+
+
 def test_the_list_says_what_is_here(lpcodec: Any, tiny: DataSet, root: Path) -> None:
     assert "2 pictures" in lpcodec("datasets", "list").stdout
     (row,) = json.loads(lpcodec("datasets", "list", "--json").stdout)
@@ -118,5 +128,5 @@ def test_a_fetch_that_fails_says_what_to_do(lpcodec: Any, tiny: DataSet, tmp_pat
     monkeypatch.setattr(registry, "sets", lambda: (dead,))
     ran = lpcodec("datasets", "fetch", "tiny", "--root", str(tmp_path / "new"))
     assert ran.exit_code == 7
-    assert "http://127.0.0.1:9/x.zip: can't reach the server" in ran.stderr
+    assert "http://127.0.0.1:9/x.zip: no connection" in ran.stderr
     assert ran.stderr.count("\n") == 1

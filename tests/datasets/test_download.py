@@ -1,7 +1,6 @@
-"""A download is whole or not there, goes on where it stopped, and says in words why it can't."""
+"""A download is whole or not there, continues if a checksum allows it, and says why it can't."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def test_as_long_as_something_new_comes_it_goes_on(server, target: Path) -> None
 
 def test_the_next_command_goes_on_too(server, target: Path) -> None:
     server.cut_after = [3 * CHUNK] + [0] * ATTEMPTS
-    with pytest.raises(DownloadError, match="the same command goes on"):
+    with pytest.raises(DownloadError, match="the same command continues"):
         download(link_to(server), target, wait=0)
     assert not target.exists()
     server.asked.clear()
@@ -76,38 +75,29 @@ def test_a_server_without_ranges_starts_again(server, target: Path) -> None:
     assert only(target)
 
 
-@pytest.mark.parametrize("checksum", ["", f"sha256:{SHA256}"])
-def test_a_file_that_changed_meanwhile_is_not_mixed(server, target: Path, checksum: str) -> None:
-    server.files["set.zip"], server.etag = bytes(len(DATA)), '"older"'
-    server.cut_after = [100_000] + [0] * ATTEMPTS
+def test_a_file_that_changed_meanwhile_is_not_mixed(server, target: Path) -> None:
+    server.files["set.zip"], server.cut_after = bytes(len(DATA)), [100_000] + [0] * ATTEMPTS
+    link = link_to(server)
     with pytest.raises(DownloadError):
-        download(link_to(server, checksum), target, wait=0)
-    server.files["set.zip"], server.etag, server.cut_after = DATA, '"newer"', []
-    assert download(link_to(server, checksum), target, wait=0) == SHA256
+        download(link, target, wait=0)
+    server.files["set.zip"], server.cut_after = DATA, []
+    with pytest.raises(DownloadError, match="checksum differs"):  # old bytes before new ones
+        download(link, target, wait=0)
+    assert list(target.parent.iterdir()) == []
+    assert download(link, target, wait=0) == SHA256
     assert only(target)
 
 
-def test_without_proof_of_sameness_nothing_is_appended(server, target: Path) -> None:
-    server.etag, server.cut_after = None, [100_000]
+def test_without_a_checksum_nothing_is_appended(server, target: Path) -> None:
+    server.cut_after = [100_000]
     assert download(link_to(server, ""), target, wait=0) == SHA256
     assert [ranges for _, ranges in server.asked] == ["", ""]
 
 
-def test_a_part_of_another_link_is_not_used(server, target: Path) -> None:
-    target.with_name("set.zip.part").write_bytes(b"something else")
-    target.with_name("set.zip.part.json").write_text(json.dumps({"url": "http://other/", "validator": '"first"'}))
-    assert download(link_to(server), target, wait=0) == SHA256
-    assert server.asked == [("/set.zip", "")]
-
-
-@pytest.mark.parametrize("extra", [b"", b"too long"])
-def test_a_part_that_is_whole_or_longer(server, target: Path, extra: bytes) -> None:
-    target.with_name("set.zip.part").write_bytes(DATA + extra)
-    about = {"url": server.url("set.zip"), "validator": '"first"'}
-    target.with_name("set.zip.part.json").write_text(json.dumps(about))
+def test_a_part_that_is_whole(server, target: Path) -> None:
+    target.with_name("set.zip.part").write_bytes(DATA)
     assert download(link_to(server), target, wait=0) == SHA256
     assert only(target)
-    assert len(server.asked) == (2 if extra else 1)
 
 
 def test_another_file_than_promised_is_not_kept(server, target: Path) -> None:
@@ -117,15 +107,13 @@ def test_another_file_than_promised_is_not_kept(server, target: Path) -> None:
     assert list(target.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [(404, r"nothing there \(any more\) \(404\)"), (410, "no more"), (403, "refuses"), (401, "login")],
-)
-def test_a_dead_link_is_final_and_said(server, target: Path, status: int, words: str) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_dead_link_is_final_and_reported(server, target: Path, status: int) -> None:
     server.statuses = [status]
-    with pytest.raises(DownloadError, match=words) as caught:
+    with pytest.raises(DownloadError, match=str(status)) as caught:
         download(link_to(server), target, wait=0)
     assert server.url("set.zip") in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert len(server.asked) == 1
     assert list(target.parent.iterdir()) == []
 
@@ -135,15 +123,8 @@ def test_a_busy_server_is_asked_again(server, target: Path) -> None:
     assert download(link_to(server), target, wait=0) == SHA256
     server.statuses = [503] * ATTEMPTS
     target.unlink()
-    with pytest.raises(DownloadError, match="503"):
+    with pytest.raises(DownloadError, match="no connection"):
         download(link_to(server), target, wait=0)
-
-
-def test_a_web_page_is_not_the_file(server, target: Path) -> None:
-    server.html = True
-    with pytest.raises(DownloadError, match="web page answers in place of the file"):
-        download(link_to(server), target, wait=0)
-    assert list(target.parent.iterdir()) == []
 
 
 def test_no_server(server, target: Path) -> None:
