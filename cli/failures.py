@@ -27,6 +27,15 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 TERMINATED = 143
 
+HINTS = {
+    "max_pixels": "--max-pixels raises the limit",
+    "max_memory": "--max-memory raises the limit",
+    "allow_partial": "--allow-partial writes what can be shown",
+    "strip": "--strip leaves the metadata out",
+    "best_effort": "--best-effort writes it",
+}
+"""The option of each `LpcodecError.keyword`: the library's text names none."""
+
 P = ParamSpec("P")
 
 
@@ -46,7 +55,8 @@ def explain(error: Exception) -> tuple[int, str]:
     """The exit code and the line's text for `error`."""
     text = str(error)
     if isinstance(error, LpcodecError) and error.exit_code != ExitCode.BUG:
-        return error.exit_code, text or type(error).__name__
+        hint = HINTS.get(error.keyword or "")
+        return error.exit_code, (text or type(error).__name__) + (f" ({hint})" if hint else "")
     if isinstance(error, MemoryError) or _torch_ran_out(error):
         return (
             ExitCode.OVER_LIMIT,

@@ -1,21 +1,22 @@
 """What `import lpcodec` gives: encode, decode, info, verify. encoding.py, decoding.py and inspection.py do the work.
 
 ```
-encode:  source --picture--> Picture --encoding--> bytes
-decode:  bytes --decoding--> Picture --picture--> image
-info, verify:  bytes --inspection--> facts
+encode:        source --sources--> Picture --encoding--> bytes
+decode:        source --sources--> bytes --decoding--> Picture --picture--> image
+info, verify:  source --sources--> bytes --inspection--> facts
 ```
 """
 
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import decoding, encoding, inspection, picture
+from lpcodec.codec import decoding, encoding, inspection, sources
 from lpcodec.codec.decoding import DecodeResult
+from lpcodec.codec.devices import check_device
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
+from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
 
 __all__ = [
@@ -23,53 +24,62 @@ __all__ = [
     "verify",
 ]  # fmt: skip
 
-Source = str | Path | bytes | Image.Image
-
 DEFAULT_MAX_PIXELS = 1 << 28
 
 
 def encode(
-    image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
-    size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
-    effort: int = 0, max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
+    size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
+    best_effort: bool = False, effort: int = 0, max_pixels: int | None = None, device: str = "cpu",
+    progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
-    """Encode a picture (path, bytes of a picture file, or PIL image) to the bytes of an .lpc file.
+    """Encode a picture to the bytes of an .lpc file.
+
+    At most one of quality, bpp, size, psnr and lossless may be given; without any, the quality is 50.
 
     Args:
-        image: anything Pillow opens; see docs/pictures.md for what is kept.
+        image: a path, the bytes of a picture file, an open picture file, a PIL image, or an array: (H, W), (H, W, 1),
+            (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, of uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
-        quality: 0..100; at most one of quality, bpp, size and psnr may be given.
-        bpp: the file has at most so many bits for each pixel, and at least 97 % of them.
-        size: the same in bytes.
-        psnr: the decoded picture has at least so many dB.
+        quality: 0..100, 100 is the finest. An error for models without a quality (the wcae family).
+        bpp: at most this many bits per pixel, the whole file counted. The file is the best that fits: it has 97 % of
+            that or more if the model can fill it; a picture that takes less is stored losslessly if that fits too, or
+            has the finest quality.
+        size: the same, in bytes.
+        psnr: at least this PSNR in dB, with as few bytes as that takes. If no quality reaches it, the picture is stored
+            losslessly.
+        lossless: store the picture losslessly. No model is used.
         strip: leave out ICC, EXIF and XMP.
-        best_effort: where a target is out of reach, give the nearest that isn't.
-        effort: 0..9, more for a smaller file of the same quality; 9 takes hundreds of times as long as 0. Decoding is
-            the same. Models of the wcae family know 0 alone.
-        max_pixels: refuse larger pictures; by default 268 million.
-        device: where the transforms run; the bytes may differ in noise between devices, files decode on all.
+        best_effort: if bpp or size is too small to be reached, give the smallest file there is, with a note.
+        effort: 0..9. More gives a smaller file of the same quality, and takes longer: 9 takes hundreds of times as long
+            as 0. Decoding takes the same time. Only the models default, fast and hq know more than 0.
+        max_pixels: refuse pictures of more pixels; by default 268 million.
+        device: where the networks run: "cpu", "cuda" or "cuda:N". Files of different devices may differ slightly; they
+            decode on all.
         progress: called with (stage, part done 0..1).
 
     Raises:
-        LpcodecError: see `lpcodec.codec.errors`; each kind has one class.
+        LpcodecError: see `lpcodec.codec.errors`; there is a class for each kind.
 
     >>> data = encode("photo.png", bpp=0.15)  # doctest: +SKIP
     """
     return encode_report(
-        image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, strip=strip, best_effort=best_effort,
-        effort=effort, max_pixels=max_pixels, device=device, progress=progress,
+        image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
+        best_effort=best_effort, effort=effort, max_pixels=max_pixels, device=device, progress=progress,
     ).data  # fmt: skip
 
 
 def encode_report(
-    image: Source, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
-    size: int | None = None, psnr: float | None = None, strip: bool = False, best_effort: bool = False,
-    effort: int = 0, max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
+    size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
+    best_effort: bool = False, effort: int = 0, max_pixels: int | None = None, device: str = "cpu",
+    progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
-    """`encode`, with what there is to say about the result."""
-    target = Target(quality, bpp, size, psnr)
+    """`encode`, with the notes and figures of the result."""
+    target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
-    source = picture.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    check_device(device)
+    source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     return encoding.encode(
         source, target, model=model, strip=strip, best_effort=best_effort, effort=effort, device=device,
         progress=progress,
@@ -77,55 +87,61 @@ def encode_report(
 
 
 def decode(
-    data: bytes, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    source: FileSource, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
     max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> Image.Image:  # fmt: skip
-    """Decode the bytes of an .lpc file to a PIL image of mode L, LA, RGB or RGBA, its metadata in `info`.
+    """Decode an .lpc file to a PIL image of mode L, LA, RGB or RGBA, with its metadata in `info`.
 
     Args:
-        level: 0..8, how often the sides are halved, rounding up. Files in layers are quicker to decode that way and
-            need only their beginning; all others are decoded whole and then reduced.
-        allow_partial: decode what is left of a file in layers that was cut or damaged: its leading whole layers, the
-            detail of the others predicted, without alpha and metadata. `decode_report` says whether that was so.
-        max_pixels: refuse pictures that declare more, whatever the level; by default 268 million.
+        source: the path of a file, its bytes, or an open file.
+        level: 0..8, how often the sides are halved, rounding up. Files in layers decode faster that way and need only
+            their beginning; all others are decoded whole and then reduced.
+        allow_partial: decode what is left of a damaged file in layers: its leading whole layers, with the detail of the
+            others predicted, without alpha and metadata. `decode_report` says whether that was so.
+        max_pixels: refuse pictures of more pixels, whatever the level; by default 268 million.
         max_memory: refuse pictures that would take more bytes of memory.
+        device: where the networks run: "cpu", "cuda" or "cuda:N".
+        progress: called with (stage, part done 0..1).
 
     Raises:
         DamagedFileError: not an .lpc file, or a changed one; no picture is shown.
+        FileAccessError: the file can't be read.
         UnknownModelError: made by a newer version, or with weights that aren't installed.
         LimitError: over a limit; checked before anything is allocated.
-        UsageError: a level outside 0..8.
+        UsageError: a level outside 0..8, or a device that isn't there.
     """
     return decode_report(
-        data, level=level, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory, device=device,
+        source, level=level, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory, device=device,
         progress=progress,
     ).image  # fmt: skip
 
 
 def decode_report(
-    data: bytes, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    source: FileSource, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
     max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> DecodeResult:  # fmt: skip
-    """`decode`, with what there is to say about the result."""
+    """`decode`, with the notes of the result."""
+    check_device(device)
     return decoding.decode(
-        data, level=level, allow_partial=allow_partial, max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        sources.read(source), level=level, allow_partial=allow_partial, max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
         max_memory=max_memory, device=device, progress=progress,
     )  # fmt: skip
 
 
-def info(data: bytes) -> dict[str, Any]:
-    """What an .lpc file says about itself, JSON-ready; checks the container, decodes nothing.
+def info(source: FileSource) -> dict[str, Any]:
+    """What an .lpc file (path, bytes or open file) says about itself, ready for JSON. Nothing is decoded.
 
     Raises:
-        DamagedFileError, UnknownModelError: as `decode`, an unknown model apart: `installed` says whether it is here.
+        DamagedFileError, FileAccessError, UnknownModelError: as `decode`. A model that isn't installed is no error:
+            `installed` says so.
     """
-    return inspection.info(data)
+    return inspection.info(sources.read(source))
 
 
-def verify(data: bytes, *, max_pixels: int | None = None) -> dict[str, Any]:
-    """Check a file whole, down to its symbols, without making pixels; return `info` of it.
+def verify(source: FileSource, *, max_pixels: int | None = None) -> dict[str, Any]:
+    """Check an .lpc file (path, bytes or open file) to its last symbol, without making pixels; return its `info`.
 
     Raises:
         LpcodecError: whatever `decode` would raise.
     """
-    return inspection.verify(data, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    return inspection.verify(sources.read(source), max_pixels=max_pixels or DEFAULT_MAX_PIXELS)

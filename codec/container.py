@@ -389,7 +389,7 @@ def _check_version(version: int) -> None:
 def _check_pixels(header: Header, max_pixels: int | None) -> None:
     if max_pixels is not None and header.width * header.height > max_pixels:
         size = f"{header.width} x {header.height}"
-        raise LimitError(f"the picture's {size} pixels are over the limit of {max_pixels} (--max-pixels)")
+        raise LimitError(f"the picture's {size} pixels are over the limit of {max_pixels:,}", keyword="max_pixels")
 
 
 def _read_header(cursor: _Cursor) -> tuple[Header, int]:

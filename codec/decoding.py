@@ -99,18 +99,20 @@ def open_file(
         opened = Opened(container.read_partial(data, max_pixels=max_pixels), str(damage))
     needed = _BASE_MEMORY + _MEMORY_A_PIXEL * opened.file.header.width * opened.file.header.height
     if max_memory is not None and needed > max_memory:
-        raise LimitError(f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB")
+        raise LimitError(
+            f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB", keyword="max_memory"
+        )
     return opened
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
-    """`damage`, with --allow-partial named where that would show something."""
+    """`damage`, with `allow_partial` as its keyword if that would show something."""
     try:
         whole = len(container.read_partial(data).sections)
     except LpcodecError:
         return damage
     layers = "layer is" if whole == 1 else f"{whole} layers are"
-    return DamagedFileError(f"{damage}; its first {layers} whole: decode --allow-partial shows what can be shown")
+    return DamagedFileError(f"{damage}; its first {layers} whole and can be decoded", keyword="allow_partial")
 
 
 def codec_of(header: Header, device: str) -> models.Codec | None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.rate import Found
+from lpcodec.codec.rate import SearchResult
 from lpcodec.codec.tiles import Progress
 
 T = TypeVar("T")
@@ -47,10 +47,10 @@ def check_effort(effort: int) -> None:
 
 def search_refined(
     target: float,
-    search: Callable[[Any, float | None], Found[T]],
+    search: Callable[[Any, float | None], SearchResult[T]],
     refine: Callable[[float, int], Any],
     iterations: int,
-) -> Found[T]:
+) -> SearchResult[T]:
     """Find the refined file for a target, or a plainer one where only that meets it.
 
     Args:
@@ -63,5 +63,7 @@ def search_refined(
     for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():
         quality = found[-1].quality
         found.append(search(refine(quality, count), quality))
-    reached = [result for result in found if result.reached]
-    return reached[-1] if reached else min(reversed(found), key=lambda r: (r.measure > target, abs(r.measure - target)))
+    for kept in ([r for r in found if r.close], [r for r in found if r.reached]):
+        if kept:
+            return kept[-1]
+    return min(reversed(found), key=lambda r: (r.measure > target, abs(r.measure - target)))

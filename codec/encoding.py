@@ -12,6 +12,7 @@ badly is stored losslessly instead.
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,19 @@ _BYTES_AROUND = 50
 _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
 _BAND = 1024
+_WITHIN = "stored losslessly: within the target"
+
+_Search = rate.SearchResult[tuple[bytes, models.Codec]]
 
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """An encoded picture and what is worth saying about it. `bpp` is 8 * len(data) / (width * height)."""
+    """An encoded picture, and what there is to say about it.
+
+    `bpp` is 8 * len(data) / (width * height). `quality` is 0..100, or None for a model without one and for lossless
+    storage. `model` is the model's name, or "stored". `psnr` is in dB, infinite if lossless, and known only if it was
+    the target. `notes` has one line for each thing that was lost or that turned out otherwise than asked for.
+    """
 
     data: bytes
     notes: tuple[str, ...]
@@ -48,11 +57,12 @@ class EncodeResult:
     model: str
     width: int
     height: int
+    psnr: float | None = None
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a file is asked to be: at most one of quality (0..100), bits per pixel, bytes, and dB of PSNR.
+    """What a file is asked to be: at most one of quality (0..100), bits per pixel, bytes, dB of PSNR, and lossless.
 
     UsageError for several of them, or for a value that is out of range.
     """
@@ -61,19 +71,26 @@ class Target:
     bpp: float | None = None
     size: int | None = None
     psnr: float | None = None
+    lossless: bool = False
 
     def __post_init__(self) -> None:
-        if sum(target is not None for target in (self.quality, self.bpp, self.size, self.psnr)) > 1:
-            raise UsageError("give one target at most: quality, bpp, size or psnr")
-        if self.quality is not None and not 0 <= self.quality <= 100:
-            raise UsageError(f"quality {self.quality:g}: it goes from 0 to 100")
-        for name, value in (("bpp", self.bpp), ("size", self.size), ("psnr", self.psnr)):
-            if value is not None and not (math.isfinite(value) and value > 0):
+        numbers = {"quality": self.quality, "bpp": self.bpp, "size": self.size, "psnr": self.psnr}
+        given = {name: value for name, value in numbers.items() if value is not None}
+        if len(given) + self.lossless > 1:
+            raise UsageError("give one target at most: quality, bpp, size, psnr or lossless")
+        for name, value in given.items():
+            if not isinstance(value, Real):
+                raise UsageError(f"{name} {value!r}: give a number")
+            if name == "quality" and not 0 <= value <= 100:
+                raise UsageError(f"quality {value:g}: it goes from 0 to 100")
+            if name != "quality" and not 0 < value < math.inf:
                 raise UsageError(f"{name} {value:g}: give a positive number")
 
     def limit(self, pixels: int) -> int | None:
         """The most bytes that a file of this many pixels may have; None if no rate or size is asked for."""
-        return self.size if self.size is not None else None if self.bpp is None else math.floor(self.bpp * pixels / 8)
+        if self.bpp is not None:
+            return math.floor(self.bpp * pixels / 8)
+        return None if self.size is None else math.floor(self.size)
 
 
 def encode(
@@ -81,48 +98,63 @@ def encode(
     progress: Progress | None,
 ) -> EncodeResult:  # fmt: skip
     """Encode a picture; the arguments and errors are those of `api.encode`."""
-    height, width = source.pixels.shape[:2]
-    limit = target.limit(width * height)
-    job = _Encoding(source, () if strip else _metadata(source), model, device, effort, progress)
+    job = _Encoding(source, () if strip else _metadata(source), progress)
+    if target.lossless:
+        if effort:
+            raise UsageError(f"effort {effort}: a lossless picture has nothing to refine; leave the effort out")
+        return job.stored_result(job.stored())
+    job.use(model, device, effort)
+    limit = target.limit(job.pixels)
     quick = lossless.quick_bytes(source.pixels)
-    stored = job.stored() if 8 * quick < _CHEAP_BPP * width * height or width * height <= _TINY else None
+    cheap = 8 * quick < _CHEAP_BPP * job.pixels or job.pixels <= _TINY or (limit is not None and quick <= limit)
+    stored = job.stored() if cheap else None
     if limit is not None and stored is not None and len(stored) <= limit:
-        return job.result(stored, None, ("stored losslessly: within the target",), "stored")
-    if limit is not None:
-        found = job.for_size(limit)
-    elif target.psnr is not None:
-        found = job.for_psnr(target.psnr)
-    else:
-        found = job.at_quality(DEFAULT_QUALITY if target.quality is None else target.quality)
-    data: bytes = found.value[0]
-    chosen: models.Codec | None = found.value[1]
-    if not found.reached and target.psnr is not None and stored is not None:
-        return job.result(stored, None, ("stored losslessly: no quality reaches the target",), "stored")
-    if stored is None and quick <= _PROMISING * len(data):
+        return job.stored_result(stored, _WITHIN)
+    found = job.search(target, limit)
+    data, codec = found.value
+    if stored is None and (
+        quick <= _PROMISING * len(data)
+        or (limit is not None and not found.close and quick <= _PROMISING * limit)
+        or not found.reached
+    ):
         stored = job.stored()
-    if stored is not None and len(stored) <= len(data):
-        measure, reached = (found.measure, True) if limit is None else (len(stored), len(stored) <= limit)
-        found = dataclasses.replace(found, measure=measure, reached=reached)
-        data, chosen = stored, None
-    if not found.reached and not best_effort:
-        raise TargetError(
-            f"{target.psnr:g} dB can't be reached: the finest quality gives {found.measure:.2f} dB"
-            if limit is None
-            else _size_message(limit, found, width * height, job, strip)
+    if stored is not None:
+        if limit is None and not found.reached:
+            finest = f"{codec.name} has {found.measure:.2f} dB at its finest quality"
+            return job.stored_result(stored, f"stored losslessly: {finest}")
+        if limit is None and len(stored) <= len(data):
+            return job.stored_result(stored, "stored losslessly: smaller than coding it")
+        if limit is not None and len(stored) <= limit:
+            return job.stored_result(stored, _WITHIN)
+    if limit is None or found.reached:
+        notes = (
+            (_room_to_spare(limit, len(data)),)
+            if limit is not None and found.quality == 100 and not found.close
+            else ()
         )
-    notes = () if found.reached else ("the target is out of reach; this is the nearest",)
-    if chosen is None:
-        return job.result(data, None, (*notes, "stored losslessly: smaller than coding it"), "stored")
-    return job.result(data, found.quality if chosen.has_quality else None, notes, chosen.name)
+        return job.result(data, codec, found.quality, notes, found.measure if target.psnr is not None else None)
+    smallest = data if stored is None else min(data, stored, key=len)
+    if not best_effort:
+        raise _out_of_reach(limit, len(smallest), job, codec, strip)
+    over = len(smallest) - limit
+    excess = f"{over:,} bytes ({100 * over / limit:.3g} %) over the limit of {limit:,}"
+    note = f"the file is {excess}: no smaller one is possible"
+    if smallest is not data:
+        return job.stored_result(smallest, note, "stored losslessly: smaller than coding it")
+    return job.result(data, codec, found.quality, (note,))
 
 
-def _size_message(
-    limit: int, found: rate.Found[tuple[bytes, models.Codec]], pixels: int, job: "_Encoding", strip: bool
-) -> str:
-    nearest = f"the nearest is {found.measure:.0f} bytes ({8 * found.measure / pixels:.4f} bpp)"
-    if job.side_bytes > limit // 2 and not strip:
-        nearest += f", of which {job.side_bytes} are metadata and alpha: --strip leaves the metadata out"
-    return f"{limit} bytes ({8 * limit / pixels:.4f} bpp) can't be reached with {found.value[1].name}: {nearest}"
+def _room_to_spare(limit: int, size: int) -> str:
+    return f"the limit of {limit:,} bytes isn't used up: the finest quality takes {size:,}"
+
+
+def _out_of_reach(limit: int, smallest: int, job: "_Encoding", codec: models.Codec, strip: bool) -> TargetError:
+    reason = f"the smallest file is {smallest:,} bytes ({8 * smallest / job.pixels:.4f} bpp)"
+    if job.side_bytes > limit // 2:
+        reason += f", of which {job.side_bytes:,} are alpha and metadata"
+    keyword = "strip" if not strip and job.metadata_bytes > limit // 2 else "best_effort"
+    wanted = f"{limit:,} bytes ({8 * limit / job.pixels:.4f} bpp)"
+    return TargetError(f"{wanted} can't be reached with model {codec.name}: {reason}", keyword=keyword)
 
 
 def _metadata(source: Picture) -> tuple[Section, ...]:
@@ -131,25 +163,26 @@ def _metadata(source: Picture) -> tuple[Section, ...]:
 
 
 class _Encoding:
-    """One picture on its way into a file: analysed once a model, coded as often as a search asks."""
+    """One picture on its way into a file: analysed once per model, coded as often as a search asks for."""
 
-    def __init__(
-        self, source: Picture, metadata: tuple[Section, ...], model: str, device: str, effort: int,
-        progress: Progress | None,
-    ) -> None:  # fmt: skip
+    def __init__(self, source: Picture, metadata: tuple[Section, ...], progress: Progress | None) -> None:
         self.source, self.progress = source, progress
         self.height, self.width = source.pixels.shape[:2]
+        self.pixels = self.height * self.width
         alpha = (Section(SectionType.ALPHA, lossless.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
         self.sections = (*alpha, *metadata)
+        self.metadata_bytes = sum(len(s.payload) for s in metadata)
+        self.side_bytes = sum(len(s.payload) for s in self.sections)
+        self.codecs: list[models.Codec] = []
+        self.iterations = 0
+        self._latents: dict[str, Any] = {}
+
+    def use(self, model: str, device: str, effort: int) -> None:
+        """Load the codecs that a model name stands for."""
         self.codecs = [models.load(name, device) for name in models.variants(model)]
         self.iterations = efforts.ITERATIONS[effort]
         if effort and not isinstance(self.codecs[0], efforts.Refinable):
             raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
-        self._latents: dict[str, Any] = {}
-
-    @property
-    def side_bytes(self) -> int:
-        return sum(len(s.payload) for s in self.sections)
 
     def _header(self, kind: Kind) -> Header:
         grey = self.source.pixels.shape[2] == 1
@@ -166,7 +199,7 @@ class _Encoding:
         return self._latents[codec.name]
 
     def refined(self, quality: float, iterations: int) -> Any:
-        """Latents of the first codec, refined at a quality; None, the plain ones, for no iterations."""
+        """Latents of the first codec, refined at a quality; None (the plain ones) for no iterations."""
         codec = self.codecs[0]
         if not iterations:
             return None
@@ -184,18 +217,29 @@ class _Encoding:
         kind = SectionType.LAYER if isinstance(codec, models.ScalableCodec) else SectionType.LATENTS
         return self._file(header, kind, *coded.payloads())
 
-    def at_quality(self, quality: float) -> rate.Found[tuple[bytes, models.Codec]]:
-        codec = self.codecs[0]
-        data = self.code(codec, quality, self.refined(quality, self.iterations))
-        return rate.Found(quality, (data, codec), len(data), True)
+    def search(self, target: Target, limit: int | None) -> _Search:
+        """The file that is nearest to a target, which isn't lossless; `limit` is the target's in bytes."""
+        if limit is not None:
+            return self.for_size(limit)
+        if target.psnr is not None:
+            return self.for_psnr(target.psnr)
+        return self.at_quality(target.quality)
 
-    def for_size(self, limit: int) -> rate.Found[tuple[bytes, models.Codec]]:
-        """The largest file within `limit` bytes, over the quality or, in a model without one, its sets of weights."""
+    def at_quality(self, quality: float | None) -> _Search:
+        codec = self.codecs[0]
+        if quality is not None and not codec.has_quality:
+            raise UsageError(f"{codec.name} has no quality to choose: leave the quality out, or take another model")
+        quality = DEFAULT_QUALITY if quality is None else quality
+        data = self.code(codec, quality, self.refined(quality, self.iterations))
+        return rate.SearchResult(quality, (data, codec), len(data), True)
+
+    def for_size(self, limit: int) -> _Search:
+        """The largest file within `limit` bytes, over the quality or, for a model without one, its sets of weights."""
         codec = self.codecs[0]
         if codec.has_quality:
             expected = self._expected_sizes(codec)
 
-            def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
+            def search(latents: Any, guess: float | None) -> _Search:
                 def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
                     data = self.code(codec, quality, latents)
                     return (data, codec), len(data)
@@ -207,9 +251,9 @@ class _Encoding:
         within = [f for f in files if len(f[0]) <= limit]
         if within:
             best = max(within, key=lambda f: len(f[0]))
-            return rate.Found(0, best, len(best[0]), True)
+            return rate.SearchResult(0, best, len(best[0]), True, len(best[0]) >= rate.FLOOR * limit)
         nearest = min(files, key=lambda f: len(f[0]))
-        return rate.Found(0, nearest, len(nearest[0]), False)
+        return rate.SearchResult(0, nearest, len(nearest[0]), False, False)
 
     def _expected_sizes(self, codec: models.Codec) -> rate.Expected:
         if not isinstance(codec, models.ForeseeingCodec):
@@ -217,13 +261,13 @@ class _Encoding:
         qualities, bits = codec.expected_bits(self.latents(codec))
         return rate.Expected.of_sizes(qualities, [b / 8 + self.side_bytes + _BYTES_AROUND for b in bits])
 
-    def for_psnr(self, target: float) -> rate.Found[tuple[bytes, models.Codec]]:
+    def for_psnr(self, target: float) -> _Search:
         """The smallest file with at least `target` dB; decodes at each step."""
         codec = self.codecs[0]
         if not codec.has_quality:
-            raise UsageError(f"{codec.name} has no quality to choose: --psnr needs a model that has")
+            raise UsageError(f"{codec.name} has no quality to choose: a PSNR needs a model that has one")
 
-        def search(latents: Any, guess: float | None) -> rate.Found[tuple[bytes, models.Codec]]:
+        def search(latents: Any, guess: float | None) -> _Search:
             def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
                 data = self.code(codec, quality, latents)
                 decoded = decoding.pixels(decoding.open_file(data), codec)
@@ -239,13 +283,21 @@ class _Encoding:
         header = self._header(Kind.STORED)
         return self._file(header, SectionType.STORED, lossless.stored_to_bytes(self.source.pixels))
 
-    def result(self, data: bytes, quality: float | None, notes: tuple[str, ...], model: str) -> EncodeResult:
-        bpp = 8 * len(data) / (self.width * self.height)
-        return EncodeResult(data, (*self.source.notes, *notes), bpp, quality, model, self.width, self.height)
+    def result(
+        self, data: bytes, codec: models.Codec, quality: float, notes: tuple[str, ...], psnr: float | None = None
+    ) -> EncodeResult:
+        return EncodeResult(
+            data, (*self.source.notes, *notes), 8 * len(data) / self.pixels, quality if codec.has_quality else None,
+            codec.name, self.width, self.height, psnr,
+        )  # fmt: skip
+
+    def stored_result(self, data: bytes, *notes: str) -> EncodeResult:
+        bpp = 8 * len(data) / self.pixels
+        return EncodeResult(data, (*self.source.notes, *notes), bpp, None, "stored", self.width, self.height, math.inf)
 
 
 def _mean_squared_error(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    """Of two pictures of one shape: exact, and in bands of rows, so that no wide copy of a picture is held."""
+    """The exact mean squared error of two pictures of one shape, in bands of rows: it holds no wide copy of them."""
     total = 0
     for rows in spans(len(one), _BAND, 0):
         total += int(np.square(one[rows.core].astype(np.int32) - other[rows.core]).sum(dtype=np.int64))

@@ -1,6 +1,8 @@
-"""The package's error family and the command's exit codes: one table, used by the library and the command alike.
+"""The package's errors and the command's exit codes: one table for the library and the command.
 
-Every error that a user can meet is a `LpcodecError` whose text is one line that says what is wrong and what to do.
+Every error that a user can meet is a `LpcodecError`. Its text is one line that says what is wrong and what to do. The
+text names no option of the command; if a keyword argument would help, `keyword` names it, and the command says which
+option that is.
 """
 
 from enum import IntEnum
@@ -22,37 +24,41 @@ class ExitCode(IntEnum):
 
 
 class LpcodecError(Exception):
-    """The root of the family. `exit_code` is what the command exits with."""
+    """The base class. `exit_code` is the command's; `keyword` is an argument of encode or decode that would help."""
 
     exit_code = ExitCode.BUG
 
+    def __init__(self, text: str = "", *, keyword: str | None = None) -> None:
+        super().__init__(text)
+        self.keyword = keyword
+
 
 class UsageError(LpcodecError):
-    """An option or argument that can't be: a negative rate, two targets at once, an unknown model name."""
+    """An invalid argument: a negative rate, two targets at once, an unknown model name."""
 
     exit_code = ExitCode.USAGE
 
 
 class DamagedFileError(LpcodecError):
-    """Not an lpcodec file, or one that was changed, cut, lengthened or spliced."""
+    """Not an lpcodec file, or a file that was changed, cut, lengthened or spliced."""
 
     exit_code = ExitCode.DAMAGED
 
 
 class UnknownModelError(LpcodecError):
-    """A file made by a newer version, or with a model (or model weights) that isn't installed here."""
+    """A file made by a newer version, or with a model or weights that aren't installed here."""
 
     exit_code = ExitCode.TOO_NEW
 
 
 class LimitError(LpcodecError):
-    """Decoding or encoding would exceed --max-pixels or --max-memory; raised before anything is allocated."""
+    """Decoding or encoding would exceed `max_pixels` or `max_memory`; raised before anything is allocated."""
 
     exit_code = ExitCode.OVER_LIMIT
 
 
 class TargetError(LpcodecError):
-    """A rate, size or PSNR target that can't be reached; the text names the nearest one that can."""
+    """A rate or size that is too small for the picture; the text gives the smallest size that it can have."""
 
     exit_code = ExitCode.OUT_OF_REACH
 
@@ -64,6 +70,6 @@ class FileAccessError(LpcodecError):
 
 
 class DifferenceError(LpcodecError):
-    """Measured again, a report's points aren't those of its document; the text counts them."""
+    """A report's points, measured again, differ from those of its document; the text counts them."""
 
     exit_code = ExitCode.DIFFERENT

@@ -253,7 +253,7 @@ def one_line(error: Exception) -> str:
 
 
 def _over_limit(name: str, size: str, max_pixels: int | None) -> LimitError:
-    return LimitError(f"{name}: {size} pixels are over the limit of {max_pixels} (--max-pixels)")
+    return LimitError(f"{name}: {size} pixels are over the limit of {max_pixels:,}", keyword="max_pixels")
 
 
 def _check_size(image: Image.Image, name: str, max_pixels: int | None) -> None:

@@ -1,8 +1,9 @@
-"""A target -> the quality that meets it. The analysis has run already: a step of a search costs the entropy side alone.
+"""Rate control: from a target to the quality that meets it.
 
-log(bytes) is close to linear in the quality, and so is the PSNR: a secant kept inside its bracket needs three to five
-steps. Where a codec can tell what to expect of a picture, the secant runs over that curve in place of the quality, and
-needs two or three. Where it doesn't converge, because the curve has a jump, the bracket is halved.
+The analysis has run already, so a step of a search costs the entropy coding alone. log(bytes) is close to linear in the
+quality, and so is the PSNR: a secant that is kept inside its bracket needs three to five steps. If a codec can estimate
+its sizes for a picture (`models.ForeseeingCodec`), the secant runs over that curve instead of the quality and needs two
+or three. If the secant doesn't converge, because the curve has a jump, the bracket is halved.
 """
 
 import math
@@ -16,42 +17,47 @@ import numpy as np
 T = TypeVar("T")
 
 FLOOR = 0.97
-"""A file is near enough to its limit from this part of it on,"""
+"""A search accepts a file of at least this fraction of its limit."""
 SLACK_BYTES = 8
-"""or within so many bytes: streams grow by whole words."""
+"""It also accepts a file within this many bytes of its limit: streams grow in whole words."""
 MAX_STEPS = 12
 _AIM = 0.99
+"""The fraction of the limit that a search looks for."""
 _USUAL_GROWTH = 3.7 / 100
-"""d log(bytes) / d quality of photographs; it lies between 0.016 and 0.06."""
+"""d log(bytes) / d quality of photographs; between 0.016 and 0.06."""
 _USUAL_DB = 0.17
-"""The same in dB."""
+"""d PSNR / d quality of photographs, in dB."""
 _USUAL_BPP = 0.5
-"""At quality 50."""
-_DB_AIM, _DB_NEAR = 0.01, 0.02
-"""A picture so much above its target is what is looked for, and what is good enough."""
+"""The rate of photographs at quality 50."""
+_DB_AIM = 0.01
+"""How far above its target a search for a PSNR aims, in dB."""
+_DB_NEAR = 0.02
+"""It accepts a picture that is at most this far above the target, in dB."""
 _QUALITY_NEAR = 0.5
 _UNIT = 100 / 65535
-"""Files hold the quality in 16 bits."""
+"""The step of the quality in files, which hold it in 16 bits."""
 _LEAST_GROWTH = 1e-3
 _SLOPE_RANGE = 8
-"""A measured slope is believed up to this factor from the expected one: noise can give any."""
+"""A measured slope may differ from the expected one by this factor at most: noise can give any slope."""
 _APART = 1.5
 _PATIENCE = 3
-"""Where so many secants haven't halved the bracket, the search goes on without them."""
+"""After this many secants that didn't halve the bracket, the search halves it instead."""
 _MARGIN = 0.02
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A rising curve, in straight pieces, of what is measured at qualities 0 (the first) to 100 (the last): its shape
-    matters, its height only for the first guess."""
+    """A rising, piecewise linear curve of the measure over the quality; the first quality is 0, the last is 100.
+
+    The search uses its shape; its height matters only for the first guess.
+    """
 
     qualities: Sequence[float]
     measures: Sequence[float]
 
     @classmethod
     def of_sizes(cls, qualities: Sequence[float], sizes: Sequence[float]) -> "Expected":
-        """Of log(bytes) from bytes, at least as steep everywhere as a flat curve that can still be followed."""
+        """The curve of log(bytes), from bytes. Flat parts are given a small slope, so that a search can follow them."""
         measures = [math.log(sizes[0])]
         for (low, high), size in zip(pairwise(qualities), sizes[1:], strict=True):
             measures.append(max(math.log(size), measures[-1] + _LEAST_GROWTH * (high - low)))
@@ -70,19 +76,23 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Found(Generic[T]):
-    """What a search arrived at: `value` at `quality`, of `measure` (bytes or dB). `reached` says whether the target is
-    kept; if not, this is the nearest that can be had."""
+class SearchResult(Generic[T]):
+    """The result of a search: `value` at `quality`, with its `measure` (bytes or dB).
+
+    `reached`: the target is kept; if not, this is the nearest result there is. `close`: it is also no better than it
+    has to be, that is within 3 % of a limit in bytes.
+    """
 
     quality: float
     value: T
     measure: float
     reached: bool
+    close: bool = True
 
 
 @dataclass
 class _Bracket:
-    """A search over the quality for the place where a rising curve has the value `aim`."""
+    """A search for the quality at which a rising curve has the value `aim`."""
 
     aim: float
     expected: Expected
@@ -95,7 +105,7 @@ class _Bracket:
     halving: bool = False
 
     def add(self, quality: float, measure: float, below: bool) -> None:
-        """Take in a point of the curve; `below`: the place looked for is at a higher quality."""
+        """Add a point of the curve; `below`: the quality looked for is higher."""
         self.tried.append((quality, measure))
         if below:
             self.low, self.low_tried = quality, True
@@ -104,7 +114,7 @@ class _Bracket:
         self.widths.append(self.high - self.low)
 
     def next_quality(self) -> float | None:
-        """Where to look next: inside the bracket, or at an end that all points ask for; None if nothing is left."""
+        """The quality to try next: inside the bracket, or at an end of it; None if there is none left."""
         lowest = round(self.low / _UNIT) + self.low_tried
         highest = round(self.high / _UNIT) - self.high_tried
         if lowest > highest:
@@ -118,7 +128,7 @@ class _Bracket:
             return self.low if not self.low_tried else self.high if not self.high_tried else self.low + width / 2
         (quality, measure), *others = sorted(self.tried, key=lambda point: abs(point[1] - self.aim))
         expected, slope = self.expected.at(quality), 1.0
-        # Between points that lie close to each other the slope is noise.
+        # The slope between points close to each other is noise.
         apart = [(q, m) for q, m in others if abs(q - quality) >= _APART]
         if apart:
             measured = (apart[0][1] - measure) / (self.expected.at(apart[0][0]) - expected)
@@ -135,17 +145,17 @@ def _on_grid(quality: float) -> float:
 
 
 def usual_sizes(pixels: int, side_bytes: int) -> Expected:
-    """What photographs of so many pixels take, of which nothing else is known."""
+    """The sizes of an average photograph with this number of pixels and these bytes of alpha and metadata."""
     return Expected.usual(_USUAL_GROWTH, math.log(_USUAL_BPP * pixels / 8 + side_bytes))
 
 
 def quality_for_size(
     at: Callable[[float], tuple[T, int]], limit: int, expected: Expected, guess: float | None = None
-) -> Found[T]:
-    """Find the quality whose file is as large as `limit` bytes allow, never larger.
+) -> SearchResult[T]:
+    """Find the quality whose file is as large as `limit` bytes allow, but not larger.
 
-    The result is `reached` if it has at least 97 % of the limit (or all but 8 bytes), which it hasn't if the finest
-    quality is smaller still, if the coarsest is larger, or if the sizes jump over that range.
+    The result is `reached` unless even the coarsest quality is larger. It is `close` if it has at least 97 % of the
+    limit, or all but 8 bytes. It isn't close if the finest quality is smaller, or if the sizes jump over that range.
 
     Args:
         at: quality 0..100 -> (value, bytes of the whole file); called 2 to 5 times, 12 at most.
@@ -154,8 +164,8 @@ def quality_for_size(
         guess: the quality to try first; by default where the expected size is the limit.
     """
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
-    under: Found[T] | None = None
-    over: Found[T] | None = None
+    under: SearchResult[T] | None = None
+    over: SearchResult[T] | None = None
     quality: float | None = _on_grid(expected.quality(bracket.aim) if guess is None else guess)
     for step in range(1, MAX_STEPS + 1):
         if quality is None:
@@ -166,12 +176,12 @@ def quality_for_size(
         near = size >= FLOOR * limit or size >= limit - SLACK_BYTES
         if size <= limit:
             if under is None or size > under.measure:
-                under = Found(quality, value, size, near)
+                under = SearchResult(quality, value, size, True, near)
             if near or quality == 100:
                 return under
         else:
             if over is None or size < over.measure:
-                over = Found(quality, value, size, False)
+                over = SearchResult(quality, value, size, False, False)
             if quality == 0:
                 return under or over
         bracket.add(quality, math.log(max(size, 1)), size <= limit)
@@ -181,7 +191,7 @@ def quality_for_size(
     return result
 
 
-def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> Found[T]:
+def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> SearchResult[T]:
     """Find the smallest quality, to 0.5 or 0.02 dB, whose picture has at least `target` dB.
 
     Args:
@@ -190,18 +200,18 @@ def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, gues
         guess: the quality to try first.
     """
     bracket = _Bracket(target + _DB_AIM, Expected.usual(_USUAL_DB))
-    best: Found[T] | None = None
-    nearest: Found[T] | None = None
+    best: SearchResult[T] | None = None
+    nearest: SearchResult[T] | None = None
     quality: float | None = _on_grid(guess)
     while quality is not None:
         value, psnr = at(quality)
         if psnr >= target:
-            best = Found(quality, value, psnr, True)
+            best = SearchResult(quality, value, psnr, True)
             if psnr <= target + _DB_NEAR or quality == 0:
                 return best
         else:
             if nearest is None or psnr > nearest.measure:
-                nearest = Found(quality, value, psnr, False)
+                nearest = SearchResult(quality, value, psnr, False, False)
             if quality == 100:
                 return best or nearest
         bracket.add(quality, psnr, psnr < target)

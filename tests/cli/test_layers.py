@@ -44,7 +44,9 @@ def test_a_cut_file_is_refused_with_the_option_that_helps_and_shown_with_it(
     refused = lpcodec("decode", "cut.lpc", "rest.png")
     assert refused.exit_code == 3
     assert refused.stderr.startswith("lpcodec: error: cut.lpc: the file was cut short: section LAYER needs ")
-    assert refused.stderr.endswith("; its first 2 layers are whole: decode --allow-partial shows what can be shown\n")
+    assert refused.stderr.endswith(
+        "; its first 2 layers are whole and can be decoded (--allow-partial writes what can be shown)\n"
+    )
     assert not Path("rest.png").exists()
 
     ran = lpcodec("decode", "cut.lpc", "rest.png", "--allow-partial")

@@ -187,40 +187,90 @@ class TestTargets:
     def test_the_default_is_quality_50(self, face: Image.Image) -> None:
         assert lpcodec.encode(face) == lpcodec.encode(face, quality=50)
 
-    def test_a_size_out_of_reach_names_the_nearest_which_can_be_had(self, face: Image.Image) -> None:
-        with pytest.raises(TargetError, match=r"^60 bytes \(.* bpp\) can't be reached") as caught:
+    def test_a_size_too_small_names_the_smallest_which_can_be_had(self, face: Image.Image) -> None:
+        with pytest.raises(TargetError, match=r"^60 bytes \(.* bpp\) can't be reached with model default") as caught:
             lpcodec.encode(face, size=60)
-        assert "--strip" not in str(caught.value)
-        nearest = int(re.findall(r"nearest is (\d+) bytes", str(caught.value))[0])
-        assert len(lpcodec.encode(face, size=nearest)) == nearest
+        assert caught.value.keyword == "best_effort"
+        smallest = int(re.findall(r"smallest file is ([\d,]+) bytes", str(caught.value))[0].replace(",", ""))
+        assert len(lpcodec.encode(face, size=smallest)) == smallest
 
-    def test_metadata_in_the_way_of_a_size_are_named(self, face: Image.Image) -> None:
+    def test_metadata_and_alpha_in_the_way_of_a_size_are_named(self, face: Image.Image) -> None:
         image = face.copy()
         image.info["xmp"] = np.random.default_rng(0).bytes(5000)
-        with pytest.raises(TargetError, match="--strip leaves the metadata out"):
+        with pytest.raises(TargetError, match=r"of which 5,0.. are alpha and metadata") as caught:
             lpcodec.encode(image, size=4000)
+        assert caught.value.keyword == "strip"
         assert len(lpcodec.encode(image, size=4000, strip=True)) <= 4000
+        soft = in_mode(face, "RGBA")
+        soft.putalpha(Image.fromarray(np.random.default_rng(1).integers(0, 256, (224, 256), np.uint8)))
+        with pytest.raises(TargetError, match="are alpha and metadata") as caught:
+            lpcodec.encode(soft, size=4000)
+        assert caught.value.keyword == "best_effort", "there is no metadata to leave out"
 
-    def test_a_psnr_out_of_reach_names_the_highest_that_can_be_had(self, face: Image.Image) -> None:
-        with pytest.raises(TargetError, match=r"^90 dB can't be reached: the finest quality gives \d+\.\d\d dB$"):
-            lpcodec.encode(face, psnr=90)
+    def test_best_effort_says_by_how_much_it_exceeds_the_limit(self, face: Image.Image) -> None:
+        result = api.encode_report(face, size=60, best_effort=True)
+        over = len(result.data) - 60
+        assert result.quality == 0
+        (note,) = result.notes
+        assert note.startswith(f"the file is {over:,} bytes ({100 * over / 60:.3g} %) over the limit of 60:")
 
-    @pytest.mark.parametrize(("target", "quality"), [({"size": 60}, 0), ({"psnr": 90}, 100), ({"bpp": 20}, 100)])
-    def test_best_effort_gives_the_nearest_and_says_so(
-        self, face: Image.Image, target: dict[str, Any], quality: float
-    ) -> None:
-        result = api.encode_report(face, best_effort=True, **target)
-        if result.model == "stored":  # more bytes may be allowed than losslessness takes
-            assert result.bpp <= target["bpp"]
-        else:
-            assert result.quality == quality
-            assert any("nearest" in note for note in result.notes)
+    def test_a_limit_with_room_to_spare_gives_the_finest_quality_and_says_so(self, face: Image.Image) -> None:
+        finest, stored = len(lpcodec.encode(face, quality=100)), len(lpcodec.encode(face, lossless=True))
+        assert finest < 0.97 * (stored - 1)
+        result = api.encode_report(face, size=stored - 1)
+        assert (len(result.data), result.quality, result.model) == (finest, 100, "default")
+        assert result.notes == (
+            f"the limit of {stored - 1:,} bytes isn't used up: the finest quality takes {finest:,}",
+        )
+
+    @pytest.mark.parametrize("limit", [{"size": 1_000_000}, {"bpp": 24}])
+    def test_a_limit_that_lossless_fits_gives_a_lossless_file(self, face: Image.Image, limit: dict[str, float]) -> None:
+        result = api.encode_report(face, **limit)
+        assert (result.model, result.psnr, result.quality) == ("stored", math.inf, None)
+        assert result.notes == ("stored losslessly: within the target",)
+        assert lpcodec.decode(result.data).tobytes() == face.tobytes()
+
+    @pytest.mark.parametrize("target", [45.0, 90.0])
+    def test_a_psnr_that_no_quality_reaches_is_reached_losslessly(self, face: Image.Image, target: float) -> None:
+        result = api.encode_report(face, psnr=target)
+        assert (result.model, result.psnr) == ("stored", math.inf)
+        assert re.fullmatch(r"stored losslessly: default has \d+\.\d\d dB at its finest quality", result.notes[0])
+        assert lpcodec.decode(result.data).tobytes() == face.tobytes()
+
+    def test_the_psnr_that_was_a_target_is_told(self, face: Image.Image) -> None:
+        result = api.encode_report(face, psnr=30)
+        assert result.psnr == pytest.approx(psnr(face, lpcodec.decode(result.data)), abs=1e-9)
+        assert api.encode_report(face, quality=30).psnr is None
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_lossless_is_lossless(self, face: Image.Image, mode: str) -> None:
+        image = in_mode(face.crop((0, 0, 65, 33)), mode)
+        result = api.encode_report(image, lossless=True)
+        assert lpcodec.info(result.data)["kind"] == "stored"
+        decoded = lpcodec.decode(result.data)
+        assert decoded.mode == MODES[mode]
+        expected = picture.to_image(picture.load(image, max_pixels=None))
+        assert decoded.tobytes() == expected.tobytes()
+
+    def test_lossless_loads_no_model(self, thumbnail: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(models, "load", lambda *_: pytest.fail("nothing is coded"))
+        assert lpcodec.encode(thumbnail, lossless=True)
+        with pytest.raises(UsageError, match="nothing to refine"):
+            lpcodec.encode(thumbnail, lossless=True, effort=3)
+
+    def test_a_quality_for_a_model_without_one_is_refused(self, thumbnail: Image.Image) -> None:
+        name = next(n for n in models.names() if n.startswith("wcae"))
+        for target in ({"quality": 90}, {"psnr": 30}):
+            with pytest.raises(UsageError, match="has no quality to choose"):
+                lpcodec.encode(thumbnail, model=name, **target)
+        assert lpcodec.encode(thumbnail, model=name)
 
     @pytest.mark.parametrize(
         "targets",
         [
             {"quality": 50, "bpp": 0.3}, {"size": 100, "psnr": 30}, {"quality": 101}, {"quality": -1},
             {"quality": math.nan}, {"bpp": 0}, {"bpp": math.inf}, {"psnr": math.nan}, {"size": -5},
+            {"quality": "high"}, {"bpp": "0.15"}, {"lossless": True, "quality": 50}, {"size": 0.0},
         ],
     )  # fmt: skip
     def test_targets_that_cannot_be_are_usage_errors(self, thumbnail: Image.Image, targets: dict[str, Any]) -> None:
@@ -322,7 +372,7 @@ class TestNeverAbsurdlyLarge:
         assert api.encode_report(image, size=lossless).model == "stored"
         result = api.encode_report(image, size=lossless - 1, best_effort=True)
         assert len(result.data) <= lossless
-        assert result.bpp * image.width * image.height / 8 <= lossless - 1 or "nearest" in result.notes[0]
+        assert len(result.data) <= lossless - 1 or "1 bytes" in result.notes[0]
 
     def test_a_psnr_that_no_quality_reaches_is_reached_losslessly_where_that_is_cheap(self) -> None:
         image = Image.fromarray(_plot())
@@ -369,7 +419,7 @@ class TestProgress:
 
 class TestLimits:
     def test_a_large_picture_is_refused_before_it_is_encoded(self, thumbnail: Image.Image) -> None:
-        with pytest.raises(LimitError, match="max-pixels"):
+        with pytest.raises(LimitError, match="over the limit of 2,287"):
             lpcodec.encode(thumbnail, max_pixels=44 * 52 - 1)
         assert lpcodec.encode(thumbnail, max_pixels=44 * 52)
 
@@ -382,7 +432,7 @@ class TestLimits:
         header = Header(16384, 16384, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(900)),)))
         for call in (lpcodec.decode, lpcodec.verify):
-            with pytest.raises(LimitError, match="max-pixels"):
+            with pytest.raises(LimitError, match="over the limit of 1,000,000"):
                 call(data, max_pixels=10**6)
         with pytest.raises(LimitError, match="MB of memory"):
             lpcodec.decode(data, max_memory=1 << 30)
@@ -390,7 +440,7 @@ class TestLimits:
     def test_the_default_limit(self) -> None:
         header = Header(2**15, 2**14, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, b""),)))
-        with pytest.raises(LimitError, match=str(api.DEFAULT_MAX_PIXELS)):
+        with pytest.raises(LimitError, match=f"{api.DEFAULT_MAX_PIXELS:,}"):
             lpcodec.decode(data)
 
     def test_enough_memory_is_enough(self, thumbnail: Image.Image) -> None:

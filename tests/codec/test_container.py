@@ -273,7 +273,7 @@ def test_each_kind_of_damage_has_its_own_words() -> None:
 def test_a_picture_over_the_readers_limit_is_refused() -> None:
     data = write(SAMPLES["coded"])
     assert read(data, max_pixels=768 * 512).header.width == 768
-    with pytest.raises(LimitError, match="768 x 512 pixels are over the limit of 393215"):
+    with pytest.raises(LimitError, match="768 x 512 pixels are over the limit of 393,215"):
         read(data, max_pixels=768 * 512 - 1)
 
 

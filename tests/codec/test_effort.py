@@ -12,7 +12,7 @@ import lpcodec
 from lpcodec.codec import effort, models
 from lpcodec.codec.effort import ITERATIONS, check_effort, search_refined
 from lpcodec.codec.errors import TargetError, UsageError
-from lpcodec.codec.rate import Found
+from lpcodec.codec.rate import SearchResult
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +103,12 @@ class TestSearch:
     """`search_refined` with made-up curves: a file has 100 bytes a unit of quality, refined ones fewer."""
 
     @staticmethod
-    def curve(saves: float, limit: float) -> tuple[list[tuple[float, int]], Callable[..., Found[str]]]:
-        def search(latents: Any, guess: float | None) -> Found[str]:
+    def curve(saves: float, limit: float) -> tuple[list[tuple[float, int]], Callable[..., SearchResult[str]]]:
+        def search(latents: Any, guess: float | None) -> SearchResult[str]:
             factor = 100 * (1 - (saves if latents else 0))
             quality = min(limit / factor, 100)
-            return Found(quality, latents or "plain", quality * factor, quality * factor >= 0.97 * limit)
+            size = quality * factor
+            return SearchResult(quality, latents or "plain", size, size <= limit, 0.97 * limit <= size <= limit)
 
         return [], search
 
@@ -132,10 +133,20 @@ class TestSearch:
         found = search_refined(9500, search, lambda *_: "refined", 40)
         assert (found.value, found.reached) == ("plain", True)
 
-    @pytest.mark.parametrize(("measures", "chosen"), [((150, 130, 120), 120), ((150, 90, 120), 90), ((95, 80, 70), 95)])
-    def test_of_files_that_miss_the_nearest_within_the_limit(self, measures: tuple[int, ...], chosen: int) -> None:
+    @pytest.mark.parametrize(
+        ("measures", "chosen"), [((150, 130, 120), 120), ((150, 90, 120), 90), ((95, 80, 70), 70), ((98, 80, 70), 98)]
+    )
+    def test_the_limit_is_used_or_else_kept_or_else_missed_by_least(
+        self, measures: tuple[int, ...], chosen: int
+    ) -> None:
+        """Of files that only keep it, the one refined most: at the finest quality it is the smallest."""
         left = iter(measures)
-        found = search_refined(100, lambda latents, guess: Found(0, "", next(left), False), lambda *_: "refined", 40)
+
+        def search(latents: Any, guess: float | None) -> SearchResult[str]:
+            size = next(left)
+            return SearchResult(0, "", size, size <= 100, 97 <= size <= 100)
+
+        found = search_refined(100, search, lambda *_: "refined", 40)
         assert found.measure == chosen
 
 

@@ -215,7 +215,7 @@ class TestCutAndDamagedFiles:
             counts[whole] += 1
             with pytest.raises(DamagedFileError) as caught:
                 lpcodec.decode(data[:length], level=level)
-            assert ("--allow-partial" in str(caught.value)) == (whole > 0)
+            assert (caught.value.keyword == "allow_partial") == (whole > 0)
             if not whole:
                 with pytest.raises(DamagedFileError):
                     lpcodec.decode(data[:length], level=level, allow_partial=True)
@@ -271,7 +271,7 @@ class TestCutAndDamagedFiles:
         ends = container.ends(container.read(data))
         for length, words in ((ends[0], "its first layer is whole"), (ends[2], "its first 3 layers are whole")):
             for call in (lpcodec.decode, lpcodec.verify):
-                with pytest.raises(DamagedFileError, match=f"{words}: decode --allow-partial shows"):
+                with pytest.raises(DamagedFileError, match=f"{words} and can be decoded"):
                     call(data[:length])
 
     def test_all_symbols_are_compared_where_all_layers_are_there(self, data: bytes) -> None:
@@ -290,7 +290,7 @@ class TestCutAndDamagedFiles:
                 lpcodec.decode(data[:-9], allow_partial=True)
             with pytest.raises(DamagedFileError) as caught:
                 lpcodec.decode(data[:-9])
-            assert "--allow-partial" not in str(caught.value)
+            assert caught.value.keyword is None
 
     def test_limits_and_models_are_looked_at_as_in_whole_files(
         self, data: bytes, monkeypatch: pytest.MonkeyPatch

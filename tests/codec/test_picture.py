@@ -323,7 +323,7 @@ def test_a_picture_without_pixels_is_refused() -> None:
 def test_the_limit_is_checked_before_pixels_are_decoded() -> None:
     """Half a picture: decoding it would be another error."""
     data = saved(image_of("RGB", 40, 30), "PNG")[:200]
-    with pytest.raises(LimitError, match="40 x 30 pixels are over the limit of 1199"):
+    with pytest.raises(LimitError, match="40 x 30 pixels are over the limit of 1,199"):
         load(data, max_pixels=1199)
     with pytest.raises(FileAccessError):
         load(data, max_pixels=1200)
@@ -335,7 +335,7 @@ def test_an_inner_picture_larger_than_declared_is_over_the_limit() -> None:
     """An icon's directory says 16 x 16; the PNG inside says 9000 x 9000 and would be 324 MB of pixels."""
     inner = grey_png_with_bits(8, 6, b"", 9000, 9000)
     data = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
-    with pytest.raises(LimitError, match="81000000 pixels are over the limit of 1000"):
+    with pytest.raises(LimitError, match="81000000 pixels are over the limit of 1,000"):
         load(data, max_pixels=1000)
 
 

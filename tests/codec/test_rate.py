@@ -12,7 +12,7 @@ from lpcodec.codec.rate import (
     MAX_STEPS,
     SLACK_BYTES,
     Expected,
-    Found,
+    SearchResult,
     quality_for_psnr,
     quality_for_size,
     usual_sizes,
@@ -53,7 +53,7 @@ def around(middle: float) -> Expected:
 USUAL = around(6144)
 
 
-def consistent(found: Found[float], at: Counted) -> None:
+def consistent(found: SearchResult[float], at: Counted) -> None:
     assert found.value == found.quality
     assert found.measure == at(found.quality)[1]
     at.calls.pop()
@@ -112,6 +112,7 @@ def test_noise_of_a_percent_does_no_harm(
     assert found.measure <= limit
     assert found.measure >= FLOOR * limit
     assert found.reached
+    assert found.close
 
 
 @settings(max_examples=100, deadline=None)
@@ -128,18 +129,20 @@ def test_steps_are_survived(jumps: list[tuple[float, int]], limit: int, guess: f
     if found.measure > limit:
         assert curve(0) > limit
         assert not found.reached
+        assert not found.close
     else:
-        assert found.reached == (found.measure >= FLOOR * limit or found.measure >= limit - SLACK_BYTES)
+        assert found.reached
+        assert found.close == (found.measure >= FLOOR * limit or found.measure >= limit - SLACK_BYTES)
     if curve(100) <= limit:
-        assert found.measure == curve(100) or found.reached
+        assert found.measure == curve(100) or found.close
 
 
 def test_a_wide_step_is_found_and_used() -> None:
     at = Counted(lambda q: 1000 if q < 30 else 5000 if q < 41.4 else 9000)
     found = quality_for_size(at, 5100, USUAL, 90)
-    assert (found.measure, found.reached) == (5000, True)
+    assert (found.measure, found.reached, found.close) == (5000, True, True)
     found = quality_for_size(at, 8000, USUAL, 90)
-    assert (found.measure, found.reached) == (5000, False), "the limit is kept, but the target isn't reached"
+    assert (found.measure, found.reached, found.close) == (5000, True, False), "the limit is kept, but not used"
 
 
 @pytest.mark.parametrize("guess", [0.0, 50.0, 100.0, -1e9, 1e9])
@@ -152,7 +155,7 @@ def test_beyond_the_ends_the_nearest_is_given(guess: float) -> None:
     assert len(at.calls) <= 4
     at = Counted(curve)
     large = quality_for_size(at, int(curve(100) * 1.1), USUAL, guess)
-    assert (large.quality, large.reached) == (100.0, False)
+    assert (large.quality, large.reached, large.close) == (100.0, True, False), "room to spare is no failure"
     assert large.measure == math.ceil(curve(100))
     assert len(at.calls) <= 4
 
@@ -219,8 +222,8 @@ def test_psnr_steps_are_survived() -> None:
 @pytest.mark.parametrize("guess", [0.0, 50.0, 100.0, 1e9])
 def test_psnr_beyond_the_ends(guess: float) -> None:
     at = Counted(lambda q: 25 + 0.15 * q, whole=False)
-    assert quality_for_psnr(at, 20, guess) == Found(0.0, 0.0, 25.0, True)
-    assert quality_for_psnr(at, 45, guess) == Found(100.0, 100.0, 40.0, False)
+    assert quality_for_psnr(at, 20, guess) == SearchResult(0.0, 0.0, 25.0, True)
+    assert quality_for_psnr(at, 45, guess) == SearchResult(100.0, 100.0, 40.0, False, False)
     assert len(at.calls) <= 8
 
 

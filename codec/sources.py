@@ -1,0 +1,81 @@
+"""What a Python caller may give: paths, bytes, open files, PIL images and arrays.
+
+path, bytes, file, PIL image, array --load--> Picture         what `encode` takes
+path, bytes, file --read--> bytes                             what `decode`, `info` and `verify` take
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from lpcodec.codec import picture
+from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.picture import Picture
+
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+PictureSource = FileSource | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+_CHANNELS = (1, 3, 4)
+_REDUCED = "16-bit input reduced to 8 bit"
+
+
+def load(source: PictureSource, *, max_pixels: int | None) -> Picture:
+    """Read a picture by the rules of docs/pictures.md.
+
+    An array has shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, and dtype uint8 or uint16.
+
+    Raises:
+        LimitError: more than `max_pixels` pixels (None: no limit); found before they are decoded.
+        FileAccessError: the source can't be read as a picture.
+        UsageError: it is nothing that holds a picture, or an array of another shape or dtype.
+    """
+    if isinstance(source, Image.Image):
+        return picture.load(source, max_pixels=max_pixels)
+    if isinstance(source, np.ndarray):
+        found = picture.load(_image_of(source), max_pixels=max_pixels)
+        return dataclasses.replace(found, notes=(_REDUCED, *found.notes)) if source.dtype == np.uint16 else found
+    if isinstance(source, (str, os.PathLike)):
+        return picture.load(Path(source), max_pixels=max_pixels)
+    return picture.load(read(source), max_pixels=max_pixels)
+
+
+def read(source: FileSource) -> bytes:
+    """The bytes of a path, an open file (from where it is, to its end), or of a bytes-like object.
+
+    Raises:
+        FileAccessError: the file can't be read.
+        UsageError: `source` is none of these.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            return Path(source).read_bytes()
+        data = source.read() if hasattr(source, "read") else None
+    except (OSError, ValueError) as error:  # ValueError: a file that was closed, a path with a null character
+        name = f"{os.fspath(source)}: " if isinstance(source, (str, os.PathLike)) else ""
+        raise FileAccessError(f"{name}{getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(data, bytes):
+        what = "a file opened as text" if isinstance(data, str) else type(source).__name__
+        raise UsageError(
+            f"{what} holds no picture: give a path, bytes, a file opened in binary mode, an image or array"
+        )
+    return data
+
+
+def _image_of(array: npt.NDArray[Any]) -> Image.Image:
+    planes = array[..., None] if array.ndim == 2 else array
+    if planes.ndim != 3 or planes.shape[2] not in _CHANNELS or 0 in planes.shape:
+        raise UsageError(
+            f"an array of shape {array.shape} is no picture: (H, W), (H, W, 1), (H, W, 3) and (H, W, 4) are"
+        )
+    if planes.dtype == np.uint16:
+        planes = ((planes.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif planes.dtype != np.uint8:
+        raise UsageError(f"an array of {array.dtype} is no picture: give uint8 or uint16")
+    return Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))
