@@ -7,6 +7,7 @@ integer in the forward pass and passes its gradient straight through.
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,20 +55,114 @@ def rounded(value: Tensor, index: Tensor) -> Tensor:
     A step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits by trained tables; the border between two
     integers moves by DEAD_ZONE times that. Only encoders round: no decoder knows of it.
     """
-    inward = 0.5 - torch.from_numpy(_dead_zones()).to(value).take(index.long())
-    magnitude = (value.abs() + inward).floor_().clamp_min_(0)
-    return torch.copysign(magnitude, value)
+    inward = 0.5 - torch.from_numpy(_dead_zones()).to(value)
+    return inward.take(index.long()).add_(value.abs()).floor_().copysign_(value)
+
+
+_CELLS = 1024
+"""Entries per scale of the tables in `_Tables`."""
+_REACH = 6.5
+"""Beyond this many sigmas (and one step) a likelihood is below its floor: bits are constant there."""
+_CHUNK = 1 << 15
+"""Elements that `coded_bits` handles at a time on a CPU: its temporaries stay in the second-level cache."""
+
+
+class _Tables(NamedTuple):
+    """`gaussian_bits` and its derivatives, tabulated; each (SCALES * _CELLS,) float32 but `cells`.
+
+    `bits` and `by_index` (bits per scale index) are those of the symbols 0.._CELLS - 1. `by_value` (bits per step) is
+    that of positive values, in cells that cover the range before the floor evenly; `cells` (SCALES,) is their number
+    per step.
+    """
+
+    bits: Tensor
+    by_index: Tensor
+    by_value: Tensor
+    cells: Tensor
+
+
+@functools.lru_cache(maxsize=4)
+def _tables(device: torch.device) -> _Tables:
+    with torch.inference_mode(False), torch.enable_grad():
+        index = torch.arange(SCALES, dtype=torch.float64)[:, None].expand(-1, _CELLS).clone().requires_grad_()
+        bits = _exact_bits(torch.arange(_CELLS, dtype=torch.float64).expand(SCALES, -1), index)
+        (by_index,) = torch.autograd.grad(bits.sum(), index)
+        sigma = scale_of_index(index.detach()[:, :1])
+        cells = _CELLS / (1 + _REACH * sigma)
+        value = ((torch.arange(_CELLS, dtype=torch.float64) + 0.5) / cells).requires_grad_()
+        (by_value,) = torch.autograd.grad(_exact_bits(value, index.detach()).sum(), value)
+        by_value[:, -1] = 0
+    found = (bits, by_index, by_value, cells)
+    return _Tables(*(part.detach().float().flatten().to(device) for part in found))
+
+
+def _exact_bits(magnitude: Tensor, index: Tensor) -> Tensor:
+    """`gaussian_bits` of values of at least 0, precise in the tail: its two probabilities are those of the other side,
+    so that none is near 1."""
+    sigma = scale_of_index(index)
+    near, far = (0.5 - magnitude) / sigma, (-0.5 - magnitude) / sigma
+    mass = 0.5 * (torch.erfc(-near * math.sqrt(0.5)) - torch.erfc(-far * math.sqrt(0.5)))
+    return -torch.log2(mass.clamp_min(LIKELIHOOD_FLOOR))
+
+
+class _CodedBits(torch.autograd.Function):
+    """The bits and both gradients in one pass over the elements: table look-ups instead of error functions."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, value: Tensor, symbols: Tensor, index: Tensor, noise: Tensor
+    ) -> Tensor:
+        tables = _tables(value.device)
+        parts = [_flat(part.expand_as(value)) for part in (value, symbols, index, noise)]
+        found = torch.empty(3, parts[0].numel(), device=value.device)
+        chunk = _CHUNK if value.device.type == "cpu" else max(parts[0].numel(), 1)
+        for v, s, i, n, out in zip(
+            *(torch.split(part, chunk) for part in parts), torch.split(found, chunk, 1), strict=True
+        ):
+            scale = i.long()
+            row = scale * _CELLS
+            place = s.abs().clamp_(max=_CELLS - 1).long().add_(row)
+            torch.take(tables.bits, place, out=out[0])
+            torch.take(tables.by_index, place, out=out[2])
+            noisy = v + n
+            magnitude = noisy.abs().mul_(tables.cells.take(scale)).clamp_(max=_CELLS - 1)
+            torch.take(tables.by_value, magnitude.long().add_(row), out=out[1])
+            out[1].copysign_(noisy)
+        bits, by_value, by_index = (_unflat(part, value) for part in found)
+        ctx.save_for_backward(by_value, by_index)
+        return bits
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, Tensor, None]:
+        by_value, by_index = ctx.saved_tensors  # type: ignore[attr-defined]
+        return by_value * grads[0], None, by_index * grads[0], None
+
+
+def _flat(x: Tensor) -> Tensor:
+    """All elements in the order of channels_last memory, without a copy if that is how they are stored."""
+    return x.permute(0, 2, 3, 1).reshape(-1) if x.ndim == 4 else x.reshape(-1)
+
+
+def _unflat(flat: Tensor, like: Tensor) -> Tensor:
+    if like.ndim != 4:
+        return flat.view(like.shape)
+    batch, channels, height, width = like.shape
+    return flat.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 def coded_bits(value: Tensor, symbols: Tensor, index: Tensor) -> Tensor:
     """Return the bits, elementwise, of the integers `symbols` that `value` was rounded to, with gradients for training.
 
-    In the forward pass these are the bits that are coded, escapes and the fitted tables apart, and the scale index gets
+    In the forward pass these are the bits that are coded, escapes and the fitted tables apart; the scale index gets
     their gradient. The value gets that of `gaussian_bits` with noise in place of rounding: how a symbol's own bits
-    change says nothing of the values that are rounded to it.
+    change says nothing about the values that are rounded to it. Symbols beyond 1023 count as 1023.
+
+    Args:
+        value, symbols: float32 of one shape; `symbols` are whole numbers.
+        index: scale indexes 0..63, whole numbers, of a shape that expands to theirs.
     """
-    noisy = gaussian_bits(value + uniform_noise(value), index.detach())
-    return gaussian_bits(symbols.detach(), index) + noisy - noisy.detach()
+    result: Tensor = _CodedBits.apply(value, symbols, index.expand_as(value), uniform_noise(value))  # type: ignore[no-untyped-call]
+    return result
 
 
 def uniform_noise(like: Tensor) -> Tensor:
@@ -75,8 +170,24 @@ def uniform_noise(like: Tensor) -> Tensor:
     return torch.rand_like(like) - 0.5
 
 
+class _Rounded(torch.autograd.Function):
+    """Rounding in one pass over the elements, gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, index: Tensor | None) -> Tensor:
+        if index is None:
+            return torch.round(x)
+        chunk = _CHUNK if x.device.type == "cpu" else max(x.numel(), 1)
+        parts = (torch.split(_flat(x), chunk), torch.split(_flat(index.expand_as(x)), chunk))
+        return _unflat(torch.cat([rounded(*pair) for pair in zip(*parts, strict=True)]), x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
 def round_straight_through(x: Tensor, index: Tensor | None = None) -> Tensor:
-    """Round in the forward pass (as the scale `index` has it, where given), pass the gradient unchanged in the
-    backward pass."""
-    whole = torch.round(x) if index is None else rounded(x, index)
-    return x + (whole - x).detach()
+    """Round in the forward pass (to what is coded with tables of the scale `index`, if given), pass the gradient
+    unchanged in the backward pass."""
+    result: Tensor = _Rounded.apply(x, None if index is None else index.detach())  # type: ignore[no-untyped-call]
+    return result

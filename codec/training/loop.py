@@ -11,7 +11,9 @@ processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoa
 are installed.
 """
 
+import contextlib
 import copy
+import ctypes
 import json
 import math
 import signal
@@ -43,6 +45,7 @@ EMA_DECAY = 0.999
 LOG_EVERY = 50
 CHECKPOINT_SECONDS = 240.0
 SEEDS_APART = 1_000_003
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 SMOOTHED = 24
 """The curve's running mean goes over so many logged batches."""
 
@@ -81,6 +84,7 @@ def train(
         raise UsageError("give --steps or --time-limit, not both")
     if threads:
         torch.set_num_threads(threads)
+    _keep_freed_memory()
     plan: dict[str, Any] = {
         "model": model, "steps": steps, "time_limit": time_limit, "batch": batch, "patch": patch, "seed": seed,
         "lmbda": lmbda, "channel_prior": channel_prior, "learning_rate": learning_rate,
@@ -112,6 +116,15 @@ def train(
     plan["data"] = {"pictures": len(store), "held_out": len(held), "megapixels": round(len(store.pixels) / 1e6, 1)}
     out.mkdir(parents=True, exist_ok=True)
     return _Run(objective, store, held, plan, out, workers, found).go(progress if workers.first else None)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep the memory of freed tensors, which saves a tenth of a step on Linux: by default it gives
+    large blocks back to the system, and every new tensor then costs page faults. Other systems are left alone."""
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
@@ -253,7 +266,7 @@ def _optimisers(objective: Objective, rate: float) -> list[torch.optim.Optimizer
     if muon := [g for g in groups if g["muon"]]:
         found.append(Muon(muon, rate))
     if adam := [g for g in groups if not g["muon"]]:
-        found.append(torch.optim.Adam(adam, rate))
+        found.append(torch.optim.Adam(adam, rate, fused=True))
     return found
 
 

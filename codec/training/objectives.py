@@ -20,6 +20,7 @@ from lpcodec.codec.families.hyperprior.warmstart import read_run, read_weights, 
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.families.wcae.network import LAMBDA, STRUCTURES, WaveletAutoencoder, load_network
 from lpcodec.codec.families.wcae.network import loss as wcae_loss
+from lpcodec.codec.training.augmentation import with_rotated_colours
 from lpcodec.datasets.patches import PictureStore
 
 START_PATCHES, START_SIZE = 96, 192
@@ -96,7 +97,7 @@ class HyperpriorObjective:
         return cosine(part)
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        quality = _qualities(batch)
+        batch, quality = with_rotated_colours(batch), _qualities(batch)
         lmbda = lambda_of_quality(quality)
         bpp, z_bpp, mse = self._figures(self.network, batch, quality)
         loss = ((bpp + lmbda * mse) / lmbda.sqrt()).mean()
@@ -147,7 +148,7 @@ class LpcaeObjective:
         return cosine(part)
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        quality = _qualities(batch)
+        batch, quality = with_rotated_colours(batch), _qualities(batch)
         bpp, mse, cost = self._figures(self.network, batch, quality)
         return cost.mean(0).sum(), _means(
             bpp=_whole(bpp), coarsest_part=bpp[:, 0] / _whole(bpp), psnr=_psnr(mse[:, -1])
