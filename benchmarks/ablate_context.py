@@ -40,8 +40,9 @@ from lpcodec.codec.families.hyperprior.network import (
     level_of_quality,
 )
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.integer import (
     ACTIVATION_BITS,
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args(argv)
 
-    state = read_weights(options.source)
+    state = weights_of(read_source(options.source))
     network = HyperpriorNetwork(sizes_of(state))
     store, held = load_stores(options.data, HELD_SIDE, read_rgb)
     start_from(network, state, store.batch(1, 64, torch.Generator()))

@@ -21,9 +21,10 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior import network as hyperprior
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays, lambda_of_quality
-from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.training.loop import train
+from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import coded_bits, gaussian_bits, uniform_noise
 
@@ -65,7 +66,7 @@ VARIANTS: dict[str, Rate] = {
 @torch.no_grad()
 def measured(source: str, patches: Tensor) -> dict[str, dict[str, float]]:
     """By quality: bpp, squared error in 8-bit units and loss of weights (a run's folder or a model's name)."""
-    state = read_weights(source)
+    state = weights_of(read_source(source))
     network = HyperpriorNetwork(sizes_of(state))
     start_from(network, state, patches[:1])
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
-from lpcodec.codec.families.hyperprior.warmstart import read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.training.source import read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy import likelihood
 from lpcodec.entropy.likelihood import gaussian_bits, rounded
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = []
     usual = likelihood._dead_zones()
     for source in options.models:
-        state = read_weights(source)
+        state = weights_of(read_source(source))
         network = HyperpriorNetwork(sizes_of(state))
         start_from(network, state, patches[:1])
         for number in QUALITIES:

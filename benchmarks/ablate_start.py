@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpcodec.codec.families.hyperprior import network as hyperprior
+from lpcodec.codec.families.hyperprior import training
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.frontends.dwt import DWT
 from lpcodec.codec.frontends.interface import Bands
-from lpcodec.codec.training import objectives
 from lpcodec.codec.training.loop import train
 
 MODEL = "fast"
@@ -138,7 +138,7 @@ def varied(variant: str) -> Iterator[None]:
         return change(HyperpriorNetwork(sizes))
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(objectives, "HyperpriorNetwork", made))
+        stack.enter_context(patch.object(training, "HyperpriorNetwork", made))
         if transforms is not None:
             stack.enter_context(patch.object(hyperprior, "fold", transforms[0]))
             stack.enter_context(patch.object(hyperprior, "unfold", transforms[1]))

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
-from lpcodec.codec.families.hyperprior.warmstart import read_weights, sizes_of, start_from
+from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.training.source import read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import gaussian_bits, rounded
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     rows = []
     for source in options.models:
-        state = read_weights(source)
+        state = weights_of(read_source(source))
         network = HyperpriorNetwork(sizes_of(state))
         start_from(network, state, sides["held out"][:1])
         for side, patches in sides.items():

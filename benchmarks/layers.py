@@ -25,9 +25,11 @@ from rich.console import Console
 from rich.progress import track
 
 import lpcodec
-from lpcodec.codec import container, models
+from lpcodec.codec import models
 from lpcodec.codec.evaluation.codecs.codec import Pixels
 from lpcodec.codec.evaluation.run.originals import Original, load_originals
+from lpcodec.codec.families.family import Frame
+from lpcodec.codec.quality import quality_to_16_bit
 
 LARGE_QUALITIES = (30.0, 50.0, 70.0)
 QUALITIES = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0)
@@ -81,27 +83,25 @@ def psnr(original: Pixels, decoded: Pixels) -> float:
 def without_finest(codec: Any, original: Original, quality: float) -> dict[str, float]:
     """Rates and PSNR of one picture: whole, its finest detail predicted, and doubled by bicubic instead."""
     height, width = original.pixels.shape[:2]
-    header = container.Header(
-        width, height, container.Kind.MODEL, grey=False, quality=container.quality_to_16_bit(quality)
-    )
+    frame = Frame(height, width, quality_to_16_bit(quality))
     payloads = codec.code(codec.analyse(original.pixels), quality).payloads()
-    symbols = codec.parse(payloads, header)
-    half = Image.fromarray(codec.synthesise(symbols, header, level=1))
+    symbols = codec.parse(payloads, frame)
+    half = Image.fromarray(codec.synthesise(symbols, frame, level=1))
     # Of an odd side the half has one place more than the picture needs.
     doubled = half.resize((2 * half.width, 2 * half.height), Image.Resampling.BICUBIC).crop((0, 0, width, height))
     pixels = height * width
     return {
         "bpp": 8 * sum(map(len, payloads)) / pixels,
         "bpp_without": 8 * sum(map(len, payloads[:-1])) / pixels,
-        "psnr": psnr(original.pixels, codec.synthesise(symbols, header)),
-        "psnr_predicted": psnr(original.pixels, codec.synthesise(symbols[: codec.levels], header)),
+        "psnr": psnr(original.pixels, codec.synthesise(symbols, frame)),
+        "psnr_predicted": psnr(original.pixels, codec.synthesise(symbols[: codec.levels], frame)),
         "psnr_bicubic": psnr(original.pixels, np.asarray(doubled)),
     }
 
 
 def predicted(model: str, data: Path) -> list[dict[str, Any]]:
     """A row for each quality: the means over the pictures."""
-    codec, pictures = models.load(model), load_originals(data)
+    codec, pictures = models.load(model).trained, load_originals(data)
     rows = []
     for quality in track(QUALITIES, description="predicted detail", console=Console(stderr=True)):
         found = [without_finest(codec, original, quality) for original in pictures]

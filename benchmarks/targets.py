@@ -11,6 +11,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from rich.progress import track
 import lpcodec
 from lpcodec.codec import encoding, models
 from lpcodec.codec.errors import TargetError
+from lpcodec.codec.families.family import Coded
 from lpcodec.codec.picture import load_rgb
 
 TARGETS = (0.1, 0.15, 0.3, 0.6, 1.0, 1.5)
@@ -37,7 +39,7 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.codec, name)
 
-    def code(self, latents: Any, quality: float) -> models.Coded:
+    def code(self, latents: Any, quality: float) -> Coded:
         self.times += 1
         return self.codec.code(latents, quality)
 
@@ -77,8 +79,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
-    codec = Counted(models.load("default"))
-    load, encoding.models.load = encoding.models.load, lambda name, device="cpu": codec  # type: ignore[assignment]
+    model = models.load("default")
+    codec = Counted(model.trained)
+    counted = replace(model, trained=codec)
+    load, encoding.models.load = encoding.models.load, lambda name, device="cpu": counted  # type: ignore[assignment]
     sets = {}
     for name, folder in (text.split("=", 1) for text in options.data):
         paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
@@ -87,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sets[name] = summary([measured(path, target, codec) for path, target in bar])
         print(name, {key: value for key, value in sets[name].items() if key != "farthest"}, flush=True)
     encoding.models.load = load
-    document = {"weights": codec.digest.hex(), "targets": TARGETS, "sets": sets}
+    document = {"weights": model.digest.hex(), "targets": TARGETS, "sets": sets}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 

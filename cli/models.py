@@ -51,6 +51,6 @@ def _print_table(described: list[dict[str, Any]]) -> None:
             _cost(model.get("kmac_per_pixel")),
             _as_hex(digest)[:8] if digest else "none",  # the part that files carry
             Text(model.get("description", "")),
-            end_section=following is not None and following.get("kind") != model.get("kind"),
+            end_section=following is not None and following.get("task") != model.get("task"),
         )
     Console().print(table)

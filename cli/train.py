@@ -14,7 +14,7 @@ EXAMPLES = examples(
     "lpcodec train default --data photos --out runs/default --time-limit 8h",
     "lpcodec train default --data photos --out runs/default --time-limit 2h --resume",
     "lpcodec train default --data photos --out runs/finer --from default --learning-rate 3e-4 --time-limit 2h",
-    "lpcodec train wcae --data photos --out runs/wcae --steps 20000 --lmbda 0.01 --device cuda",
+    "lpcodec train wcae --data photos --out runs/wcae --steps 20000 --set lmbda=0.01 --device cuda",
 )
 
 
@@ -34,13 +34,10 @@ def train(
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches a step.")] = None,
     patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch, pixels.")] = None,
-    lmbda: Annotated[
-        float | None,
-        typer.Option("--lmbda", metavar="L", help="Weight of distortion against rate (wcae family)."),
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the model's own; docs/training.md lists them."),
     ] = None,
-    channel_prior: Annotated[
-        bool, typer.Option("--channel-prior", help="Learn a prior for each channel of the code (wcae family).")
-    ] = False,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R", help="Peak rate.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of weights and patches.")] = None,
     threads: Threads = None,
@@ -55,7 +52,6 @@ def train(
         "batch": batch,
         "patch": patch,
         "seed": seed,
-        "lmbda": lmbda,
         "learning_rate": learning_rate,
         "source": source,
         "threads": threads,
@@ -72,8 +68,15 @@ def train(
             time_limit=time_limit,
             resume=resume,
             device=device,
-            channel_prior=channel_prior,
+            options=dict(_pair(option) for option in options or ()),
             progress=tell,
             **given,
         )
     say(f"the run is in {out}; lpcodec export {out} --name {model} --data {data} --out DIR makes weights of it")
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, equals, value = option.partition("=")
+    if not equals:
+        raise UsageError(f"--set {option}: give NAME=VALUE")
+    return name, value

@@ -68,6 +68,7 @@ from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
+from lpcodec.codec.varint import MOST_BYTES, read_varint, varint
 
 SIGNATURE = b"\xb1LP"
 VERSION = 1
@@ -78,9 +79,8 @@ FIRST_ANCILLARY = 128
 MAX_METADATA = 16 * 2**20
 DIGEST_BYTES = 4
 _CRC_BYTES = 4
-_VARINT_BYTES = 5
 LONGEST_HEADER = 64
-LONGEST_HEAD = 1 + _VARINT_BYTES + _CRC_BYTES
+LONGEST_HEAD = 1 + MOST_BYTES + _CRC_BYTES
 
 
 class Kind(IntEnum):
@@ -309,30 +309,10 @@ class _Cursor:
         return self.take(1, what)[0]
 
     def varint(self, what: str) -> int:
-        value = 0
-        for place in range(_VARINT_BYTES):
-            byte = self.byte(what)
-            value |= (byte & 0x7F) << (7 * place)
-            if byte < 0x80:
-                if byte == 0 and place > 0:
-                    break
-                return value
-        raise DamagedFileError(f"damaged: {what} is not a canonical varint")
-
-
-def quality_to_16_bit(quality: float) -> int:
-    """Quality 0..100 -> the 0..65535 that the header holds; values outside are clamped."""
-    return round(min(max(quality, 0.0), 100.0) / 100 * 65535)
-
-
-def varint(value: int) -> bytes:
-    """A length or a side as an LEB128 varint, the shortest form."""
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+        try:
+            return read_varint(lambda: self.byte(what))
+        except ValueError as error:
+            raise DamagedFileError(f"damaged: {what} is {error}") from error
 
 
 def _file_digest(body: bytes | bytearray | memoryview) -> bytes:
@@ -463,7 +443,7 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
     for section in file.sections:
         if not section.payload and section.type != SectionType.LATENTS:
             yield f"section {section_name(section.type)} is empty"
-        if len(section.payload) >= 1 << (7 * _VARINT_BYTES):
+        if len(section.payload) >= 1 << (7 * MOST_BYTES):
             yield f"section {section_name(section.type)} is too long"
     yield from _colour_faults(file.header.kind, types)
 

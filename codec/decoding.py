@@ -20,12 +20,15 @@ from PIL import Image
 from lpcodec.codec import container, lossless, models, picture
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
 
 MAX_LEVEL = 8
-_BASE_MEMORY, _MEMORY_A_PIXEL = 500 << 20, 36
-"""An upper bound of what decoding takes: bytes of the runtime, and bytes for each pixel."""
+_BASE_MEMORY = 500 << 20
+"""An upper bound of the bytes that the runtime takes; a model says how many it takes per pixel."""
+_STORED_MEMORY = 36
+"""The same of a picture that is stored losslessly, in bytes per pixel."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -97,7 +100,10 @@ def open_file(
         if not allow_partial:
             raise _with_advice(damage, data) from damage
         opened = Opened(container.read_partial(data, max_pixels=max_pixels), str(damage))
-    needed = _BASE_MEMORY + _MEMORY_A_PIXEL * opened.file.header.width * opened.file.header.height
+    header = opened.file.header
+    network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
+    per_pixel = _STORED_MEMORY if network is None else network.decoding_memory
+    needed = _BASE_MEMORY + per_pixel * header.width * header.height
     if max_memory is not None and needed > max_memory:
         raise LimitError(
             f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB", keyword="max_memory"
@@ -119,7 +125,11 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
     """The codec that a file names; None for a stored picture. Raises UnknownModelError where it isn't installed."""
     if header.kind is Kind.STORED:
         return None
-    return models.load_by_identity(header.model_number, header.model_digest, device)
+    return models.load_by_identity(header.model_number, header.model_digest, device).trained
+
+
+def _frame(header: Header) -> Frame:
+    return Frame(header.height, header.width, header.quality)
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
@@ -130,17 +140,17 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
     """
     header, payloads = opened.file.header, opened.file.payloads(SectionType.LAYER)
     if isinstance(codec, models.ScalableCodec) != bool(payloads):
-        raise DamagedFileError(f"the file is {'' if payloads else 'not '}in layers, unlike those of {codec.name}")
+        raise DamagedFileError(f"the file is {'' if payloads else 'not '}in layers, unlike those of its model")
     all_there = opened.damage is None
     if isinstance(codec, models.ScalableCodec):
         if len(payloads) > codec.levels + 1:
-            raise DamagedFileError(f"the file has {len(payloads)} layers, {codec.name} knows {codec.levels + 1}")
+            raise DamagedFileError(f"the file has {len(payloads)} layers, its model knows {codec.levels + 1}")
         needed = payloads[: codec.levels + 1 - level]
         # Of a cut file it isn't known how many layers it had, unless they are all that the model knows.
         all_there = len(needed) == (len(payloads) if all_there else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
-    symbols = codec.parse(needed, header)
+    symbols = codec.parse(needed, _frame(header))
     if all_there and codec.hash_of(symbols) != header.symbols_hash:
         raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
     return symbols
@@ -155,9 +165,9 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
         return reduced(found, level_size(header, level))
     if isinstance(codec, models.ScalableCodec):
         own = min(level, codec.levels)
-        found = codec.synthesise(parse(opened, codec, own), header, progress, own)
+        found = codec.synthesise(parse(opened, codec, own), _frame(header), progress, own)
     else:
-        found = codec.synthesise(parse(opened, codec), header, progress)
+        found = codec.synthesise(parse(opened, codec), _frame(header), progress)
     if header.grey:
         found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
     return reduced(found, level_size(header, level))

@@ -23,8 +23,10 @@ from lpcodec.codec import effort as efforts
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, spans
 
+Model = models.Model[models.Codec]
 DEFAULT_QUALITY = 50.0
 """About 0.5 bpp on photographs."""
 _PROMISING = 4
@@ -38,7 +40,7 @@ _TINY = 4096
 _BAND = 1024
 _WITHIN = "stored losslessly: within the target"
 
-_Search = rate.SearchResult[tuple[bytes, models.Codec]]
+_Search = rate.SearchResult[tuple[bytes, Model]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def encode(
     if limit is not None and stored is not None and len(stored) <= limit:
         return job.stored_result(stored, _WITHIN)
     found = job.search(target, limit)
-    data, codec = found.value
+    data, chosen = found.value
     if stored is None and (
         quick <= _PROMISING * len(data)
         or (limit is not None and not found.close and quick <= _PROMISING * limit)
@@ -120,7 +122,7 @@ def encode(
         stored = job.stored()
     if stored is not None:
         if limit is None and not found.reached:
-            finest = f"{codec.name} has {found.measure:.2f} dB at its finest quality"
+            finest = f"{chosen.name} has {found.measure:.2f} dB at its finest quality"
             return job.stored_result(stored, f"stored losslessly: {finest}")
         if limit is None and len(stored) <= len(data):
             return job.stored_result(stored, "stored losslessly: smaller than coding it")
@@ -132,29 +134,29 @@ def encode(
             if limit is not None and found.quality == 100 and not found.close
             else ()
         )
-        return job.result(data, codec, found.quality, notes, found.measure if target.psnr is not None else None)
+        return job.result(data, chosen, found.quality, notes, found.measure if target.psnr is not None else None)
     smallest = data if stored is None else min(data, stored, key=len)
     if not best_effort:
-        raise _out_of_reach(limit, len(smallest), job, codec, strip)
+        raise _out_of_reach(limit, len(smallest), job, chosen, strip)
     over = len(smallest) - limit
     excess = f"{over:,} bytes ({100 * over / limit:.3g} %) over the limit of {limit:,}"
     note = f"the file is {excess}: no smaller one is possible"
     if smallest is not data:
         return job.stored_result(smallest, note, "stored losslessly: smaller than coding it")
-    return job.result(data, codec, found.quality, (note,))
+    return job.result(data, chosen, found.quality, (note,))
 
 
 def _room_to_spare(limit: int, size: int) -> str:
     return f"the limit of {limit:,} bytes isn't used up: the finest quality takes {size:,}"
 
 
-def _out_of_reach(limit: int, smallest: int, job: "_Encoding", codec: models.Codec, strip: bool) -> TargetError:
+def _out_of_reach(limit: int, smallest: int, job: "_Encoding", model: Model, strip: bool) -> TargetError:
     reason = f"the smallest file is {smallest:,} bytes ({8 * smallest / job.pixels:.4f} bpp)"
     if job.side_bytes > limit // 2:
         reason += f", of which {job.side_bytes:,} are alpha and metadata"
     keyword = "strip" if not strip and job.metadata_bytes > limit // 2 else "best_effort"
     wanted = f"{limit:,} bytes ({8 * limit / job.pixels:.4f} bpp)"
-    return TargetError(f"{wanted} can't be reached with model {codec.name}: {reason}", keyword=keyword)
+    return TargetError(f"{wanted} can't be reached with model {model.name}: {reason}", keyword=keyword)
 
 
 def _metadata(source: Picture) -> tuple[Section, ...]:
@@ -173,15 +175,15 @@ class _Encoding:
         self.sections = (*alpha, *metadata)
         self.metadata_bytes = sum(len(s.payload) for s in metadata)
         self.side_bytes = sum(len(s.payload) for s in self.sections)
-        self.codecs: list[models.Codec] = []
+        self.models: list[Model] = []
         self.iterations = 0
         self._latents: dict[str, Any] = {}
 
     def use(self, model: str, device: str, effort: int) -> None:
-        """Load the codecs that a model name stands for."""
-        self.codecs = [models.load(name, device) for name in models.variants(model)]
+        """Load the models that a model name stands for."""
+        self.models = [models.load(name, device) for name in models.variants(model)]
         self.iterations = efforts.ITERATIONS[effort]
-        if effort and not isinstance(self.codecs[0], efforts.Refinable):
+        if effort and not isinstance(self.models[0].trained, efforts.Refinable):
             raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
 
     def _header(self, kind: Kind) -> Header:
@@ -193,28 +195,28 @@ class _Encoding:
         sections = sorted((*colours, *self.sections), key=lambda s: s.type)
         return container.write(LpcFile(header, tuple(sections)))
 
-    def latents(self, codec: models.Codec) -> Any:
-        if codec.name not in self._latents:
-            self._latents[codec.name] = codec.analyse(self.source.pixels, self.progress)
-        return self._latents[codec.name]
+    def latents(self, model: Model) -> Any:
+        if model.name not in self._latents:
+            self._latents[model.name] = model.trained.analyse(self.source.pixels, self.progress)
+        return self._latents[model.name]
 
     def refined(self, quality: float, iterations: int) -> Any:
-        """Latents of the first codec, refined at a quality; None (the plain ones) for no iterations."""
-        codec = self.codecs[0]
+        """Latents of the first model, refined at a quality; None (the plain ones) for no iterations."""
+        model = self.models[0]
         if not iterations:
             return None
-        assert isinstance(codec, efforts.Refinable)
-        return codec.refine(self.source.pixels, self.latents(codec), quality, iterations, self.progress)
+        assert isinstance(model.trained, efforts.Refinable)
+        return model.trained.refine(self.source.pixels, self.latents(model), quality, iterations, self.progress)
 
-    def code(self, codec: models.Codec, quality: float, refined: Any = None) -> bytes:
-        """The whole file with `codec` at a quality 0..100."""
-        coded = codec.code(self.latents(codec) if refined is None else refined, quality)
-        quality_in_file = container.quality_to_16_bit(quality) if codec.has_quality else 0
+    def code(self, model: Model, quality: float, refined: Any = None) -> bytes:
+        """The whole file with `model` at a quality 0..100."""
+        coded = model.trained.code(self.latents(model) if refined is None else refined, quality)
+        quality_in_file = quality_to_16_bit(quality) if model.trained.has_quality else 0
         header = dataclasses.replace(
-            self._header(Kind.MODEL), model_number=codec.number, model_digest=codec.digest, quality=quality_in_file,
+            self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
             symbols_hash=coded.symbols_hash,
         )  # fmt: skip
-        kind = SectionType.LAYER if isinstance(codec, models.ScalableCodec) else SectionType.LATENTS
+        kind = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
         return self._file(header, kind, *coded.payloads())
 
     def search(self, target: Target, limit: int | None) -> _Search:
@@ -226,28 +228,28 @@ class _Encoding:
         return self.at_quality(target.quality)
 
     def at_quality(self, quality: float | None) -> _Search:
-        codec = self.codecs[0]
-        if quality is not None and not codec.has_quality:
-            raise UsageError(f"{codec.name} has no quality to choose: leave the quality out, or take another model")
+        model = self.models[0]
+        if quality is not None and not model.trained.has_quality:
+            raise UsageError(f"{model.name} has no quality to choose: leave the quality out, or take another model")
         quality = DEFAULT_QUALITY if quality is None else quality
-        data = self.code(codec, quality, self.refined(quality, self.iterations))
-        return rate.SearchResult(quality, (data, codec), len(data), True)
+        data = self.code(model, quality, self.refined(quality, self.iterations))
+        return rate.SearchResult(quality, (data, model), len(data), True)
 
     def for_size(self, limit: int) -> _Search:
         """The largest file within `limit` bytes, over the quality or, for a model without one, its sets of weights."""
-        codec = self.codecs[0]
-        if codec.has_quality:
-            expected = self._expected_sizes(codec)
+        model = self.models[0]
+        if model.trained.has_quality:
+            expected = self._expected_sizes(model)
 
             def search(latents: Any, guess: float | None) -> _Search:
-                def at(quality: float) -> tuple[tuple[bytes, models.Codec], int]:
-                    data = self.code(codec, quality, latents)
-                    return (data, codec), len(data)
+                def at(quality: float) -> tuple[tuple[bytes, Model], int]:
+                    data = self.code(model, quality, latents)
+                    return (data, model), len(data)
 
                 return rate.quality_for_size(at, limit, expected, guess)
 
             return efforts.search_refined(limit, search, self.refined, self.iterations)
-        files = [(self.code(c, 0), c) for c in self.codecs]
+        files = [(self.code(c, 0), c) for c in self.models]
         within = [f for f in files if len(f[0]) <= limit]
         if within:
             best = max(within, key=lambda f: len(f[0]))
@@ -255,24 +257,24 @@ class _Encoding:
         nearest = min(files, key=lambda f: len(f[0]))
         return rate.SearchResult(0, nearest, len(nearest[0]), False, False)
 
-    def _expected_sizes(self, codec: models.Codec) -> rate.Expected:
-        if not isinstance(codec, models.ForeseeingCodec):
+    def _expected_sizes(self, model: Model) -> rate.Expected:
+        if not isinstance(model.trained, models.RateEstimator):
             return rate.usual_sizes(self.width * self.height, self.side_bytes)
-        qualities, bits = codec.expected_bits(self.latents(codec))
+        qualities, bits = model.trained.expected_bits(self.latents(model))
         return rate.Expected.of_sizes(qualities, [b / 8 + self.side_bytes + _BYTES_AROUND for b in bits])
 
     def for_psnr(self, target: float) -> _Search:
         """The smallest file with at least `target` dB; decodes at each step."""
-        codec = self.codecs[0]
-        if not codec.has_quality:
-            raise UsageError(f"{codec.name} has no quality to choose: a PSNR needs a model that has one")
+        model = self.models[0]
+        if not model.trained.has_quality:
+            raise UsageError(f"{model.name} has no quality to choose: a PSNR needs a model that has one")
 
         def search(latents: Any, guess: float | None) -> _Search:
-            def at(quality: float) -> tuple[tuple[bytes, models.Codec], float]:
-                data = self.code(codec, quality, latents)
-                decoded = decoding.pixels(decoding.open_file(data), codec)
+            def at(quality: float) -> tuple[tuple[bytes, Model], float]:
+                data = self.code(model, quality, latents)
+                decoded = decoding.pixels(decoding.open_file(data), model.trained)
                 mse = _mean_squared_error(decoded, self.source.pixels)
-                return (data, codec), 10 * math.log10(255**2 / max(mse, 1e-10))
+                return (data, model), 10 * math.log10(255**2 / max(mse, 1e-10))
 
             return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5 if guess is None else guess)
 
@@ -284,11 +286,11 @@ class _Encoding:
         return self._file(header, SectionType.STORED, lossless.stored_to_bytes(self.source.pixels))
 
     def result(
-        self, data: bytes, codec: models.Codec, quality: float, notes: tuple[str, ...], psnr: float | None = None
+        self, data: bytes, model: Model, quality: float, notes: tuple[str, ...], psnr: float | None = None
     ) -> EncodeResult:
+        bpp, chosen = 8 * len(data) / self.pixels, quality if model.trained.has_quality else None
         return EncodeResult(
-            data, (*self.source.notes, *notes), 8 * len(data) / self.pixels, quality if codec.has_quality else None,
-            codec.name, self.width, self.height, psnr,
+            data, (*self.source.notes, *notes), bpp, chosen, model.name, self.width, self.height, psnr,
         )  # fmt: skip
 
     def stored_result(self, data: bytes, *notes: str) -> EncodeResult:

@@ -65,7 +65,7 @@ def _model_info(header: Header) -> dict[str, Any]:
                 "name": w.name, "number": network.number, "digest": w.digest.hex(), "installed": True,
                 "has_quality": network.has_quality,
             }  # fmt: skip
-    network_names = {n.number: n for n in models.NETWORKS}
+    network_names = {n.number: n for n in models.networks()}
     known = network_names.get(header.model_number)
     return {
         "name": known.name if known else None, "number": header.model_number, "digest": header.model_digest.hex(),

@@ -1,129 +1,67 @@
-"""The registry: every network of the package and every set of weights, the one list that `lpcodec models` prints.
+"""The registry: every network of the package and every set of weights, the list that `lpcodec models` prints.
 
 A network is an architecture; one that codes pictures has a number (which files carry). Its weights are
 `NAME.safetensors` with a card `NAME.json`, in the package's `weights/` and in the folder that the environment variable
-LPCODEC_WEIGHTS names. A file names its weights by the network's number and the first 4 bytes of their SHA-256. Where
-both folders hold a name, it means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for
-one rate; a network's plain name means the first of its sets.
+LPCODEC_WEIGHTS names. A file names its weights by the network's number and the first 4 bytes of their SHA-256. If both
+folders hold a name, it means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for one
+rate; a network's plain name means the first of its sets.
+
+The registry knows families by the names of their modules alone (`FAMILIES`), and no class of theirs.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from lpcodec.codec.container import Header
 from lpcodec.codec.errors import UnknownModelError, UsageError
+from lpcodec.codec.families.family import Codec, Family, Network, RateEstimator, ScalableCodec, Task
 from lpcodec.codec.forks import protect_children
 
 if TYPE_CHECKING:
-    from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
-    from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
+    from torch import Tensor
 
+    from lpcodec.codec.frontends.interface import FrontEnd
+
+__all__ = ["Codec", "Network", "RateEstimator", "ScalableCodec"]
+
+FAMILIES = [
+    "lpcodec.codec.families.hyperprior.family",
+    "lpcodec.codec.families.lpcae.family",
+    "lpcodec.codec.families.wcae.family",
+    "lpcodec.codec.families.decomposition.family",
+]
+"""Modules with a `FAMILY`, in the order in which their networks are listed; a family is imported when it is needed."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 _PACKAGED = Path(__file__).parent / "weights"
+_WHAT = {
+    "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
+    "classification": "labels pictures",
+}  # fmt: skip
+
+T = TypeVar("T")
 
 
-class Coded(Protocol):
-    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables; `payloads` has one entry
-    a layer, coarsest first: one in all for a codec that isn't scalable."""
-
-    @property
-    def bits(self) -> float: ...
-    @property
-    def symbols_hash(self) -> bytes: ...
-    def payloads(self) -> tuple[bytes, ...]: ...
-
-
-class Codec(Protocol):
-    """A trained network with its tables, ready to code.
-
-    `analyse` runs once a picture and doesn't depend on the quality; `code` may run many times; `parse` is exact
-    integer arithmetic; `synthesise` turns parsed symbols into pixels. Latents and symbols are the model's own.
-    """
+@dataclass(frozen=True)
+class Model(Generic[T]):
+    """A set of weights, loaded: its identity in files (name, number, first 4 bytes of the digest), and `trained`, what
+    the family made of it: a `Codec`, say. `number` is 0 for a network that files don't name."""
 
     name: str
     number: int
     digest: bytes
-
-    @property
-    def has_quality(self) -> bool: ...
-    def analyse(self, pixels: npt.NDArray[np.uint8], progress: Any = None) -> Any: ...
-    def code(self, latents: Any, quality: float) -> Coded: ...
-    def parse(self, payloads: Sequence[bytes], header: Header) -> Any: ...
-    def hash_of(self, symbols: Any) -> bytes: ...
-    def synthesise(self, symbols: Any, header: Header, progress: Any = None) -> npt.NDArray[np.uint8]: ...
-
-
-@runtime_checkable
-class ScalableCodec(Codec, Protocol):
-    """A codec whose files hold the picture at several resolutions, one layer for each, the coarsest first.
-
-    A layer needs those before it and none after it: `parse` takes the first payloads of a file, as many as there are,
-    up to `levels` + 1, and checks each against the hash that it holds. `synthesise` gives the picture halved `level`
-    times; where the finer layers weren't parsed, it predicts what they hold.
-    """
-
-    levels: int
-
-    def synthesise(
-        self, symbols: Any, header: Header, progress: Any = None, level: int = 0
-    ) -> npt.NDArray[np.uint8]: ...
-
-
-@runtime_checkable
-class ForeseeingCodec(Codec, Protocol):
-    """A codec that can tell from a picture's latents, in a fraction of the time of `code`, about how many bits it will
-    take: at rising qualities, the first 0 and the last 100."""
-
-    def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...
-
-
-@dataclass(frozen=True)
-class Network:
-    """An architecture: its number in files, its family (which decides how weights are read) and what it is.
-
-    What codes pictures is of the kind "codec"; what only splits them into bands is a "network" without a number.
-    """
-
-    name: str
-    number: int | None
-    family: str
-    parameters: int
-    has_quality: bool
-    description: str
-
-    @property
-    def kind(self) -> str:
-        return "network" if self.number is None else "codec"
-
-
-NETWORKS = (
-    Network("default", 1, "hyperprior", 5_994_821, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
-    Network("fast", 2, "hyperprior", 1_987_893, True, "the same at two fifths of the cost"),
-    Network("hq", 3, "hyperprior", 6_880_325, True, "the same with more layers, at one and a half times the cost"),
-    Network("lpcae", 4, "lpcae", 6_197_619, True, "Laplacian pyramid, a layer for each resolution; every rate"),
-    Network("wcae", 16, "wcae", 256_606, False, "wavelet autoencoder of Akyazi & Ebrahimi (CLIC 2019)"),
-    Network("nowcae", 17, "wcae", 76_227, False, "WCAE without the wavelet: its finest branch on the picture"),
-    Network("wcae-wide", 18, "wcae", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
-    Network("lpae", None, "frontend", 16_905, False, "Laplacian pyramid-like autoencoder of Han, Hur & Hur"),
-    Network("wae", None, "frontend", 17_676, False, "wavelet-like autoencoder of Chen et al. (AAAI 2018), linear"),
-    Network("wae-relu", None, "frontend", 17_676, False, "WAE with the ReLUs of its paper"),
-)  # fmt: skip
+    trained: T
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A set of trained weights: where it lies, and its card (NAME.json)."""
+    """A set of trained weights: its file, and its card (NAME.json)."""
 
     path: Path
     card: dict[str, Any]
@@ -137,16 +75,35 @@ class Weights:
         return bytes.fromhex(self.card["digest"])[:4]
 
 
+def _families() -> list[Family]:
+    return [importlib.import_module(module).FAMILY for module in FAMILIES]
+
+
+def networks() -> tuple[Network, ...]:
+    """All networks, family by family."""
+    return tuple(network for family in _families() for network in family.networks)
+
+
+def family_of(network: Network) -> Family:
+    """The family that a network belongs to."""
+    return next(family for family in _families() if network in family.networks)
+
+
 def network_named(name: str) -> Network:
     """Return the network of a model name (`wcae` for `wcae@0.15`).
 
     Raises:
         UsageError: there is none.
     """
-    for network in NETWORKS:
+    for network in networks():
         if network.name == name.split("@")[0]:
             return network
     raise UsageError(f"no model named {name!r}; `lpcodec models` lists them")
+
+
+def network_numbered(number: int) -> Network | None:
+    """The network that files call by a number; None if there is none."""
+    return next((network for network in networks() if network.number == number), None)
 
 
 def _folders() -> list[Path]:
@@ -176,7 +133,7 @@ def weights() -> list[Weights]:
             found.append(card)
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
             raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
-    place = {network.name: i for i, network in enumerate(NETWORKS)}
+    place = {network.name: i for i, network in enumerate(networks())}
     return sorted(found, key=lambda w: (place[w.name.split("@")[0]], w.card.get("order", 0), w.name))
 
 
@@ -187,19 +144,19 @@ def _visible() -> list[Weights]:
     return [w for w in sets if w.path.parent != _PACKAGED or w.name not in own]
 
 
-def names() -> list[str]:
-    """The names that `--model` takes where pictures are coded."""
-    return [str(entry["name"]) for entry in describe() if entry["kind"] == "codec"]
+def names(task: Task = "codec") -> list[str]:
+    """The names of the models for a task, by default of those that code pictures."""
+    return [str(entry["name"]) for entry in describe() if entry["task"] == task]
 
 
 def describe() -> list[dict[str, Any]]:
     """One JSON-ready object for each set of weights, and one for each network that has none."""
     sets = _visible()
     rows = []
-    for network in NETWORKS:
+    for network in networks():
         mine = [w for w in sets if w.name.split("@")[0] == network.name]
         about: dict[str, Any] = {
-            "name": network.name, "network": network.name, "kind": network.kind, "number": network.number,
+            "name": network.name, "network": network.name, "task": network.task, "number": network.number,
             "parameters": network.parameters,
             "has_quality": network.has_quality, "description": network.description,
         }  # fmt: skip
@@ -212,19 +169,16 @@ def describe() -> list[dict[str, Any]]:
     return rows
 
 
-def variants(name: str) -> list[str]:
+def variants(name: str, task: Task = "codec") -> list[str]:
     """The sets of weights that a model name stands for: itself, or all sets of the network of that name.
 
     Raises:
-        UsageError: no such model, no weights for it, or one that isn't a codec.
+        UsageError: no such model, no weights for it, or one for another task.
     """
     network = network_named(name)
-    if network.kind != "codec":
-        raise UsageError(f"{name} splits pictures into bands, it doesn't code them: choose one of {', '.join(names())}")
-    return _sets_of(name, network)
-
-
-def _sets_of(name: str, network: Network) -> list[str]:
+    if network.task != task:
+        known = ", ".join(n.name for n in networks() if n.task == task) if task != "codec" else ", ".join(names())
+        raise UsageError(f"{name} {_WHAT[network.task]}; a model that {_WHAT[task]} is needed: choose one of {known}")
     found = [w.name for w in _visible() if name in (w.name, w.name.split("@")[0])]
     if not found:
         sets = [w.name for w in _visible() if w.name.split("@")[0] == network.name]
@@ -232,51 +186,41 @@ def _sets_of(name: str, network: Network) -> list[str]:
     return found
 
 
-def load(name: str, device: str = "cpu") -> Codec:
-    """Return the codec of a model name, loaded once.
+def load(name: str, device: str = "cpu") -> Model[Codec]:
+    """Return the model of a name that codes pictures, loaded once.
 
     Raises:
         UsageError: no such model, no weights for it, or one that isn't a codec.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
-    chosen = variants(name)[0]
+    return load_for("codec", name, device)
+
+
+def load_for(task: Task, name: str, device: str = "cpu") -> Model[Any]:
+    """Return the model of a name for a task, loaded once; what `trained` is, its family says.
+
+    Raises:
+        UsageError: no such model, no weights for it, or one for another task.
+        UnknownModelError: the weights don't have the digest that their card gives.
+    """
+    chosen = variants(name, task)[0]
     found = next(w for w in _visible() if w.name == chosen)
     return _load(found.path, found.digest, device)
 
 
-def load_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletLikeAutoencoder:
+def load_frontend(name: str, levels: int = 1) -> FrontEnd:
     """Return the trained front-end of a name (lpae, wae), splitting into `levels` levels, on the CPU.
 
     Raises:
         UsageError: no such model, no weights for it, or one that isn't a front-end.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
-    from safetensors.torch import load as parse_tensors
-
-    network = network_named(name)
-    if network.kind != "network":
-        fronts = ", ".join(n.name for n in NETWORKS if n.kind == "network")
-        raise UsageError(f"{name} codes pictures, it doesn't split them into bands: choose one of {fronts}")
-    chosen = _sets_of(name, network)[0]
-    found = next(w for w in _visible() if w.name == chosen)
-    frontend = fresh_frontend(network.name, levels)
-    frontend.load_state_dict(parse_tensors(_read_checked(found.path, found.digest)))
-    return frontend.eval()
+    frontend: FrontEnd = load_for("front-end", name).trained.at_levels(levels)
+    return frontend
 
 
-def fresh_frontend(name: str, levels: int = 1) -> LaplacianAutoencoder | WaveletLikeAutoencoder:
-    """Return the front-end of a network's name (lpae, wae, wae-relu) with random weights."""
-    from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
-    from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
-
-    protect_children()
-    if name == "lpae":
-        return LaplacianAutoencoder(levels)
-    return WaveletLikeAutoencoder(levels, "relu" if name == "wae-relu" else "linear")
-
-
-def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
-    """Return the codec that a file names.
+def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Model[Codec]:
+    """Return the model that a file names.
 
     Raises:
         UnknownModelError: those weights aren't installed.
@@ -284,37 +228,39 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Codec:
     for w in weights():
         if w.digest == digest and network_named(w.name).number == number:
             return _load(w.path, w.digest, device)
-    network = next((n.name for n in NETWORKS if n.number == number), f"number {number}")
+    network = network_numbered(number)
+    name = f"number {number}" if network is None else network.name
     raise UnknownModelError(
-        f"the file was made with weights {digest.hex()} of model {network}, which aren't installed: install the "
+        f"the file was made with weights {digest.hex()} of model {name}, which aren't installed: install the "
         f"version of lpcodec that made it, or put the weights into a folder and name it in {WEIGHTS_VARIABLE}"
     )
 
 
+def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the installed tensors of a model name, as its family stored them, and their card.
+
+    Raises:
+        UsageError: no such model, or no weights for it.
+        UnknownModelError: the weights don't have the digest that their card gives.
+    """
+    from safetensors.torch import load as parse_tensors
+
+    chosen = variants(name, network_named(name).task)[0]
+    found = next(w for w in _visible() if w.name == chosen)
+    return parse_tensors(_read_checked(found.path, found.digest)), found.card
+
+
 @functools.lru_cache(maxsize=4)
-def _load(path: Path, wanted: bytes, device: str) -> Codec:
-    """The codec of one set of weights; `wanted`, its digest, makes weights that were replaced be read again."""
+def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
+    """The model of one set of weights; `wanted`, its digest, makes weights that were replaced be read again."""
     from safetensors.torch import load as parse_tensors
 
     protect_children()
     card = json.loads(path.with_suffix(".json").read_text())
-    data = _read_checked(path, wanted)
+    tensors = parse_tensors(_read_checked(path, wanted))
     network = network_named(card["name"])
-    identity: dict[str, Any] = {
-        "name": card["name"], "number": network.number, "digest": wanted, "device": device,
-    }  # fmt: skip
-    tensors = parse_tensors(data)
-    if network.family == "hyperprior":
-        from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-
-        return HyperpriorCodec.from_tensors(tensors, card["sizes"], **identity)
-    if network.family == "lpcae":
-        from lpcodec.codec.families.lpcae.codec import LpcaeCodec
-
-        return LpcaeCodec.from_tensors(tensors, card["sizes"], **identity)
-    from lpcodec.codec.families.wcae.codec import WcaeCodec
-
-    return WcaeCodec.from_tensors(tensors, network.name, **identity)
+    trained = family_of(network).load(network, tensors, card, device)
+    return Model(card["name"], network.number or 0, wanted, trained)
 
 
 def _read_checked(path: Path, wanted: bytes) -> bytes:

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from lpcodec.codec import models
-from lpcodec.codec.container import Header, inflate, quality_to_16_bit
+from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.frontends.interface import level_sizes
+from lpcodec.codec.quality import quality_to_16_bit
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -78,9 +80,9 @@ class LayeredCodec:
         finer = (fine - doubled(coarse, fine.shape[:2]) for coarse, fine in pairwise(values))  # modulo 256
         return LayeredCoded((values[0], *finer)[: self.kept])
 
-    def parse(self, payloads: Sequence[bytes], header: Header) -> tuple[Pixels, ...]:
+    def parse(self, payloads: Sequence[bytes], frame: Frame) -> tuple[Pixels, ...]:
         self.parsed.append(len(payloads))
-        sizes = level_sizes((header.height, header.width), self.levels)[::-1]
+        sizes = level_sizes((frame.height, frame.width), self.levels)[::-1]
         return tuple(self._layer(*both) for both in zip(payloads, sizes, strict=False))
 
     def _layer(self, payload: bytes, size: tuple[int, int]) -> Pixels:
@@ -95,26 +97,27 @@ class LayeredCodec:
     def hash_of(self, symbols: tuple[Pixels, ...]) -> bytes:
         return digest_of(symbols)
 
-    def synthesise(self, symbols: tuple[Pixels, ...], header: Header, progress: Any = None, level: int = 0) -> Pixels:
-        sizes = level_sizes((header.height, header.width), self.levels)[::-1]
+    def synthesise(self, symbols: tuple[Pixels, ...], frame: Frame, progress: Any = None, level: int = 0) -> Pixels:
+        sizes = level_sizes((frame.height, frame.width), self.levels)[::-1]
         values = symbols[0]
         for place, size in enumerate(sizes[1 : self.levels + 1 - level], 1):
             values = doubled(values, size)
             if place < len(symbols):
                 values = values + symbols[place]
-        step = step_of(header.quality)
+        step = step_of(frame.quality)
         return np.minimum(values.astype(np.uint16) * step + step // 2, 255).astype(np.uint8)
 
 
 def install(codec: LayeredCodec, patch: pytest.MonkeyPatch) -> LayeredCodec:
     """Let the registry know `codec` by its name and its identity, beside the models that it has."""
     load, variants, load_by_identity = models.load, models.variants, models.load_by_identity
+    model = models.Model(codec.name, codec.number, codec.digest, codec)
 
-    def identified(number: int, digest: bytes, device: str = "cpu") -> models.Codec:
+    def identified(number: int, digest: bytes, device: str = "cpu") -> models.Model[Any]:
         same = (number, digest) == (codec.number, codec.digest)
-        return codec if same else load_by_identity(number, digest, device)
+        return model if same else load_by_identity(number, digest, device)
 
-    patch.setattr(models, "load", lambda name, device="cpu": codec if name == codec.name else load(name, device))
+    patch.setattr(models, "load", lambda name, device="cpu": model if name == codec.name else load(name, device))
     patch.setattr(models, "variants", lambda name: [name] if name == codec.name else variants(name))
     patch.setattr(models, "load_by_identity", identified)
     return codec

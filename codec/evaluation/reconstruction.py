@@ -24,8 +24,6 @@ from torch import Tensor
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
-from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.codec.picture import load_rgb, read_rgb
@@ -76,8 +74,7 @@ def frontend(name: str, levels: int = 1) -> FrontEnd:
     """
     if name == PYRAMID:
         return LaplacianPyramid(levels)
-    network = models.load_frontend(name, levels)
-    return FoldedLaplacianAutoencoder(network) if isinstance(network, LaplacianAutoencoder) else network
+    return models.load_frontend(name, levels)
 
 
 @torch.inference_mode()
@@ -105,7 +102,7 @@ def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = No
         UsageError: no front-end's weights are installed, or no pictures where `data` says.
         FileAccessError: a picture can't be read.
     """
-    installed = [row["name"] for row in models.describe() if row["kind"] == "network" and row["weights"]]
+    installed = [row["name"] for row in models.describe() if row["task"] == "front-end" and row["weights"]]
     if not installed:
         raise UsageError("no weights of a front-end are installed: lpcodec train lpae and lpcodec export make some")
     methods: dict[str, Callable[[Tensor], Tensor]] = {name: _there_and_back(frontend(name)) for name in installed}

@@ -18,7 +18,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,15 +26,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
-from lpcodec.codec.families.hyperprior.warmstart import origin
-from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.families.family import Objective
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
 from lpcodec.codec.training.muon import Muon
-from lpcodec.codec.training.objectives import VALIDATION_PATCHES, VALIDATION_SIZE, Objective, objective_for
 from lpcodec.codec.training.parallel import Workers
+from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.guard import EvaluationPictureError
-from lpcodec.datasets.patches import NoPicturesError, PictureStore, load_stores
+from lpcodec.datasets.patches import NoPicturesError
 
 Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
 """(step, steps if known, seconds left if known, latest figures)."""
@@ -62,8 +62,7 @@ def train(
     batch: int = 8,
     patch: int | None = None,
     seed: int = 0,
-    lmbda: float | None = None,
-    channel_prior: bool = False,
+    options: Mapping[str, str] | None = None,
     learning_rate: float | None = None,
     source: str | None = None,
     threads: int | None = None,
@@ -74,6 +73,7 @@ def train(
     Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for the model's
     default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
     `source` starts a new run from the weights of another (its folder) or from installed ones (a model's name).
+    `options` are the family's own, by name (`models.family_of(...).options`), their values as text.
 
     Raises:
         UsageError: an unknown model, both limits, nothing to resume, a run of another model, a folder that already
@@ -81,14 +81,13 @@ def train(
         FileAccessError: `data` has no usable pictures.
     """
     if steps is not None and time_limit is not None:
-        raise UsageError("give --steps or --time-limit, not both")
+        raise UsageError("give a number of steps or a time limit, not both")
     if threads:
         torch.set_num_threads(threads)
     _keep_freed_memory()
     plan: dict[str, Any] = {
         "model": model, "steps": steps, "time_limit": time_limit, "batch": batch, "patch": patch, "seed": seed,
-        "lmbda": lmbda, "channel_prior": channel_prior, "learning_rate": learning_rate,
-        "from": source,
+        "learning_rate": learning_rate, "from": source, **_options(model, options or {}),
     }  # fmt: skip
     found = _find_run(out, resume, device)
     if found is not None:
@@ -104,18 +103,36 @@ def train(
     if plan["steps"] is None and plan["time_limit"] is None:
         plan["steps"] = 20_000
     torch.manual_seed(plan["seed"])
-    objective = objective_for(plan, device)
+    objective = models.family_of(models.network_named(model)).objective(plan, device)
     plan["patch"] = plan["patch"] or objective.patch
     plan["learning_rate"] = plan["learning_rate"] or objective.learning_rate
     try:
-        store, held = load_stores(data, max(plan["patch"], VALIDATION_SIZE), read_rgb, device)
+        plan["data"] = objective.open(data, plan["patch"], device)
     except EvaluationPictureError as error:
-        raise UsageError(f"--data: {error}") from error
+        raise UsageError(f"training pictures: {error}") from error
     except (NoPicturesError, OSError) as error:
-        raise FileAccessError(f"--data: {error}") from error
-    plan["data"] = {"pictures": len(store), "held_out": len(held), "megapixels": round(len(store.pixels) / 1e6, 1)}
+        raise FileAccessError(f"training pictures: {error}") from error
     out.mkdir(parents=True, exist_ok=True)
-    return _Run(objective, store, held, plan, out, workers, found).go(progress if workers.first else None)
+    return _Run(objective, plan, out, workers, found).go(progress if workers.first else None)
+
+
+def _options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a family's own options.
+
+    Raises:
+        UsageError: the family has no such option, or the text isn't a value of it.
+    """
+    known = models.family_of(models.network_named(model)).options
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"{model} has no training option {name!r}: {has}")
+        try:
+            values[name] = known[name].parse(text)
+        except ValueError as error:
+            raise UsageError(f"training option {name} of {model}: {text!r}: {error}") from error
+    return values
 
 
 def _keep_freed_memory() -> None:
@@ -132,7 +149,7 @@ def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
     if resume and not exists:
         raise UsageError(f"{out}: no {NAME} to resume from")
     if exists and not resume:
-        raise UsageError(f"{out} already holds a run: give --resume to go on with it, or another --out")
+        raise UsageError(f"{out} already holds a run: resume it, or choose another folder")
     return Checkpoint.load(out, device) if resume else None
 
 
@@ -140,16 +157,15 @@ class _Run:
     """The state of a run while it runs."""
 
     def __init__(
-        self, objective: Objective, store: PictureStore, held: PictureStore, plan: dict[str, Any], out: Path,
-        workers: Workers, found: Checkpoint | None,
-    ) -> None:  # fmt: skip
-        self.objective, self.store, self.plan, self.out, self.workers = objective, store, plan, out, workers
+        self, objective: Objective[Any], plan: dict[str, Any], out: Path, workers: Workers, found: Checkpoint | None
+    ) -> None:
+        self.objective, self.plan, self.out, self.workers = objective, plan, out, workers
         device, seed = workers.device, plan["seed"]
         self.generator = torch.Generator(device=device).manual_seed(seed)
-        self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
         network = objective.network.to(device)
         if found is None:
-            objective.start(store, self.generator, plan.get("from"))
+            source = plan.get("from")
+            objective.start(self.generator, None if source is None else read_source(source))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimisers = _optimisers(objective, plan["learning_rate"])
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
@@ -222,9 +238,9 @@ class _Run:
         rate = self.plan["learning_rate"] * warm * self.objective.rate_at(min(1.0, self._part()))
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
             group["lr"] = rate * group["lr_scale"]
-        batch = self.store.batch(self.plan["batch"], self.plan["patch"], self.generator)
+        batch = self.objective.sample(self.plan["batch"], self.generator)
         self.objective.network.zero_grad(set_to_none=True)
-        loss, figures = self.objective.loss(batch.contiguous(memory_format=torch.channels_last))
+        loss, figures = self.objective.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         self.workers.average(self.objective.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
@@ -239,10 +255,10 @@ class _Run:
 
     def _checkpoint(self) -> None:
         # The same noise every time, and none taken from the training's, on a GPU neither.
-        device = self.held.device
+        device = torch.device(self.workers.device)
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
             torch.manual_seed(1)
-            held = self.objective.validate(self.averaged, self.held)
+            held = self.objective.validate(self.averaged)
         self.best = min(self.best, held["score"])
         self._log({"step": self.step, "seconds": round(self.seconds, 1), **{f"held_{k}": v for k, v in held.items()}})
         Checkpoint(
@@ -259,7 +275,7 @@ class _Run:
                     self.board.add_scalar(name, value, entry["step"])
 
 
-def _optimisers(objective: Objective, rate: float) -> list[torch.optim.Optimizer]:
+def _optimisers(objective: Objective[Any], rate: float) -> list[torch.optim.Optimizer]:
     """Muon and Adam, each with its groups of parameters; those that have none left out."""
     groups = list(objective.parameter_groups())
     found: list[torch.optim.Optimizer] = []

@@ -33,17 +33,17 @@ def test_options_left_out_are_the_loop_s_choice(lpcodec: Any, loop: list[dict[st
     del loop[0]["progress"]
     assert loop[0] == {
         "model": "wcae", "data": Path("photos"), "out": Path("run"), "steps": None, "time_limit": None,
-        "resume": False, "device": "cpu", "channel_prior": False,
+        "resume": False, "device": "cpu", "options": {},
     }  # fmt: skip
 
 
 def test_options_given_reach_the_loop(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
     how = ["--time-limit", "15m", "--resume", "--device", "cuda", "--batch", "4", "--patch", "128"]
-    fine = ["--seed", "7", "--lmbda", "0.01", "--learning-rate", "1e-4", "-j", "2"]
+    fine = ["--seed", "7", "--set", "lmbda=0.01", "--set", "channel_prior=yes", "--learning-rate", "1e-4", "-j", "2"]
     assert lpcodec(*BASE, *how, *fine).exit_code == 0
     expected = {
         "time_limit": 900.0, "resume": True, "device": "cuda", "batch": 4, "patch": 128, "seed": 7,
-        "lmbda": 0.01, "learning_rate": 1e-4, "threads": 2,
+        "options": {"lmbda": "0.01", "channel_prior": "yes"}, "learning_rate": 1e-4, "threads": 2,
     }  # fmt: skip
     assert {name: loop[0][name] for name in expected} == expected
 

@@ -22,6 +22,7 @@ import numpy as np
 from lpcodec.codec import api, container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import LpcodecError
+from lpcodec.codec.families.family import Frame
 
 MAX_PIXELS = 1 << 20
 """The limit that forged files are decoded under: they may declare more, and then have to be refused."""
@@ -112,8 +113,9 @@ def _with_right_hash(file: LpcFile) -> LpcFile:
     if header.kind is not Kind.MODEL or not payloads or header.width * header.height > MAX_PIXELS:
         return file
     try:
-        codec = models.load_by_identity(header.model_number, header.model_digest)
-        return replace(file, header=replace(header, symbols_hash=codec.hash_of(codec.parse(payloads, header))))
+        codec = models.load_by_identity(header.model_number, header.model_digest).trained
+        symbols = codec.parse(payloads, Frame(header.height, header.width, header.quality))
+        return replace(file, header=replace(header, symbols_hash=codec.hash_of(symbols)))
     except (LpcodecError, ValueError):  # a codec of one payload that was given several
         return file
 

@@ -70,9 +70,9 @@ class TestRoundTrip:
         self, portrait: Image.Image, size: tuple[int, int]
     ) -> None:
         pixels = np.asarray(portrait.resize(size, Image.Resampling.LANCZOS))
-        codec = models.load("default")
-        coded = codec.code(codec.analyse(pixels), 60)
-        header = Header(*size, Kind.MODEL, False, codec.number, codec.digest, round(0.6 * 65535), coded.symbols_hash)
+        model = models.load("default")
+        coded = model.trained.code(model.trained.analyse(pixels), 60)
+        header = Header(*size, Kind.MODEL, False, model.number, model.digest, round(0.6 * 65535), coded.symbols_hash)
         file = LpcFile(header, (Section(SectionType.LATENTS, coded.payloads()[0]),))
         decoded = lpcodec.decode(container.write(file))
         assert decoded.size == size
@@ -390,7 +390,7 @@ class TestTheEstimate:
             pixels = np.asarray(portrait.resize((2100, 40), Image.Resampling.BICUBIC))
         else:
             pixels = np.asarray(request.getfixturevalue(name))
-        codec = models.load("default")
+        codec = models.load("default").trained
         coded = codec.code(codec.analyse(pixels), quality)
         estimate, written = coded.bits / 8, len(coded.payloads()[0])
         assert estimate <= written <= 1.01 * estimate + 32

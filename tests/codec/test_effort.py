@@ -79,7 +79,7 @@ class TestOptions:
 
     def test_a_model_without_refinement_says_so(self, crop: Image.Image) -> None:
         name = next(n for n in models.names() if n.startswith("wcae"))
-        assert not isinstance(models.load(name), effort.Refinable)
+        assert not isinstance(models.load(name).trained, effort.Refinable)
         with pytest.raises(UsageError, match="leave the effort out"):
             lpcodec.encode(crop, model=name, effort=1)
 

@@ -41,7 +41,7 @@ def test_the_shipped_weights_still_reach_the_bytes_and_psnr_they_had(stem: str) 
 
 
 def test_there_is_a_golden_file_of_every_codec_s_weights() -> None:
-    codecs = {row["name"] for row in models.describe() if row["kind"] == "codec" and row["weights"]}
+    codecs = {row["name"] for row in models.describe() if row["task"] == "codec" and row["weights"]}
     assert {figures["model"] for figures in FIGURES.values()} == codecs
 
 

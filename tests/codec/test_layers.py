@@ -81,7 +81,7 @@ class TestEncoding:
         assert sizes == sorted(sizes)
 
     def test_the_others_write_their_one_payload(self, thumbnail: Image.Image) -> None:
-        assert not isinstance(models.load("default"), models.ScalableCodec)
+        assert not isinstance(models.load("default").trained, models.ScalableCodec)
         file = container.read(lpcodec.encode(thumbnail, quality=20))
         assert [section.type for section in file.sections] == [SectionType.LATENTS]
 

@@ -11,11 +11,9 @@ import torch
 from safetensors.torch import save
 
 from lpcodec.codec import models
-from lpcodec.codec.container import Header, Kind
 from lpcodec.codec.errors import UnknownModelError, UsageError
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
-from lpcodec.codec.families.hyperprior.sizes import PROFILES
-from lpcodec.codec.families.lpcae.network import LpcaeNetwork
+from lpcodec.codec.families.decomposition.training import fresh
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
 
@@ -35,7 +33,7 @@ def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
     """Write a set of random weights of the wcae family and its card; return its digest of 4 bytes."""
     torch.manual_seed(seed)
     network = load_network(name.split("@")[0])
-    data = save(WcaeCodec(network, name=name, number=0, digest=bytes(4)).to_tensors())
+    data = save(WcaeCodec(network).to_tensors())
     (folder / f"{name}.safetensors").write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     (folder / f"{name}.json").write_text(json.dumps({"name": name, "digest": digest, **card}))
@@ -49,16 +47,10 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     assert list(rows) == [*codecs, *fronts]
     assert models.names() == codecs
     for name, row in rows.items():
-        kind = "network" if name in fronts else "codec"
-        network: torch.nn.Module
-        if name in fronts:
-            network = models.fresh_frontend(name)
-        elif name == "lpcae":
-            network = LpcaeNetwork()
-        else:
-            network = HyperpriorNetwork(PROFILES[name]) if name in PROFILES else load_network(name)
+        task = "front-end" if name in fronts else "codec"
+        network = models.family_of(models.network_named(name)).objective({"model": name}, "cpu").network
         assert row["parameters"] == sum(p.numel() for p in network.parameters())
-        assert (row["network"], row["kind"], row["weights"], row["digest"]) == (name, kind, False, None)
+        assert (row["network"], row["task"], row["weights"], row["digest"]) == (name, task, False, None)
         assert row["description"]
     assert [name for name, row in rows.items() if row["has_quality"]] == ["default", "fast", "hq", "lpcae"]
     json.dumps(models.describe())
@@ -66,7 +58,7 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
 
 def test_numbers_of_networks_are_never_given_anew() -> None:
     """Files carry them."""
-    assert {n.name: n.number for n in models.NETWORKS} == {
+    assert {n.name: n.number for n in models.networks()} == {
         "default": 1, "fast": 2, "hq": 3, "lpcae": 4, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
         "lpae": None, "wae": None, "wae-relu": None,
     }  # fmt: skip
@@ -74,14 +66,14 @@ def test_numbers_of_networks_are_never_given_anew() -> None:
 
 def test_the_packaged_weights_are_whole() -> None:
     for card in models._PACKAGED.glob("*.json"):
-        if models.network_named(card.stem).kind == "network":
+        if models.network_named(card.stem).task == "front-end":
             assert models.load_frontend(card.stem).levels == 1
             continue
-        codec = models.load(card.stem)
+        model = models.load(card.stem)
         data = card.with_suffix(".safetensors").read_bytes()
-        assert codec.digest == hashlib.sha256(data).digest()[:4]
-        assert codec.name == card.stem
-        assert models.load_by_identity(codec.number, codec.digest) is codec
+        assert model.digest == hashlib.sha256(data).digest()[:4]
+        assert model.name == card.stem
+        assert models.load_by_identity(model.number, model.digest) is model
 
 
 def test_weights_in_a_folder_of_one_s_own(own: Path) -> None:
@@ -91,15 +83,15 @@ def test_weights_in_a_folder_of_one_s_own(own: Path) -> None:
     assert row["digest"][:8] == digest.hex()
     assert (row["weights"], row["kmac_per_pixel"], row["training"]) == (True, {"analysis": 1.0}, {"steps": 3})
     assert row["bytes"] == (own / "nowcae@0.15.safetensors").stat().st_size
-    codec = models.load("nowcae")
-    assert (codec.name, codec.number, codec.digest, codec.has_quality) == ("nowcae@0.15", 17, digest, False)
-    assert models.load("nowcae@0.15") is codec is models.load_by_identity(17, digest)
+    model = models.load("nowcae")
+    codec = model.trained
+    assert (model.name, model.number, model.digest, codec.has_quality) == ("nowcae@0.15", 17, digest, False)
+    assert models.load("nowcae@0.15") is model is models.load_by_identity(17, digest)
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     coded = codec.code(codec.analyse(pixels), 0)
-    header = Header(50, 40, Kind.MODEL, False, 17, digest, 0, coded.symbols_hash)
-    symbols = codec.parse(coded.payloads(), header)
+    symbols = codec.parse(coded.payloads(), Frame(40, 50, 0))
     assert codec.hash_of(symbols) == coded.symbols_hash
-    assert codec.synthesise(symbols, header).shape == (40, 50, 3)
+    assert codec.synthesise(symbols, Frame(40, 50, 0)).shape == (40, 50, 3)
 
 
 def test_variants_come_in_their_order(own: Path) -> None:
@@ -116,7 +108,7 @@ def test_variants_come_in_their_order(own: Path) -> None:
 def put_frontend(folder: Path, name: str) -> dict[str, torch.Tensor]:
     """Write random weights of a front-end and their card; return them."""
     torch.manual_seed(3)
-    tensors = models.fresh_frontend(name).state_dict()
+    tensors = fresh(name).state_dict()
     data = save(tensors)
     (folder / f"{name}.safetensors").write_bytes(data)
     (folder / f"{name}.json").write_text(json.dumps({"name": name, "digest": hashlib.sha256(data).hexdigest()}))
@@ -125,20 +117,26 @@ def put_frontend(folder: Path, name: str) -> dict[str, torch.Tensor]:
 
 def test_front_ends_load_as_such_and_code_nothing(own: Path) -> None:
     tensors = put_frontend(own, "lpae")
-    network = models.load_frontend("lpae", levels=2)
-    assert network.levels == 2
-    assert not network.training
-    assert all(torch.equal(value, tensors[key]) for key, value in network.state_dict().items())
+    frontend = models.load_frontend("lpae", levels=2)
+    assert frontend.levels == 2
+    x = torch.rand(1, 3, 21, 30)
+    network = fresh("lpae").eval()
+    network.load_state_dict(tensors)
+    with torch.no_grad():
+        torch.testing.assert_close(frontend.at_levels(1).merge(frontend.at_levels(1).split(x)), network(x))
     put(own, "nowcae")
     for call in (models.load, models.variants):
-        with pytest.raises(UsageError, match=r"lpae splits pictures into bands, it doesn't code them: choose .*nowcae"):
+        with pytest.raises(
+            UsageError, match=r"lpae splits pictures into bands; .* codes pictures is needed: choose .*nowcae"
+        ):
             call("lpae")
-    with pytest.raises(UsageError, match=r"nowcae codes pictures, .*: choose one of lpae, wae, wae-relu"):
+    with pytest.raises(UsageError, match=r"nowcae codes pictures; .*: choose one of lpae, wae, wae-relu"):
         models.load_frontend("nowcae")
     with pytest.raises(UsageError, match=r"no weights for 'wae' are installed$"):
         models.load_frontend("wae")
     path = own / "lpae.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
+    models._load.cache_clear()
     with pytest.raises(UnknownModelError, match=r"lpae\.safetensors: these aren't the weights"):
         models.load_frontend("lpae")
 

@@ -22,6 +22,7 @@ import lpcodec
 from lpcodec.codec import container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
 from lpcodec.entropy.coder import Encoder
@@ -87,10 +88,10 @@ class TestG1Exactness:
             assert np.abs(here - there).max() <= 1
 
     def test_encoder_and_decoder_arrive_at_the_same_symbols_and_coded_indexes(self, face: Image.Image) -> None:
-        codec: Any = models.load("default")
+        codec: Any = models.load("default").trained
         coded = codec.code(codec.analyse(np.asarray(face)), 30)
-        header = Header(*face.size, Kind.MODEL, False, codec.number, codec.digest, round(0.3 * 65535))
-        for sent, read in zip(coded.groups, codec.parse(coded.payloads(), header), strict=True):
+        frame = Frame(face.height, face.width, round(0.3 * 65535))
+        for sent, read in zip(coded.groups, codec.parse(coded.payloads(), frame), strict=True):
             assert (sent.r == read.r).all()
             assert (sent.z == read.z).all()
             for one, other in zip(sent.pieces, read.pieces, strict=True):
@@ -129,10 +130,10 @@ class TestG4Bounds:
     def test_a_payload_too_short_for_the_declared_size_is_refused_unparsed(
         self, quality: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        codec: Any = models.load("default")
-        monkeypatch.setattr(codec, "parse_group", lambda *_: pytest.fail("it was parsed"))
+        model: Any = models.load("default")
+        monkeypatch.setattr(model.trained, "parse_group", lambda *_: pytest.fail("it was parsed"))
         random = np.random.default_rng(0)
-        header = Header(HUGE, HUGE, Kind.MODEL, False, codec.number, codec.digest, quality, b"hash")
+        header = Header(HUGE, HUGE, Kind.MODEL, False, model.number, model.digest, quality, b"hash")
         for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020)):
             start = time.perf_counter()
             with pytest.raises(DamagedFileError, match=r"shorter|past the end"):
@@ -141,26 +142,24 @@ class TestG4Bounds:
 
     @pytest.mark.parametrize("pixels", [(1, 1), (16, 16), (64, 64), (256, 256), (1024, 1024)], ids=str)
     def test_no_honest_picture_is_called_too_short(self, pixels: tuple[int, int]) -> None:
-        codec = models.load("default")
+        codec = models.load("default").trained
         for value in (0, 128, 255) if pixels[0] < 1024 else (128,):
             latents = codec.analyse(np.full((*pixels, 3), value, np.uint8))
             for quality in (0, 50, 100) if pixels[0] < 1024 else (0,):
                 coded = codec.code(latents, quality)
-                header = Header(*pixels, Kind.MODEL, False, 0, bytes(4), round(quality / 100 * 65535))
-                codec.parse(coded.payloads(), header)
+                codec.parse(coded.payloads(), Frame(*pixels, round(quality / 100 * 65535)))
 
     def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
         """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
-        codec: Any = models.load("default")
+        codec: Any = models.load("default").trained
         for anchor, tables in enumerate(codec.z_tables.tables):
             every = np.array([f.max() for f in tables.frequencies]).reshape(-1, codec.z_tables.channels)
             cheapest = every.argmax(0) * codec.z_tables.channels + np.arange(codec.z_tables.channels)
             symbols = [int(np.argmax(tables.frequencies[n][:-1])) - int(tables.radius[n]) for n in cheapest]
             encoder = Encoder()
             encoder.put(np.repeat(np.array(symbols, np.int32), 256), np.repeat(cheapest.astype(np.uint8), 256), tables)
-            header = Header(1024, 1024, Kind.MODEL, False, 0, bytes(4), anchor * 8192 + 1)
             with pytest.raises(DamagedFileError) as caught:
-                codec.parse([encoder.finish()], header)
+                codec.parse([encoder.finish()], Frame(1024, 1024, anchor * 8192 + 1))
             assert "shorter" not in str(caught.value)
 
     @pytest.mark.parametrize("body", [zlib.compress(bytes(900_000)), bytes(range(256)) * 3], ids=["short", "nonsense"])
@@ -181,10 +180,10 @@ class TestG4Bounds:
         network = load_network("nowcae", channel_prior=True)
         assert network.prior is not None
         network.prior.export()
-        codec = WcaeCodec(network, name="nowcae", number=17, digest=bytes(4))
+        codec = WcaeCodec(network)
         monkeypatch.setattr("lpcodec.codec.families.wcae.codec.Decoder", lambda *_: pytest.fail("it was read"))
         with pytest.raises(DamagedFileError, match="shorter"):
-            codec.parse([bytes(1000)], Header(HUGE, HUGE, Kind.MODEL, False))
+            codec.parse([bytes(1000)], Frame(HUGE, HUGE, 0))
 
     def test_metadata_that_would_inflate_without_end_stop_at_16_mib(self, originals: list[bytes]) -> None:
         file = container.read(originals[0])

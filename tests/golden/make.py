@@ -36,7 +36,7 @@ def main() -> None:
         old.unlink()
     figures = {}
     for name in CROPS:
-        for model in (row["name"] for row in models.describe() if row["kind"] == "codec" and row["weights"]):
+        for model in (row["name"] for row in models.describe() if row["task"] == "codec" and row["weights"]):
             targets = {"q25": 25.0, "q60": 60.0} if model == "default" else {"": None}
             for label, quality in targets.items():
                 data = lpcodec.encode(crop(name), model=model, quality=quality)

@@ -59,7 +59,7 @@ def find_codec(name: str, commands: Sequence[Command] = (), threads: int = 1) ->
         return CodecEntry(about, found, found.settings, platform.platform(), about.has_dial)
     if name in pillow.MAKERS:
         return _peer(name, threads)
-    if name == DEFAULT or name in {network.name for network in models.NETWORKS} | set(models.names()):
+    if name == DEFAULT or name in {network.name for network in models.networks()} | set(models.names()):
         return _ours(name, threads)
     if compressai_models.known(name):
         return _compressai(name, threads)

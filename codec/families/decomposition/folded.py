@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
-from lpcodec.codec.frontends.interface import Bands, Size, check_details
+from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
 
 FRAME = 4
 """Pixels of the border that the chains compute; padding reaches 3."""
@@ -52,6 +52,17 @@ class FoldedLaplacianAutoencoder:
         with torch.no_grad():
             weight, bias = prediction_response(copy.deepcopy(network.prediction).cpu().double())
         self._decoder = weight.to(parameter).contiguous(memory_format=torch.channels_last), bias.to(parameter)
+
+    def at_levels(self, levels: int) -> FoldedLaplacianAutoencoder:
+        """The same front-end, splitting into `levels` levels; the weights are shared.
+
+        Raises:
+            ValueError: fewer than one level.
+        """
+        check_levels(levels)
+        twin = copy.copy(self)
+        twin.levels = levels
+        return twin
 
     @torch.inference_mode()
     def split(self, x: Tensor) -> Bands:

@@ -12,7 +12,6 @@ LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper sums where t
 all trainings is added here too: a short warm-up, a bound on the gradient, averaged weights.
 """
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -22,8 +21,11 @@ from torch import Tensor, nn
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
-from lpcodec.codec.models import fresh_frontend
-from lpcodec.datasets.patches import PictureStore
+from lpcodec.codec.families.family import Source
+from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.codec.training.objective import PictureObjective, psnr
+
+Decomposition = LaplacianAutoencoder | WaveletLikeAutoencoder
 
 STAGES = 8
 """The rate is halved after each of so many equal parts of the training."""
@@ -31,19 +33,19 @@ WEIGHT_DECAY = 1e-6
 APPROXIMATION_WEIGHT = 0.8
 
 
-class DecompositionObjective:
+class DecompositionObjective(PictureObjective):
     """A front-end network of one level with its paper's loss."""
 
     patch = 192
     learning_rate = 1e-3
 
-    def __init__(self, network: LaplacianAutoencoder | WaveletLikeAutoencoder) -> None:
+    def __init__(self, network: Decomposition) -> None:
         self.network = network
 
-    def start(self, store: PictureStore, generator: torch.Generator, source: str | None) -> None:
+    def start(self, generator: torch.Generator, source: Source | None) -> None:
         """The networks start at random, as their constructors leave them."""
         if source is not None:
-            raise UsageError("--from: only the hyperprior networks start from earlier weights")
+            raise UsageError(f"can't start from {source.name}: front-ends start at random")
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         group = {"params": list(self.network.parameters()), "lr_scale": 1.0, "muon": False}
@@ -54,7 +56,7 @@ class DecompositionObjective:
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         value, mse = self._figures(self.network, batch)
-        return value, {"psnr": psnr(mse.detach()).mean()}
+        return value, {"psnr": psnr(mse.detach(), peak=1).mean()}
 
     def _figures(self, network: nn.Module, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, a scalar, and the mean squared error of each picture on 0..1 (B,)."""
@@ -69,9 +71,9 @@ class DecompositionObjective:
         return difference.abs().mean() + APPROXIMATION_WEIGHT * distance + energy, mse
 
     @torch.no_grad()
-    def validate(self, network: nn.Module, patches: Tensor) -> dict[str, float]:
-        value, mse = self._figures(network, patches)
-        return {"score": float(value), "psnr": float(psnr(mse).mean())}
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        value, mse = self._figures(network, self.held)
+        return {"score": float(value), "psnr": float(psnr(mse, peak=1).mean())}
 
 
 def half_size(x: Tensor) -> Tensor:
@@ -83,14 +85,19 @@ def half_size(x: Tensor) -> Tensor:
     return F.interpolate(x, size, mode="bicubic", align_corners=True)
 
 
-def psnr(mse: Tensor) -> Tensor:
-    """Decibels of mean squared errors on 0..1."""
-    return -10 / math.log(10) * mse.clamp_min(1e-12).log()
+def fresh(name: str) -> Decomposition:
+    """The front-end of a network's name (lpae, wae, wae-relu) with random weights and one level."""
+    if name == "lpae":
+        return LaplacianAutoencoder()
+    return WaveletLikeAutoencoder(1, "relu" if name == "wae-relu" else "linear")
 
 
-NAMES = ("lpae", "wae", "wae-relu")
-
-
-def objective(name: str) -> DecompositionObjective:
-    """The objective of a front-end of the registry, one of `NAMES`."""
-    return DecompositionObjective(fresh_frontend(name))
+@torch.no_grad()
+def cost(network: Decomposition, side: int = 512) -> dict[str, float]:
+    """Thousands of multiply-accumulates per pixel, by part, of a square picture with that side."""
+    picture = torch.rand(1, 3, side, side)
+    bands = network.split(picture)
+    return {
+        "analysis": round(kmac_per_pixel(lambda: network.split(picture), side**2), 3),
+        "synthesis": round(kmac_per_pixel(lambda: network.merge(bands), side**2), 3),
+    }

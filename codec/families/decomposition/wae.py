@@ -13,6 +13,7 @@ the channels and a classifier isn't part of the transform. Colours are RGB in 0.
 
 from __future__ import annotations
 
+import copy
 from typing import Literal
 
 from torch import Tensor, nn
@@ -42,6 +43,17 @@ class WaveletLikeAutoencoder(nn.Module):
         self.low_decoder = decoder()
         self.high_decoder = decoder()
         initialise(self)
+
+    def at_levels(self, levels: int) -> WaveletLikeAutoencoder:
+        """The same front-end, splitting into `levels` levels; the weights are shared.
+
+        Raises:
+            ValueError: fewer than one level.
+        """
+        check_levels(levels)
+        twin = copy.copy(self)
+        twin.levels = levels
+        return twin
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, 3, H, W) -> coarse I_L (B, 3, H/2^k, W/2^k), details I_H (B, 3, h, w) as small as each I_L."""

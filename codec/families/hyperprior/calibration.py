@@ -6,13 +6,12 @@ pictures are coded at many qualities, the symbols counted, and each table become
 a prior. It saves 2 to 3 % of the rate of r, a fifth to a half of that of z, and costs the decoder nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from lpcodec.codec.container import quality_to_16_bit
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
 from lpcodec.codec.families.hyperprior.context import Z_MAX
 from lpcodec.codec.families.hyperprior.groups import Group
@@ -25,8 +24,8 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
     neighbours,
 )
 from lpcodec.codec.families.hyperprior.network import ANCHORS
-from lpcodec.codec.families.lpcae.codec import LpcaeCodec
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.datasets.patches import read_pictures
 from lpcodec.entropy.tables import TableSet, apportion
 
@@ -40,20 +39,24 @@ PRIOR_COUNTS = 2000.0
 Z_PRIOR_COUNTS = 30.0
 """and in those of z, whose Gaussian is fitted to the counts first."""
 _MASS = float(1 << 44)
+LayersOf = Callable[[npt.NDArray[np.uint8]], Callable[[float], tuple[HyperpriorCoded, ...]]]
 
 
-def calibrate(codec: HyperpriorCodec | LpcaeCodec, data: Path) -> dict[str, int | float]:
-    """Replace the tables of `codec`, of all its levels, by tables fitted to the pictures below `data`.
+def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path) -> dict[str, int | float]:
+    """Replace the tables of `coders`, one for each layer of a codec, by tables fitted to the pictures below `data`.
+
+    Args:
+        layers_of: the codec's own: pixels -> quality 0..100 -> what each coder made of the picture.
 
     Returns:
         Counts of pictures and symbols, and what the old and the new tables take for those symbols, bits each.
     """
-    counted = [_Counts(coder) for coder in (codec.coders if isinstance(codec, LpcaeCodec) else (codec,))]
+    counted = [_Counts(coder) for coder in coders]
     qualities = np.linspace(1, 99, QUALITIES)
     number = 0
     for number, (_, picture) in zip(range(PICTURES), read_pictures(data, read_rgb), strict=False):
         pixels = picture[:LARGEST, :LARGEST]
-        layers = _layers_of(codec, pixels)
+        layers = layers_of(pixels)
         for quality in qualities[number % 4 :: 4]:
             anchor = quality_to_16_bit(float(quality)) * ANCHORS // 65536
             for counts, layer in zip(counted, layers(float(quality)), strict=False):
@@ -67,17 +70,6 @@ def calibrate(codec: HyperpriorCodec | LpcaeCodec, data: Path) -> dict[str, int 
         "pictures": number + 1, "symbols": symbols, "gaussian_bits_a_symbol": round(before / max(symbols, 1), 5),
         "fitted_bits_a_symbol": round(after / max(symbols, 1), 5),
     }  # fmt: skip
-
-
-def _layers_of(
-    codec: HyperpriorCodec | LpcaeCodec, pixels: npt.NDArray[np.uint8]
-) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
-    """Quality -> the picture's symbols, level by level."""
-    if isinstance(codec, LpcaeCodec):
-        pyramid = codec.analyse(pixels)
-        return lambda quality: codec.code(pyramid, quality).layers
-    latents = codec.analyse(pixels)
-    return lambda quality: (codec.code(latents, quality),)
 
 
 class _Counts:

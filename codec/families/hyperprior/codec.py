@@ -14,8 +14,9 @@ A level of a pyramid (lpcae/codec.py) is coded in the same way: its pictures are
 coarser level's latents are context.
 """
 
+import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from types import EllipsisType
 from typing import Protocol
@@ -26,8 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lpcodec.codec.container import Header, quality_to_16_bit, varint
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.groups import Group, GroupCoder
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.network import (
@@ -39,7 +40,9 @@ from lpcodec.codec.families.hyperprior.network import (
 )
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, Span, grid
+from lpcodec.codec.varint import read_varint, varint
 from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
@@ -96,19 +99,15 @@ class HyperpriorCodec(GroupCoder):
     has_quality = True
 
     def __init__(
-        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int,
-        *, name: str, number: int, digest: bytes, device: str = "cpu",
-    ) -> None:  # fmt: skip
-        self.name, self.number, self.digest = name, number, digest
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str = "cpu"
+    ) -> None:
         super().__init__(network, tables, z_tables, skip_below, device)
         sizes = network.sizes
         self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
         self.synthesis_halo = 1 + -(-(1 + 2 * sizes.synthesis_pairs) // 2)
 
     @classmethod
-    def from_tensors(
-        cls, tensors: dict[str, Tensor], sizes: dict[str, int], *, name: str, number: int, digest: bytes, device: str
-    ) -> "HyperpriorCodec":
+    def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, int], device: str = "cpu") -> "HyperpriorCodec":
         """Rebuild what `to_tensors` stored; `sizes` are the fields of `HyperpriorSizes`."""
         network = HyperpriorNetwork(HyperpriorSizes(**sizes))
         state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
@@ -116,10 +115,7 @@ class HyperpriorCodec(GroupCoder):
         network.scales.mark_frozen()
         by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
         z_tables = HyperTables(by_anchor, tensors["z_weights"].numpy())
-        return cls(
-            network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]),
-            name=name, number=number, digest=digest, device=device,
-        )  # fmt: skip
+        return cls(network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]), device)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """The weights (float16; the scale network's as integers), the tables and the thresholds, for storage."""
@@ -181,6 +177,11 @@ class HyperpriorCodec(GroupCoder):
         """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
         return refine(self, pixels, latents, quality, iterations, progress)
 
+    def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
+        """Pixels -> quality 0..100 -> the picture's symbols, layer by layer: one layer."""
+        latents = self.analyse(pixels)
+        return lambda quality: (self.code(latents, quality),)
+
     @staticmethod
     def groups(h: int, w: int) -> Iterator[tuple[Span, Span]]:
         """The (rows, columns) of the groups of h x w latents, in coding order."""
@@ -201,7 +202,7 @@ class HyperpriorCodec(GroupCoder):
         return HyperpriorCoded(groups)
 
     @torch.inference_mode()
-    def parse(self, payloads: Sequence[bytes], header: Header, coarser_symbols: Tensor | None = None) -> list[Group]:
+    def parse(self, payloads: Sequence[bytes], frame: Frame, coarser_symbols: Tensor | None = None) -> list[Group]:
         """Read all symbols of the one payload. Integers only: nothing here depends on the machine.
 
         Args:
@@ -210,8 +211,8 @@ class HyperpriorCodec(GroupCoder):
         Raises:
             DamagedFileError: the payload is not a stream of this picture's size.
         """
-        tiles = list(self.groups(*_grid_size(header)))
-        q = torch.tensor([header.quality])
+        tiles = list(self.groups(*_grid_size(frame)))
+        q = torch.tensor([frame.quality])
         (payload,) = payloads
         streams = _split(payload, len(tiles))
         least = self.z_tables.least_bits(int(anchor_of_quality(q)))
@@ -233,21 +234,19 @@ class HyperpriorCodec(GroupCoder):
         return groups_hash(symbols)
 
     @torch.inference_mode()
-    def synthesise(
-        self, symbols: list[Group], header: Header, progress: Progress | None = None
-    ) -> npt.NDArray[np.uint8]:
+    def synthesise(self, symbols: list[Group], frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
-        return self.picture(self.values(symbols, header), header, progress)
+        return self.picture(self.values(symbols, frame), frame, progress)
 
     @torch.inference_mode()
     def picture(
-        self, values: Tensor, header: Header, progress: Progress | None = None, reference: Reference | None = None
+        self, values: Tensor, frame: Frame, progress: Progress | None = None, reference: Reference | None = None
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
         h, w = values.shape[2:]
-        q = torch.tensor([header.quality], device=self.device)
+        q = torch.tensor([frame.quality], device=self.device)
         inverse_gain = self.network.inverse_gain(q)
-        pixels = np.empty((header.height, header.width, 3), np.uint8)
+        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
         tiles = list(grid(h, w, TILE, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
             tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
@@ -262,32 +261,32 @@ class HyperpriorCodec(GroupCoder):
                 progress("synthesis", (number + 1) / len(tiles))
         return pixels
 
-    def symbols(self, groups: list[Group], header: Header) -> Tensor:
+    def symbols(self, groups: list[Group], frame: Frame) -> Tensor:
         """The r of all groups (1, M, h, w), whole numbers."""
-        h, w = _grid_size(header)
+        h, w = _grid_size(frame)
         symbols = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
         return symbols
 
-    def values(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Tensor:
+    def values(self, groups: list[Group], frame: Frame, coarser: Known | None = None) -> Tensor:
         """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
-        h, w = _grid_size(header)
-        q = torch.tensor([header.quality])
+        h, w = _grid_size(frame)
+        q = torch.tensor([frame.quality])
         values = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             below = _below(coarser, rows, columns)
             values[..., rows.core, columns.core] = self.values_of_group(group, q, below).cpu()
         return values
 
-    def known(self, groups: list[Group], header: Header, coarser: Known | None = None) -> Known:
+    def known(self, groups: list[Group], frame: Frame, coarser: Known | None = None) -> Known:
         """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
-        return Known(self.symbols(groups, header), self.values(groups, header, coarser))
+        return Known(self.symbols(groups, frame), self.values(groups, frame, coarser))
 
 
-def _grid_size(header: Header) -> tuple[int, int]:
+def _grid_size(frame: Frame) -> tuple[int, int]:
     """Rows and columns of the latents."""
-    return -(-header.height // STRIDE), -(-header.width // STRIDE)
+    return -(-frame.height // STRIDE), -(-frame.width // STRIDE)
 
 
 def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
@@ -317,20 +316,12 @@ def _split(payload: bytes, count: int) -> list[bytes]:
     Raises:
         DamagedFileError: the lengths don't fit the payload.
     """
-    lengths, place = [], 0
-    for _ in range(count - 1):
-        value = shift = 0
-        while True:
-            if place >= len(payload) or shift > 35:
-                raise DamagedFileError("the coded picture is damaged: its table of lengths ends too early")
-            byte = payload[place]
-            place += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        lengths.append(value)
-    bounds = [place]
+    unread = io.BytesIO(payload)
+    try:
+        lengths = [read_varint(lambda: unread.read(1)[0]) for _ in range(count - 1)]
+    except (IndexError, ValueError) as error:
+        raise DamagedFileError("the coded picture is damaged: its table of lengths can't be read") from error
+    bounds = [unread.tell()]
     for length in lengths:
         bounds.append(bounds[-1] + length)
     if bounds[-1] > len(payload):

@@ -33,7 +33,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.container import Header, Kind, quality_to_16_bit
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.context import Z_MAX, ScaleNetwork, averages_in_steps, first_step_mask
 from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
@@ -42,6 +42,7 @@ from lpcodec.codec.families.hyperprior.network import (
     level_of_quality,
 )
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
@@ -124,7 +125,7 @@ class _Work:
         plain = codec.code(latents, quality)
         self.coded = plain.groups
         self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
-        size = Header(pixels.shape[1], pixels.shape[0], Kind.MODEL, grey=False, quality=self.quality)
+        size = Frame(pixels.shape[0], pixels.shape[1], self.quality)
         self.values = (codec.values(plain.groups, size) * self.inverse_gain.cpu())[0]
         self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
 

@@ -1,7 +1,7 @@
 """Starting a training from weights that are there already: an earlier run's, or those that are installed.
 
 ```
-run folder or model name --read_weights--> float32 state --start_from--> network   [widened where it has more latents]
+run or installed weights --weights_of--> float32 state --start_from--> network   [widened where it has more latents]
 ```
 
 A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
@@ -9,21 +9,16 @@ more: the new latents are the principal components of what the old ones can't re
 and have their scales predicted as the old network's last latents have. They may be details, which fewer layers know.
 """
 
-from pathlib import Path
-from typing import Any
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
 from lpcodec.codec.frontends.wavelet import fold
-from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
-from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
 
 LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second")
@@ -37,22 +32,17 @@ COPIED = ("scales.first", "scales.second")
 GAINS = ("log_gain", "log_inverse_gain")
 
 
-def read_weights(source: str) -> dict[str, Tensor]:
-    """Return the averaged weights of the run in folder `source`, or the installed weights of that name, as float32
-    parameters that can be trained.
+def weights_of(source: Source) -> dict[str, Tensor]:
+    """Return the weights of a source as float32 parameters that can be trained.
 
     Raises:
-        UsageError: neither is there, or it isn't a hyperprior network.
+        UsageError: it isn't a hyperprior network.
     """
-    if (Path(source) / CHECKPOINT).exists():
-        state = Checkpoint.load(Path(source)).averaged
-    else:
-        codec = models.load(source)
-        if not isinstance(codec, HyperpriorCodec):
-            raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
-        state = _thawed(codec.network.state_dict())
-    if "log_gain" not in state:
-        raise UsageError(f"--from {source}: only the hyperprior networks start from earlier weights")
+    state = source.state
+    if source.tensors is not None and "network.log_gain" in source.tensors:
+        state = _thawed(HyperpriorCodec.from_tensors(source.tensors, source.card["sizes"]).network.state_dict())
+    if state is None or "log_gain" not in state:
+        raise UsageError(f"can't start from {source.name}: only the hyperprior networks start from earlier weights")
     return state
 
 
@@ -74,38 +64,6 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
         averages=len(state.get("scales.average_steps.0.head.weight", ())),
         coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
     )  # fmt: skip
-
-
-def read_run(source: str, network: nn.Module) -> dict[str, Tensor]:
-    """Return the averaged weights of the run in folder `source`, for a network of the same shapes.
-
-    Raises:
-        UsageError: there is no run, or one of another network.
-    """
-    if not (Path(source) / CHECKPOINT).exists():
-        raise UsageError(f"--from {source}: give the folder of a run of this model")
-    state = Checkpoint.load(Path(source)).averaged
-    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
-        raise UsageError(f"--from {source}: that run trained another network")
-    return state
-
-
-def origin(source: str) -> dict[str, Any]:
-    """What the weights of `source` had been through: name, steps and seconds in all, and the digest of installed ones.
-
-    Raises:
-        UsageError: there are none.
-    """
-    if (Path(source) / CHECKPOINT).exists():
-        state = Checkpoint.load(Path(source))
-        about = {"name": Path(source).name}
-        training: dict[str, Any] = {**state.plan, "steps": state.step, "seconds": round(state.seconds)}
-    else:
-        row = next(row for row in models.describe() if row["name"] == models.variants(source)[0])
-        about = {"name": row["name"], "digest": row["digest"][:8]}
-        training = row["training"]
-    before = training.get("origin", {})
-    return about | {key: training[key] + before.get(key, 0) for key in ("steps", "seconds")}
 
 
 def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -132,7 +90,7 @@ def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: T
     state = {**_without_effect(network.state_dict()), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own != {name: value.shape for name, value in state.items()}:
-        raise UsageError("--from: those weights are of another size (latents and residual pairs can be added, no more)")
+        raise UsageError("can't start from weights of another size: only latents and residual pairs can be added")
     network.load_state_dict(state)
 
 

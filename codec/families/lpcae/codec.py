@@ -14,7 +14,7 @@ pictures without any. The decoder then shows the prediction, as it does where th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,13 +23,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
 from lpcodec.codec.families.hyperprior.groups import Group
 from lpcodec.codec.families.hyperprior.network import Known, lambda_of_quality
 from lpcodec.codec.families.lpcae.network import REACH, Prediction, halve
 from lpcodec.codec.frontends.interface import level_sizes
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, grid
 
 Pixels = npt.NDArray[np.uint8]
@@ -77,32 +78,25 @@ class LpcaeCodec:
 
     has_quality = True
 
-    def __init__(
-        self, coders: Sequence[HyperpriorCodec], prediction: Prediction,
-        *, name: str, number: int, digest: bytes, device: str = "cpu",
-    ) -> None:  # fmt: skip
+    def __init__(self, coders: Sequence[HyperpriorCodec], prediction: Prediction, device: str = "cpu") -> None:
         self.coders = tuple(coders)
         for coder in self.coders[:-1]:
             # In full precision: a finer level would add to what machines differ in at a coarser one.
             coder.transforms = coder.network.for_coding(torch.float32)
         self.levels = len(self.coders) - 1
-        self.name, self.number, self.digest = name, number, digest
         self.device = torch.device(device)
         self.prediction = prediction.eval().to(self.device)
 
     @classmethod
-    def from_tensors(
-        cls, tensors: dict[str, Tensor], sizes: dict[str, Any], *, name: str, number: int, digest: bytes, device: str
-    ) -> LpcaeCodec:
+    def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, Any], device: str = "cpu") -> LpcaeCodec:
         """Rebuild what `to_tensors` stored; `sizes["levels"]` has the fields of each level's `HyperpriorSizes`."""
-        identity: dict[str, Any] = {"name": name, "number": number, "digest": digest, "device": device}
         coders = [
-            HyperpriorCodec.from_tensors(_below(tensors, f"{place}."), fields, **identity)
+            HyperpriorCodec.from_tensors(_below(tensors, f"{place}."), fields, device)
             for place, fields in enumerate(sizes["levels"])
         ]
         prediction = Prediction()
         prediction.load_state_dict(_below(tensors, _PREDICTION))
-        return cls(coders, prediction, **identity)
+        return cls(coders, prediction, device)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Weights, tables and thresholds of all coders, and the prediction in full precision, for storage."""
@@ -127,21 +121,26 @@ class LpcaeCodec:
         expected: Predicted | None = None
         for coder, original in zip(self.coders, latents.pictures, strict=True):
             height, width = original.shape[:2]
-            header = Header(width, height, Kind.MODEL, grey=False, quality=quality_to_16_bit(quality))
+            frame = Frame(height, width, quality_to_16_bit(quality))
             y = latents.coarsest if expected is None else coder.analyse(original, reference=expected)
             layer = coder.code(y, quality, known)
             finest = len(layers) == self.levels
             weighed = finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width
             if not finest or weighed:
-                known = coder.known(layer.groups, header, known)
-                decoded = coder.picture(known.values, header, reference=expected)
-                if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, header):
+                known = coder.known(layer.groups, frame, known)
+                decoded = coder.picture(known.values, frame, reference=expected)
+                if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, frame):
                     break
                 expected = Predicted(self.prediction, decoded)
             layers.append(layer)
         return LpcaeCoded(tuple(layers))
 
-    def parse(self, payloads: Sequence[bytes], header: Header) -> Symbols:
+    def layers_of(self, pixels: Pixels) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
+        """Pixels -> quality 0..100 -> the picture's symbols, layer by layer."""
+        latents = self.analyse(pixels)
+        return lambda quality: self.code(latents, quality).layers
+
+    def parse(self, payloads: Sequence[bytes], frame: Frame) -> Symbols:
         """Read all symbols of the layers that are there, and check each layer against its hash. Integers only.
 
         Raises:
@@ -152,7 +151,7 @@ class LpcaeCodec:
         symbols: Symbols = []
         coarser: Tensor | None = None
         for place, (coder, payload) in enumerate(zip(self.coders, payloads, strict=False)):
-            own = self._header(header, self.levels - place)
+            own = self._frame(frame, self.levels - place)
             groups = coder.parse([payload[_HASH:]], own, coarser)
             if coder.hash_of(groups) != payload[:_HASH]:
                 raise DamagedFileError(f"the symbols of layer {place + 1} aren't those that were encoded")
@@ -164,10 +163,10 @@ class LpcaeCodec:
         """The 4-byte hash of all symbols of all layers."""
         return groups_hash([group for groups in symbols for group in groups])
 
-    def synthesise(self, symbols: Symbols, header: Header, progress: Progress | None = None, level: int = 0) -> Pixels:
+    def synthesise(self, symbols: Symbols, frame: Frame, progress: Progress | None = None, level: int = 0) -> Pixels:
         """Return the picture halved `level` times, (h, w, 3) uint8; levels that weren't parsed are predicted."""
         places = self.levels - level + 1
-        sizes = [self._header(header, self.levels - place) for place in range(places)]
+        sizes = [self._frame(frame, self.levels - place) for place in range(places)]
         shares = _Shares(progress, [size.width * size.height for size in sizes])
         known: Known | None = None
         expected: Predicted | None = None
@@ -183,10 +182,10 @@ class LpcaeCodec:
         assert decoded is not None
         return decoded
 
-    def _header(self, header: Header, level: int) -> Header:
-        """The header with the size of a level."""
-        height, width = level_sizes((header.height, header.width), level)[-1]
-        return replace(header, height=height, width=width)
+    def _frame(self, frame: Frame, level: int) -> Frame:
+        """The frame of a level."""
+        height, width = level_sizes((frame.height, frame.width), level)[-1]
+        return replace(frame, height=height, width=width)
 
 
 def half_size(pixels: Pixels) -> Pixels:
@@ -247,10 +246,10 @@ class _Shares:
         return lambda stage, part: progress(stage, (before + own * part) / whole)
 
 
-def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, header: Header) -> bool:
+def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, frame: Frame) -> bool:
     """Whether a detail of so many bits takes more off the cost, rate and distortion, than it adds."""
-    lmbda = float(lambda_of_quality(torch.tensor(float(header.quality))))
-    without = expected.picture(header.height, header.width)
+    lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality))))
+    without = expected.picture(frame.height, frame.width)
     gain = _squared_error(original, without) - _squared_error(original, decoded)
     return bits < lmbda * gain / 3
 

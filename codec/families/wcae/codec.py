@@ -26,8 +26,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.container import Header
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.wcae.network import (
     RADIUS_MAX,
     SCALE_MAX,
@@ -94,29 +94,21 @@ class WcaeCoded:
 class WcaeCodec:
     """A trained network of the family, ready to code pictures on the device that it is on.
 
-    `number` and `digest` (4 bytes) are what files name the model by. There is no quality dial: a network has
-    the one rate that it was trained for.
+    There is no quality to choose: a network has the one rate that it was trained for.
     """
 
     has_quality = False
 
-    def __init__(
-        self, network: WaveletAutoencoder, *, name: str, number: int, digest: bytes, device: str = "cpu"
-    ) -> None:
+    def __init__(self, network: WaveletAutoencoder, device: str = "cpu") -> None:
         self.network = network.eval().to(device)
-        self.name = name
-        self.number = number
-        self.digest = digest
         self._prior_tables = network.prior.tables() if network.prior is not None else None
 
     @classmethod
-    def from_tensors(
-        cls, tensors: dict[str, Tensor], network_name: str, *, name: str, number: int, digest: bytes, device: str
-    ) -> WcaeCodec:
+    def from_tensors(cls, tensors: dict[str, Tensor], network_name: str, device: str = "cpu") -> WcaeCodec:
         """Rebuild what `to_tensors` stored."""
         network = load_network(network_name, channel_prior="prior.units" in tensors)
         network.load_state_dict({k: v if k == "prior.units" else v.float() for k, v in tensors.items()})
-        return cls(network, name=name, number=number, digest=digest, device=device)
+        return cls(network, device)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """The weights in float16 (a channel prior's table integers int32), for storage."""
@@ -159,10 +151,10 @@ class WcaeCodec:
     def hash_of(self, symbols: WcaeCode) -> bytes:
         return symbols.symbols_hash
 
-    def parse(self, payloads: Sequence[bytes], header: Header) -> WcaeCode:
+    def parse(self, payloads: Sequence[bytes], frame: Frame) -> WcaeCode:
         """Read all symbols of the one payload, integers only; `DamagedFileError` if they can't be."""
         (payload,) = payloads
-        shape = self._code_shape(header.height, header.width)
+        shape = self._code_shape(frame.height, frame.width)
         tables, centre = self._prior_tables, 0
         if tables is None:
             if len(payload) < _SIDE_DATA.size:
@@ -187,10 +179,10 @@ class WcaeCodec:
         return WcaeCode(values.astype(np.int32).reshape(shape))
 
     @torch.inference_mode()
-    def synthesise(self, symbols: WcaeCode, header: Header, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
+    def synthesise(self, symbols: WcaeCode, frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Code -> picture uint8 (H, W, 3); for grey pictures too: the caller averages the channels."""
         structure = self.network.structure
-        picture = np.empty((header.height, header.width, 3), np.uint8)
+        picture = np.empty((frame.height, frame.width, 3), np.uint8)
         shape = symbols.symbols.shape
         for rows, columns in _tiles(structure, shape, structure.synthesis_halo, "synthesis", progress):
             part = torch.from_numpy(symbols.symbols[:, rows.outer, columns.outer]).to(self._device).float()

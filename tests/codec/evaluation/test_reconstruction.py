@@ -16,6 +16,7 @@ from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.evaluation import reconstruction
 from lpcodec.codec.evaluation.reconstruction import bicubic, decompose, frontend, table
 from lpcodec.codec.families.decomposition.folded import FoldedLaplacianAutoencoder
+from lpcodec.codec.families.decomposition.training import fresh
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 
 
@@ -28,7 +29,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(models.WEIGHTS_VARIABLE, raising=False)
     torch.manual_seed(0)
     for name in ("lpae", "wae"):
-        data = save(models.fresh_frontend(name).state_dict())
+        data = save(fresh(name).state_dict())
         (packaged / f"{name}.safetensors").write_bytes(data)
         (packaged / f"{name}.json").write_text(json.dumps({"name": name, "digest": hashlib.sha256(data).hexdigest()}))
 
@@ -74,7 +75,8 @@ def test_trained_front_ends_by_name(face: Image.Image) -> None:
     assert isinstance(frontend("lpae", 2), FoldedLaplacianAutoencoder)
     assert [frontend(name, 2).levels for name in ("pyramid", "lpae", "wae")] == [2, 2, 2]
     pixels = np.asarray(face)
-    network = models.load_frontend("lpae")
+    network = fresh("lpae").eval()
+    network.load_state_dict(models.tensors_of("lpae")[0])
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         error = float((network(x) - x).square().mean())

@@ -24,6 +24,6 @@ def test_training_names_the_set_and_the_picture_and_writes_nothing(tmp_path: Pat
         "some", "Some", 1, "test", "free", "http://x", digests={"k7": pixel_digest(pictures[1])}, access="y"
     )
     monkeypatch.setattr(guard, "sets", lambda: (known,))
-    with pytest.raises(UsageError, match=r"^--data: 1\.png is k7 of Some, an evaluation set"):
+    with pytest.raises(UsageError, match=r"^training pictures: 1\.png is k7 of Some, an evaluation set"):
         train("nowcae", data, tmp_path / "run", steps=1)
     assert not (tmp_path / "run").exists()

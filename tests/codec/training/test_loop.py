@@ -19,14 +19,17 @@ from PIL import Image
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.families.hyperprior import sizes
+from lpcodec.codec.families.hyperprior import training as hyperprior_training
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 from lpcodec.codec.families.lpcae import network as lpcae
-from lpcodec.codec.families.lpcae.network import LpcaeNetwork
-from lpcodec.codec.training import loop, objectives
+from lpcodec.codec.families.lpcae import training as lpcae_training
+from lpcodec.codec.families.wcae.training import WcaeObjective
+from lpcodec.codec.training import loop, objective
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
 from lpcodec.codec.training.loop import train
-from lpcodec.codec.training.objectives import HyperpriorObjective, WcaeObjective, objective_for
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
@@ -43,14 +46,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def objective_for(plan: dict[str, Any]) -> Any:
+    return models.family_of(models.network_named(plan["model"])).objective(plan, "cpu")
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks, small validation, quick schedule."""
-    monkeypatch.setattr(objectives, "PROFILES", {"default": SMALL})
-    monkeypatch.setattr(objectives, "START_PATCHES", 8)
-    monkeypatch.setattr(objectives, "START_SIZE", 64)
-    monkeypatch.setattr(loop, "VALIDATION_SIZE", 64)
-    monkeypatch.setattr(loop, "VALIDATION_PATCHES", 2)
+    monkeypatch.setattr(sizes, "PROFILES", {"default": SMALL})
+    monkeypatch.setattr(hyperprior_training, "START_PATCHES", 8)
+    monkeypatch.setattr(hyperprior_training, "START_SIZE", 64)
+    monkeypatch.setattr(objective, "VALIDATION_SIZE", 64)
+    monkeypatch.setattr(objective, "VALIDATION_PATCHES", 2)
     monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(loop, "LOG_EVERY", 5)
     monkeypatch.setattr(loop, "_board", lambda out: None)
@@ -222,7 +229,7 @@ def test_a_step_without_a_finite_gradient_is_skipped(
 def test_the_averaged_weights_follow(data: Path, tmp_path: Path) -> None:
     first = Checkpoint.load(run("nowcae", data, tmp_path / "one", steps=1))
     torch.manual_seed(0)
-    start = objective_for(first.plan, "cpu").network.state_dict()
+    start = objective_for(first.plan).network.state_dict()
     decay = 2 / 11
     for name, value in first.averaged.items():
         assert torch.allclose(value, decay * start[name] + (1 - decay) * first.weights[name], atol=1e-6), name
@@ -249,12 +256,16 @@ def test_usage_errors(data: Path, tmp_path: Path) -> None:
         run("default", data, tmp_path / "x", resume=True)
     with pytest.raises(UsageError, match="no model named 'jpeg'"):
         run("jpeg", data, tmp_path / "x")
-    for option in ({"lmbda": 0.01}, {"channel_prior": True}):
-        with pytest.raises(UsageError, match="--lmbda, --channel-prior are the wcae family's"):
-            run("default", data, tmp_path / "x", **option)
+    with pytest.raises(UsageError, match="default has no training option 'lmbda'"):
+        run("default", data, tmp_path / "x", options={"lmbda": "0.01"})
+    with pytest.raises(UsageError, match="wcae has no training option 'depth': it has lmbda, channel_prior"):
+        run("wcae", data, tmp_path / "x", options={"depth": "3"})
+    for name, text in (("lmbda", "much"), ("channel_prior", "1")):
+        with pytest.raises(UsageError, match=f"training option {name} of wcae: '{text}'"):
+            run("wcae", data, tmp_path / "x", options={name: text})
     assert not (tmp_path / "x").exists()
     out = run("nowcae", data, tmp_path / "run", steps=1)
-    with pytest.raises(UsageError, match="already holds a run: give --resume"):
+    with pytest.raises(UsageError, match="already holds a run: resume it"):
         run("nowcae", data, out)
     with pytest.raises(UsageError, match="holds a run of nowcae, not of wcae"):
         run("wcae", data, out, resume=True)
@@ -264,7 +275,7 @@ def test_folders_without_usable_pictures(data: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     for folder in (empty, tmp_path / "missing"):
-        with pytest.raises(FileAccessError, match=r"--data: .*fewer than two pictures of at least 64 pixels"):
+        with pytest.raises(FileAccessError, match=r"training pictures: .*fewer than two .* of at least 64 pixels"):
             run("default", folder, tmp_path / "run")
     with pytest.raises(FileAccessError, match="at least 201 pixels"):
         run("default", data, tmp_path / "run", patch=201)
@@ -276,10 +287,10 @@ def test_folders_without_usable_pictures(data: Path, tmp_path: Path) -> None:
 
 def test_models_choose_their_own_patch_and_rate() -> None:
     plan: dict[str, Any] = {"model": "wcae"}
-    objective = objective_for(plan, "cpu")
-    assert isinstance(objective, WcaeObjective)
-    assert (objective.lmbda, objective.patch, objective.learning_rate) == (0.0025, 256, 1e-4)
-    default = objective_for({"model": "default"}, "cpu")
+    wcae = objective_for(plan)
+    assert isinstance(wcae, WcaeObjective)
+    assert (wcae.lmbda, wcae.patch, wcae.learning_rate) == (0.0025, 256, 1e-4)
+    default = objective_for({"model": "default"})
     assert isinstance(default, HyperpriorObjective)
     assert (default.patch, default.learning_rate) == (192, 6e-4)
     groups = list(default.parameter_groups())
@@ -335,8 +346,8 @@ def test_the_default_model_from_pictures_to_files(calibrated: bool, data: Path, 
     assert np.square(decoded.astype(float) - np.asarray(picture)).mean() < 3000
     data_small = lpcodec.encode(picture, quality=0)
     assert len(data_small) < len(lpcodec.encode(picture, quality=100))
-    codec = models.load("default")
-    assert codec.digest.hex() == card["digest"][:8]
+    codec: Any = models.load("default").trained
+    assert models.load("default").digest.hex() == card["digest"][:8]
     averaged = Checkpoint.load(out).averaged["log_gain"]
     assert torch.equal(codec.network.log_gain.cpu(), averaged.half().float()), "the averaged weights are exported"
 
@@ -345,8 +356,8 @@ def test_the_lpcae_from_pictures_to_files(
     data: Path, tmp_path: Path, registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     levels = (SMALL, replace(SMALL, latents=24, coarser_latents=SMALL.latents))
-    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels))
-    monkeypatch.setattr(objectives, "LPCAE_START_SIZE", 128)
+    monkeypatch.setattr(lpcae, "SIZES", levels)
+    monkeypatch.setattr(lpcae_training, "START_SIZE", 128)
     monkeypatch.setattr(lpcae, "_START_STEPS", 20)
     with pytest.raises(UsageError, match="no weights for 'lpae'"):
         run("lpcae", data, tmp_path / "none", steps=1)
@@ -358,10 +369,10 @@ def test_the_lpcae_from_pictures_to_files(
     assert {"held_bpp@40", "held_psnr@90", "held_coarsest_part@15"} <= held.keys()
     again = run("lpcae", data, tmp_path / "again", steps=1, patch=128, source=str(out))
     assert (again / "checkpoint.pt").exists()
-    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels[:1]))
+    monkeypatch.setattr(lpcae, "SIZES", levels[:1])
     with pytest.raises(UsageError, match="that run trained another network"):
         run("lpcae", data, tmp_path / "other", steps=1, source=str(out))
-    monkeypatch.setattr(objectives, "LpcaeNetwork", lambda: LpcaeNetwork(levels))
+    monkeypatch.setattr(lpcae, "SIZES", levels)
     path = export(out, "lpcae", tmp_path / "exported", data=data)
     card = check_card(path, "lpcae", 3)
     assert card["sizes"] == {"levels": [vars(level) for level in levels]}
@@ -374,11 +385,11 @@ def test_the_lpcae_from_pictures_to_files(
 
 
 def test_the_wcae_with_a_channel_prior_from_pictures_to_files(data: Path, tmp_path: Path, registry: Path) -> None:
-    out = run("wcae", data, tmp_path / "run", steps=3, channel_prior=True, lmbda=0.01)
+    out = run("wcae", data, tmp_path / "run", steps=3, options={"channel_prior": "yes", "lmbda": "0.01"})
     path = export(out, "wcae@0.15", registry)
     card = check_card(path, "wcae@0.15", 3)
     assert (card["training"]["lmbda"], card["training"]["channel_prior"]) == (0.01, True)
-    codec = models.load("wcae@0.15")
+    codec: Any = models.load("wcae@0.15").trained
     assert codec.network.prior is not None
     assert (codec.network.prior.units[1] > 0).all()
     round_trip("wcae@0.15", pictures_of(data)[0])

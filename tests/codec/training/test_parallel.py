@@ -19,12 +19,12 @@ import os
 import sys
 import torch
 from pathlib import Path
-from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.training import loop, objectives
+from lpcodec.codec.families.hyperprior import sizes, training
+from lpcodec.codec.training import loop, objective
 from lpcodec.codec.training.parallel import Workers
 
-objectives.PROFILES = {"default": HyperpriorSizes(16, 32, hyper_width=16, hyper_latents=8, context_width=16)}
-objectives.START_PATCHES, objectives.START_SIZE, loop.VALIDATION_SIZE, loop.VALIDATION_PATCHES = 8, 64, 64, 2
+sizes.PROFILES = {"default": sizes.HyperpriorSizes(16, 32, hyper_width=16, hyper_latents=8, context_width=16)}
+training.START_PATCHES, training.START_SIZE, objective.VALIDATION_SIZE, objective.VALIDATION_PATCHES = 8, 64, 64, 2
 loop.LOG_EVERY, loop.CHECKPOINT_SECONDS = 2, 0.0
 torch.set_num_threads(1)
 seen = []

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from PIL import Image
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.decomposition.training import NAMES, half_size, objective, psnr
+from lpcodec.codec.families.decomposition.family import FAMILY
+from lpcodec.codec.families.decomposition.training import half_size
+from lpcodec.codec.families.family import Source
 from lpcodec.codec.training import loop
+from lpcodec.codec.training import objective as training
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
 from lpcodec.codec.training.loop import train
-from lpcodec.codec.training.objectives import objective_for
-from lpcodec.datasets.patches import PictureStore
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +37,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "VALIDATION_SIZE", 64)
-    monkeypatch.setattr(loop, "VALIDATION_PATCHES", 2)
+    monkeypatch.setattr(training, "VALIDATION_SIZE", 64)
+    monkeypatch.setattr(training, "VALIDATION_PATCHES", 2)
     monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     monkeypatch.setattr(loop, "_board", lambda out: None)
+
+
+def objective(name: str) -> Any:
+    return FAMILY.objective({"model": name}, "cpu")
 
 
 def batch() -> torch.Tensor:
@@ -60,7 +66,8 @@ def test_the_loss_of_lpae() -> None:
     mean_psnr = np.mean([-10 * math.log10(float((a - b).square().mean())) for a, b in zip(x, back, strict=True)])
     assert float(figures["psnr"]) == pytest.approx(mean_psnr, rel=1e-4)
     assert not figures["psnr"].requires_grad
-    held = goal.validate(net, x)
+    goal.held = x
+    held = goal.validate(net)
     assert held["score"] == pytest.approx(float(wanted), rel=1e-5)
     assert held["psnr"] == pytest.approx(mean_psnr, rel=1e-4)
 
@@ -81,7 +88,8 @@ def test_half_size_keeps_corners_and_rounds_up() -> None:
     assert small.shape == (2, 3, 16, 12)
     for row, column in ((0, 0), (-1, -1)):
         assert torch.allclose(small[..., row, column], x[..., row, column], atol=1e-6)
-    assert float(psnr(torch.tensor(0.01))) == pytest.approx(20)
+    assert float(training.psnr(torch.tensor(0.01), peak=1)) == pytest.approx(20)
+    assert float(training.psnr(torch.tensor(650.25))) == pytest.approx(20)
 
 
 def test_the_rate_is_halved_seven_times() -> None:
@@ -93,18 +101,15 @@ def test_the_rate_is_halved_seven_times() -> None:
     assert [sum(rate == 2.0**-stage for rate in rates) for stage in range(8)] == [100] * 7 + [101]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [network.name for network in FAMILY.networks])
 def test_the_recipe(name: str) -> None:
-    goal = objective_for({"model": name}, "cpu")
+    goal = objective(name)
     assert (goal.patch, goal.learning_rate) == (192, 1e-3)
     (group,) = goal.parameter_groups()
     assert group["weight_decay"] == 1e-6
     assert sum(p.numel() for p in group["params"]) == models.network_named(name).parameters  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match="--lmbda, --channel-prior are the wcae family's"):
-        objective_for({"model": name, "lmbda": 0.1}, "cpu")
-    store = PictureStore([np.zeros((64, 64, 3), np.uint8)])
-    with pytest.raises(UsageError, match="--from: only the hyperprior networks"):
-        goal.start(store, torch.Generator(), "default")
+    with pytest.raises(UsageError, match="can't start from default: front-ends start at random"):
+        goal.start(torch.Generator(), Source("default", "default"))
 
 
 @pytest.mark.parametrize("name", ["lpae", "wae-relu"])
@@ -124,7 +129,7 @@ def test_a_run_ends_in_weights(name: str, data: Path, tmp_path: Path, monkeypatc
     assert (card["kmac_per_pixel"]["analysis"], card["kmac_per_pixel"]["synthesis"]) == macs
     monkeypatch.setenv(models.WEIGHTS_VARIABLE, str(tmp_path / "weights"))
     averaged = Checkpoint.load(out).averaged
-    network = models.load_frontend(name)
-    assert all(torch.equal(value, averaged[key]) for key, value in network.state_dict().items())
+    assert all(torch.equal(value, averaged[key]) for key, value in models.tensors_of(name)[0].items())
+    frontend = models.load_frontend(name)
     with torch.no_grad():
-        assert network(batch()).shape == batch().shape
+        assert frontend.merge(frontend.split(batch())).shape == batch().shape

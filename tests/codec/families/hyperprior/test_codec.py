@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lpcodec.codec import models
-from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.hyperprior import groups
 from lpcodec.codec.families.hyperprior.averages import lattices
@@ -22,6 +22,7 @@ from lpcodec.codec.families.hyperprior.groups import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, WEIGHT_MAX, HyperTables
 from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.entropy.coder import Piece
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
@@ -55,7 +56,7 @@ def codec_of(network: HyperpriorNetwork) -> HyperpriorCodec:
     weights = np.random.default_rng(0).integers(0, WEIGHT_MAX + 1, (ANCHORS, network.sizes.hyper_latents), np.int8)
     tables = tuple(gaussian_tables([default_scales()[i] for i in row] * CLASSES) for row in index)
     z_tables = HyperTables(tables, weights)
-    return HyperpriorCodec(network, default_tables(), z_tables, SKIP_BELOW, name="small", number=1, digest=b"abcd")
+    return HyperpriorCodec(network, default_tables(), z_tables, SKIP_BELOW)
 
 
 def random_codec(seed: int = 0) -> HyperpriorCodec:
@@ -85,9 +86,8 @@ def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndar
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
 
 
-def header_for(image: np.ndarray, quality: float = 60.0) -> Header:
-    height, width, channels = image.shape
-    return Header(width, height, Kind.MODEL, channels == 1, 1, b"abcd", quality_to_16_bit(quality), bytes(4))
+def header_for(image: np.ndarray, quality: float = 60.0) -> Frame:
+    return Frame(image.shape[0], image.shape[1], quality_to_16_bit(quality))
 
 
 def same(a: list[Group], b: list[Group]) -> bool:
@@ -280,7 +280,7 @@ def test_a_finer_quality_takes_more_and_shows_less_error() -> None:
     network.scales.freeze()
     tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents * CLASSES),) * ANCHORS
     z_tables = HyperTables(tables, np.zeros((ANCHORS, SMALL.hyper_latents), np.int8))
-    codec = HyperpriorCodec(network, default_tables(), z_tables, 0, name="", number=1, digest=b"abcd")
+    codec = HyperpriorCodec(network, default_tables(), z_tables, 0)
     image = (smooth[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     latents = codec.analyse(image)
     errors, bits = [], []
@@ -336,7 +336,7 @@ def test_changed_bytes_are_damage_or_other_symbols(codec: HyperpriorCodec, data:
 def test_any_bytes_are_read_or_damage(
     codec: HyperpriorCodec, payload: bytes, height: int, width: int, quality: int, group: int
 ) -> None:
-    header = Header(width, height, Kind.MODEL, False, 1, b"abcd", quality, bytes(4))
+    header = Frame(height, width, quality)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hyperprior_codec, "GROUP", group)
         try:
@@ -355,7 +355,7 @@ def test_impossible_tables_of_lengths(codec: HyperpriorCodec, table: bytes) -> N
 
 
 def test_a_huge_picture_of_few_bytes_is_refused_at_once(codec: HyperpriorCodec) -> None:
-    header = Header(60_000, 60_000, Kind.MODEL, False, 1, b"abcd", 40_000, bytes(4))
+    header = Frame(60_000, 60_000, 40_000)
     groups = (3750 // 64 + 1) ** 2
     with pytest.raises(DamagedFileError, match="shorter than any can be"):
         codec.parse([bytes(groups)], header)
@@ -378,10 +378,10 @@ def test_storage_keeps_symbols_and_nearly_the_pixels(codec: HyperpriorCodec) -> 
     assert {v.dtype for k, v in tensors.items() if k.startswith("network.scales.")} <= {torch.int16, torch.int32}
     assert all(v.is_contiguous() for v in tensors.values())
     sizes = vars(SMALL)
-    stored = HyperpriorCodec.from_tensors(tensors, sizes, name="stored", number=1, digest=b"abcd", device="cpu")
-    again = HyperpriorCodec.from_tensors(stored.to_tensors(), sizes, name="", number=1, digest=b"abcd", device="cpu")
+    stored = HyperpriorCodec.from_tensors(tensors, sizes)
+    again = HyperpriorCodec.from_tensors(stored.to_tensors(), sizes)
     assert all(torch.equal(tensors[k], v) for k, v in again.to_tensors().items())
-    assert (stored.name, stored.number, stored.digest, stored.skip_below) == ("stored", 1, b"abcd", SKIP_BELOW)
+    assert stored.skip_below == SKIP_BELOW
     assert stored.tables.digest() == codec.tables.digest()
     assert [t.digest() for t in stored.z_tables.tables] == [t.digest() for t in codec.z_tables.tables]
     assert np.array_equal(stored.z_tables.weights, codec.z_tables.weights)
@@ -400,7 +400,7 @@ def test_stored_scale_integers_must_keep_their_bounds(codec: HyperpriorCodec) ->
     tensors = codec.to_tensors()
     tensors["network.scales.mixed.weight"] = tensors["network.scales.mixed.weight"] * 400
     with pytest.raises(ValueError, match="accumulators reach"):
-        HyperpriorCodec.from_tensors(tensors, vars(SMALL), name="", number=1, digest=b"abcd", device="cpu")
+        HyperpriorCodec.from_tensors(tensors, vars(SMALL))
 
 
 def test_tables_of_z_are_chosen_by_anchor_and_channel() -> None:
@@ -433,7 +433,6 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
     cheap = TableSet(np.zeros(8 * CLASSES, np.int16), free.frequencies * 8 * CLASSES)
     codec = HyperpriorCodec(
         codec.network, codec.tables, HyperTables((cheap,) * ANCHORS, np.zeros((ANCHORS, 8), np.int8)), SKIP_BELOW,
-        name="", number=1, digest=b"abcd",
     )  # fmt: skip
     image = pixels(300, 500)
     coded = codec.code(codec.analyse(image), 60)
@@ -445,9 +444,9 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
 @pytest.mark.parametrize("name", ["default", "fast"])
 def test_the_bits_of_a_photograph_are_foreseen(name: str) -> None:
     """Rising over the qualities, and not far from what is coded."""
-    codec = models.load(name)
-    assert isinstance(codec, models.ForeseeingCodec)
-    with Image.open(Path(__file__).parents[2] / "golden" / "coat-default-q60.png") as image:
+    codec = models.load(name).trained
+    assert isinstance(codec, models.RateEstimator)
+    with Image.open(Path(__file__).parents[3] / "golden" / "coat-default-q60.png") as image:
         latents = codec.analyse(np.asarray(image.convert("RGB")))
     qualities, bits = codec.expected_bits(latents)
     assert (qualities[0], qualities[-1], len(qualities)) == (0, 100, ANCHORS)

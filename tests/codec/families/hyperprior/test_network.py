@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.averages import WIDTH
 from lpcodec.codec.families.hyperprior.context import LEVELS, Z_MAX, asinh, first_step_mask
+from lpcodec.codec.families.hyperprior.export import cost
 from lpcodec.codec.families.hyperprior.network import (
     ANCHORS,
     LAMBDA_MAX,
@@ -19,7 +20,6 @@ from lpcodec.codec.families.hyperprior.network import (
 )
 from lpcodec.codec.families.hyperprior.sizes import FOLDED, PROFILES, STRIDE, HyperpriorSizes
 from lpcodec.codec.models import network_named
-from lpcodec.codec.training.export import kmac_per_pixel
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES
 
@@ -51,7 +51,7 @@ def test_the_models_keep_to_their_budgets(name: str, parameters: int, decode: fl
     count = sum(p.numel() for p in network.parameters())
     assert count == network_named(name).parameters
     assert count <= parameters
-    kmac = kmac_per_pixel(network)
+    kmac = cost(network)
     assert kmac["synthesis"] + kmac["entropy"] <= decode
 
 
@@ -291,7 +291,7 @@ def test_cost_a_pixel() -> None:
         + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
         "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
     }
-    assert kmac_per_pixel(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)
+    assert cost(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lpcodec.codec.container import Header, Kind, quality_to_16_bit
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.hyperprior import refinement
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
@@ -14,6 +14,7 @@ from lpcodec.codec.families.hyperprior.groups import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork, lambda_of_quality
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(width=16, latents=24, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
@@ -48,7 +49,7 @@ def codec() -> HyperpriorCodec:
     network.scales.freeze()
     tables = (gaussian_tables([default_scales()[20]] * SMALL.hyper_latents * CLASSES),) * ANCHORS
     z_tables = HyperTables(tables, np.full((ANCHORS, SMALL.hyper_latents), 9, np.int8))
-    return HyperpriorCodec(network, default_tables(), z_tables, 3, name="small", number=1, digest=b"abcd")
+    return HyperpriorCodec(network, default_tables(), z_tables, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +60,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def header_for(pixels: np.ndarray, quality: float) -> Header:
-    height, width, channels = pixels.shape
-    return Header(width, height, Kind.MODEL, channels == 1, 1, b"abcd", quality_to_16_bit(quality), bytes(4))
+def header_for(pixels: np.ndarray, quality: float) -> Frame:
+    return Frame(pixels.shape[0], pixels.shape[1], quality_to_16_bit(quality))
 
 
 def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], quality: float) -> float:

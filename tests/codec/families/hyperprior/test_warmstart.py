@@ -9,12 +9,12 @@ import torch
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.hyperprior import warmstart
-from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.export import frozen_codec
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.warmstart import origin, read_weights, start_from
+from lpcodec.codec.families.hyperprior.warmstart import start_from, weights_of
 from lpcodec.codec.training.checkpoint import Checkpoint
-from lpcodec.entropy.tables import default_tables
+from lpcodec.codec.training.source import origin, read_source
 
 SMALL = HyperpriorSizes(width=16, latents=24, hyper_width=16, hyper_latents=8, context_width=16)
 
@@ -50,7 +50,7 @@ def in_run(network: HyperpriorNetwork, folder: Path) -> str:
 
 def test_a_run_gives_its_averaged_weights(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
     again = HyperpriorNetwork(SMALL)
-    start_from(again, read_weights(in_run(network, tmp_path)), pictures)
+    start_from(again, weights_of(read_source(in_run(network, tmp_path))), pictures)
     assert all(
         torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     )
@@ -63,11 +63,10 @@ def test_installed_weights_are_thawed(
     wanted = network.scales.first_indexes(network.scales.features(z, level, 12, 12)).detach()
     frozen = HyperpriorNetwork(SMALL)
     frozen.load_state_dict(network.state_dict())
-    frozen.scales.freeze()
-    codec = HyperpriorCodec(frozen, default_tables(), (), 0, name="default", number=1, digest=bytes(4))
-    monkeypatch.setattr(models, "load", lambda name: codec)
+    codec = frozen_codec(frozen)
+    monkeypatch.setattr(models, "tensors_of", lambda name: (codec.to_tensors(), {"sizes": vars(SMALL)}))
     again = HyperpriorNetwork(SMALL)
-    start_from(again, read_weights("default"), pictures)
+    start_from(again, weights_of(read_source("default")), pictures)
     assert torch.equal(again.scales.first_indexes(again.scales.features(z, level, 12, 12)), wanted)
     assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
 
@@ -78,7 +77,7 @@ def test_more_latents_keep_the_function_and_represent_more(
 ) -> None:
     old, old_z = figures(network, pictures)
     wider = HyperpriorNetwork(replace(SMALL, latents=40, details=details))
-    start_from(wider, read_weights(in_run(network, tmp_path)), pictures)
+    start_from(wider, weights_of(read_source(in_run(network, tmp_path))), pictures)
     new, new_z = figures(wider, pictures)
     torch.testing.assert_close(new_z, old_z)
     with torch.no_grad():
@@ -97,7 +96,7 @@ def test_more_residual_pairs_keep_the_function(
         network.analysis.tail.weight.normal_(std=0.05)
         network.log_strength.normal_(std=0.1)
     deeper = HyperpriorNetwork(replace(SMALL, analysis_pairs=2, synthesis_pairs=3))
-    start_from(deeper, read_weights(in_run(network, tmp_path)), pictures)
+    start_from(deeper, weights_of(read_source(in_run(network, tmp_path))), pictures)
     for found, wanted in zip(figures(deeper, pictures), figures(network, pictures), strict=True):
         torch.testing.assert_close(found, wanted)
     pair = deeper.synthesis.blocks[2]
@@ -105,7 +104,7 @@ def test_more_residual_pairs_keep_the_function(
 
 
 def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path) -> None:
-    state = read_weights(in_run(network, tmp_path))
+    state = weights_of(read_source(in_run(network, tmp_path)))
     for sizes in (
         replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0),
         replace(SMALL, details=8),
@@ -137,10 +136,9 @@ def test_what_installed_weights_went_through_names_their_digest() -> None:
     assert found["steps"] >= row["training"]["steps"]
 
 
-def test_only_hyperprior_networks_start_from_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "load", lambda name: object())
+def test_only_hyperprior_networks_start_from_weights() -> None:
     with pytest.raises(UsageError, match="only the hyperprior networks"):
-        read_weights("wcae")
+        weights_of(read_source("wcae"))
 
 
 def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -> None:

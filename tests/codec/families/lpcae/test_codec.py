@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from lpcodec.codec.container import Header, Kind, quality_to_16_bit
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.lpcae import codec as lpcae_codec
 from lpcodec.codec.families.lpcae.codec import LpcaeCodec, Predicted
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork, Prediction
 from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.models import ScalableCodec
+from lpcodec.codec.quality import quality_to_16_bit
 from tests.codec.families.hyperprior.test_codec import codec_of, livened, same
 from tests.codec.families.lpcae.test_network import SMALL
 
@@ -23,16 +24,15 @@ def codec() -> LpcaeCodec:
     torch.manual_seed(1)
     network = LpcaeNetwork(SMALL)
     coders = [codec_of(livened(own)) for own in network.networks]
-    return LpcaeCodec(coders, network.prediction, name="lpcae", number=4, digest=b"abcd")
+    return LpcaeCodec(coders, network.prediction)
 
 
 def pixels(height: int, width: int, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (height, width, channels), np.uint8)
 
 
-def header_for(image: np.ndarray, quality: float = 60.0) -> Header:
-    height, width, channels = image.shape
-    return Header(width, height, Kind.MODEL, channels == 1, 4, b"abcd", quality_to_16_bit(quality), bytes(4))
+def header_for(image: np.ndarray, quality: float = 60.0) -> Frame:
+    return Frame(image.shape[0], image.shape[1], quality_to_16_bit(quality))
 
 
 def test_it_is_a_scalable_codec(codec: LpcaeCodec) -> None:
@@ -186,7 +186,7 @@ def test_damage_is_named(codec: LpcaeCodec) -> None:
 
 def test_weights_come_back_from_tensors(codec: LpcaeCodec) -> None:
     sizes = {"levels": [vars(coder.network.sizes) for coder in codec.coders]}
-    stored = LpcaeCodec.from_tensors(codec.to_tensors(), sizes, name="lpcae", number=4, digest=b"abcd", device="cpu")
+    stored = LpcaeCodec.from_tensors(codec.to_tensors(), sizes)
     again = stored.to_tensors()
     assert {k: v.dtype for k, v in again.items()} == {k: v.dtype for k, v in codec.to_tensors().items()}
     assert all(torch.equal(v, again[k]) for k, v in codec.to_tensors().items())

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lpcodec.codec.container import Header, Kind
 from lpcodec.codec.errors import DamagedFileError, UsageError
+from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.gdn import GDN
 from lpcodec.codec.families.wcae import codec as wcae_codec
 from lpcodec.codec.families.wcae.codec import WcaeCode, WcaeCodec
@@ -51,15 +51,15 @@ def random_codec(name: str, channel_prior: bool = False) -> WcaeCodec:
             network.prior.mean.uniform_(-1.5, 1.5)
             network.prior.log_scale.uniform_(-3, 1)
         network.prior.export()
-    return WcaeCodec(network, name=name, number=7, digest=b"abcd")
+    return WcaeCodec(network)
 
 
 def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
 
 
-def header(pixels: np.ndarray) -> Header:
-    return Header(pixels.shape[1], pixels.shape[0], Kind.MODEL, grey=pixels.shape[2] == 1)
+def frame(pixels: np.ndarray) -> Frame:
+    return Frame(pixels.shape[0], pixels.shape[1], 0)
 
 
 # Structure
@@ -150,13 +150,13 @@ def test_gradients_of_the_rate_are_those_of_finite_differences(prior):
 @pytest.mark.parametrize("channel_prior", [False, True])
 def test_the_rate_of_rounded_codes_is_the_code_length_of_the_integer_tables(channel_prior):
     network = random_network("wcae", channel_prior)
-    latents = WcaeCodec(random_network("wcae"), name="wcae", number=7, digest=b"abcd").analyse(picture(512, 512))
+    latents = WcaeCodec(random_network("wcae")).analyse(picture(512, 512))
     if network.prior is not None:
         with torch.no_grad():
             network.prior.mean.copy_(torch.from_numpy(latents.symbols.mean((1, 2))))
             network.prior.log_scale.copy_(torch.from_numpy(np.log(latents.symbols.std((1, 2)) + 0.2)))
         network.prior.export()
-    codec = WcaeCodec(network, name="wcae", number=7, digest=b"abcd")
+    codec = WcaeCodec(network)
     with torch.no_grad():
         estimate = codec.network.rate(torch.from_numpy(latents.symbols)[None].float()).item()
     side_data = 0 if channel_prior else 64
@@ -232,14 +232,14 @@ def test_tiles_give_what_the_whole_picture_gives(name, monkeypatch):
     codec = random_codec(name)
     pixels = picture(300, 410)
     whole = codec.analyse(pixels)
-    whole_picture = codec.synthesise(whole, header(pixels))
+    whole_picture = codec.synthesise(whole, frame(pixels))
     calls = []
     monkeypatch.setattr(wcae_codec, "TILE", 2 * codec.network.structure.multiple)
     tiled = codec.analyse(pixels, lambda stage, fraction: calls.append((stage, fraction)))
     difference = np.abs(tiled.symbols - whole.symbols)
     assert difference.max() <= 1  # a value within float noise of a half may round either way
     assert np.count_nonzero(difference) <= 2
-    tiled_picture = codec.synthesise(whole, header(pixels))
+    tiled_picture = codec.synthesise(whole, frame(pixels))
     difference = np.abs(tiled_picture.astype(int) - whole_picture)
     assert difference.max() <= 1
     assert np.count_nonzero(difference) <= difference.size // 10_000  # a seam would be a row of them
@@ -261,10 +261,10 @@ def test_a_picture_of_any_size_comes_back_from_its_payload(name, size, channel_p
     coded = codec.code(codec.analyse(pixels), 0)
     payload = coded.payloads()[0]
     assert 8 * len(payload) <= 1.01 * coded.bits + 96
-    symbols = codec.parse([payload], header(pixels))
+    symbols = codec.parse([payload], frame(pixels))
     assert symbols.symbols_hash == coded.symbols_hash
     assert np.array_equal(symbols.symbols, coded.code.symbols)
-    decoded = codec.synthesise(symbols, header(pixels))
+    decoded = codec.synthesise(symbols, frame(pixels))
     assert decoded.shape == pixels.shape
     assert decoded.dtype == np.uint8
 
@@ -275,7 +275,7 @@ def test_any_code_survives(seed, centre, spread, channel_prior):
     codec = CODECS[channel_prior]
     values = np.random.default_rng(seed).standard_normal((32, 2, 3)) * 2.0**spread + centre
     code = WcaeCode(np.clip(np.round(values), -32767, 32767).astype(np.int32))
-    parsed = codec.parse([codec.code(code, 0).payloads()[0]], Header(40, 20, Kind.MODEL, grey=False))
+    parsed = codec.parse([codec.code(code, 0).payloads()[0]], Frame(20, 40, 0))
     assert np.array_equal(parsed.symbols, code.symbols)
 
 
@@ -305,12 +305,12 @@ def test_damaged_payloads_are_called_damaged():
     swapped = payload[:4] + payload[6:8] + payload[4:6] + payload[8:]  # highest symbol below lowest
     for data in (b"", payload[:5], bytes(len(payload)), swapped, payload + bytes(4000)):
         with pytest.raises(DamagedFileError):
-            codec.parse([data], header(pixels))
+            codec.parse([data], frame(pixels))
 
 
 def test_a_prior_that_was_never_exported_cannot_code():
     with pytest.raises(ValueError, match="never exported"):
-        WcaeCodec(load_network("wcae", channel_prior=True), name="wcae", number=7, digest=b"abcd")
+        WcaeCodec(load_network("wcae", channel_prior=True))
 
 
 def test_the_tables_of_a_prior_come_from_its_stored_integers_alone():

@@ -1,0 +1,216 @@
+"""The seams between a model family and everything else. A family is one folder beside this file and one line in
+`models.FAMILIES`; docs/extending.md builds one from nothing.
+
+```
+models.py    --networks, load-------> Family   (which networks there are; stored weights -> a model ready for its task)
+training     --fresh, objective-----> Family   (what is trained, on which batches, with which loss)
+export       --export, macs---------> Family   (a trained network -> tensors to store, entries of its card)
+api, decoding  <----Codec, ScalableCodec, RateEstimator, Refinable: what a family of the task "codec" loads as
+```
+
+Nothing here imports torch, so the registry can list all networks at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Task = Literal["codec", "front-end", "upscaling", "classification"]
+"""What a network is for: it codes pictures, splits them into bands and merges them, enlarges them, or labels them."""
+Pixels = npt.NDArray[np.uint8]
+Progress = Callable[[str, float], None]
+"""Called with (stage, part done 0..1)."""
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a codec knows of a file: the picture's size in pixels, and the 16-bit quality (0..65535)."""
+
+    height: int
+    width: int
+    quality: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """An architecture: its name, the number that files carry (None if no file names it), and what it is.
+
+    `decoding_memory` is an upper bound of the bytes per pixel that decoding takes, the runtime's own apart.
+    """
+
+    name: str
+    number: int | None
+    task: Task
+    parameters: int
+    has_quality: bool
+    description: str
+    decoding_memory: int = 36
+
+
+@dataclass(frozen=True)
+class Option:
+    """A training option of a family, `NAME=VALUE` for people: `parse` turns the text into the value, or raises
+    ValueError."""
+
+    parse: Callable[[str], Any]
+    help: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What is stored of a trained network: its tensors, and entries of its card beside the usual ones."""
+
+    tensors: dict[str, Tensor]
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Weights that a training starts from: `state` is a run's averaged state as its network has it; or `tensors` are
+    installed ones as `Family.export` stored them, with their card. `network` is the name of the network they are of."""
+
+    name: str
+    network: str
+    state: dict[str, Tensor] | None = None
+    tensors: dict[str, Tensor] | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Family(Protocol):
+    """A model family. `options` are its own training options by name; they are in the plan under that name if given."""
+
+    @property
+    def networks(self) -> tuple[Network, ...]: ...
+    @property
+    def options(self) -> Mapping[str, Option]: ...
+
+    def load(self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str) -> Any:
+        """Stored tensors -> the trained model, ready to use on `device`: a `Codec` for the task "codec", a `FrontEnd`
+        (frontends/interface.py) for "front-end"."""
+        ...
+
+    def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Any]:
+        """A fresh network of the plan's `model` with its loss. Raises UsageError if the plan's options don't fit."""
+        ...
+
+    def export(self, network: nn.Module, data: Path | None) -> Exported:
+        """What is stored of a trained network, in evaluation mode; `data`, the training pictures, may be used to fit
+        tables. Raises UsageError if the network can't be shipped."""
+        ...
+
+    def macs(self, network: nn.Module) -> dict[str, float]:
+        """Thousands of multiply-accumulates per pixel of the picture, by part."""
+        ...
+
+
+class Objective(Protocol[B]):
+    """A network with its data and its loss: what the training loop needs. `B` is its batch: any tensor or tuple."""
+
+    @property
+    def network(self) -> nn.Module: ...
+    @property
+    def patch(self) -> int:
+        """Side of the training patches in pixels, unless the plan says otherwise."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak rate, unless the plan says otherwise."""
+        ...
+
+    def open(self, data: Path, patch: int, device: str) -> dict[str, Any]:
+        """Load the training data and the held-out data below `data`; return what the card says of them.
+
+        Raises:
+            NoPicturesError, OSError, EvaluationPictureError: as `datasets.patches.load_stores`.
+        """
+        ...
+
+    def start(self, generator: torch.Generator, source: Source | None) -> None:
+        """Initialise what random numbers don't initialise well, or take the weights of `source`. Called once, after
+        `open`; not when a run is resumed.
+
+        Raises:
+            UsageError: the weights of `source` don't fit, or this family can't start from any.
+        """
+        ...
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        """Optimiser groups: `lr_scale` multiplies the schedule's rate, `muon` says which of Muon and Adam they get."""
+        ...
+
+    def rate_at(self, part: float) -> float:
+        """Return what the peak rate is multiplied by when `part` (0..1) of the training is done."""
+        ...
+
+    def sample(self, count: int, generator: torch.Generator) -> B:
+        """Return a training batch of `count` examples."""
+        ...
+
+    def loss(self, batch: B) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch and the figures worth logging (scalars without gradient)."""
+        ...
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return figures of `network` (the averaged weights) on the held-out data; `score` is what must fall."""
+        ...
+
+
+class Coded(Protocol):
+    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables; `payloads` has one entry
+    per layer, coarsest first: one in all for a codec that isn't scalable."""
+
+    @property
+    def bits(self) -> float: ...
+    @property
+    def symbols_hash(self) -> bytes: ...
+    def payloads(self) -> tuple[bytes, ...]: ...
+
+
+class Codec(Protocol):
+    """A trained network with its tables, ready to code.
+
+    `analyse` runs once per picture and doesn't depend on the quality; `code` may run many times; `parse` is exact
+    integer arithmetic; `synthesise` turns parsed symbols into pixels. Latents and symbols are the codec's own types.
+    """
+
+    @property
+    def has_quality(self) -> bool: ...
+    def analyse(self, pixels: Pixels, progress: Progress | None = None) -> Any: ...
+    def code(self, latents: Any, quality: float) -> Coded: ...
+    def parse(self, payloads: Sequence[bytes], frame: Frame) -> Any: ...
+    def hash_of(self, symbols: Any) -> bytes: ...
+    def synthesise(self, symbols: Any, frame: Frame, progress: Progress | None = None) -> Pixels: ...
+
+
+@runtime_checkable
+class ScalableCodec(Codec, Protocol):
+    """A codec whose files hold the picture at several resolutions, one layer for each, the coarsest first.
+
+    A layer needs those before it and none after it: `parse` takes the first payloads of a file, up to `levels` + 1,
+    and checks each against the hash that it holds. `synthesise` gives the picture halved `level` times; if the finer
+    layers weren't parsed, it predicts them.
+    """
+
+    levels: int
+
+    def synthesise(self, symbols: Any, frame: Frame, progress: Progress | None = None, level: int = 0) -> Pixels: ...
+
+
+@runtime_checkable
+class RateEstimator(Codec, Protocol):
+    """A codec that estimates the bits of a picture from its latents, in a fraction of the time of `code`: at rising
+    qualities, the first 0 and the last 100."""
+
+    def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...

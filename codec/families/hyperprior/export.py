@@ -1,0 +1,60 @@
+"""A trained hyperprior network -> what is stored: integers proved, Gaussian tables built; and what it costs."""
+
+import numpy as np
+import torch
+
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
+from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
+from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
+
+SKIP_SCALE = 0.14
+"""Latents of a smaller scale are not coded: 0.04 % of them would not have been zero."""
+
+
+def frozen_codec(network: HyperpriorNetwork) -> HyperpriorCodec:
+    """Freeze the network's scale part and join it with the Gaussian tables that it was trained with.
+
+    Raises:
+        ValueError: an accumulator of the scale network could overflow.
+    """
+    quality = torch.div(torch.arange(ANCHORS) * 65536, ANCHORS, rounding_mode="floor")
+    z_indexes = network.hyper_scale_indexes(quality).detach().int().tolist()
+    network.scales.freeze()
+    scales = [[default_scales()[index] for index in row] for row in z_indexes]
+    weights = np.zeros((ANCHORS, network.sizes.hyper_latents), np.int8)
+    z_tables = HyperTables(tuple(gaussian_tables(row * CLASSES) for row in scales), weights)
+    skip_below = sum(scale < SKIP_SCALE * 65536 for scale in default_scales())
+    return HyperpriorCodec(network, default_tables(), z_tables, skip_below)
+
+
+@torch.no_grad()
+def cost(network: HyperpriorNetwork, side: int = 512) -> dict[str, float]:
+    """Thousands of multiply-accumulates per pixel, by part, of a square picture with that side."""
+    picture, level = torch.rand(1, 3, side, side), torch.tensor([32])
+    y = network.analyse(picture)
+    hw = (y.shape[2], y.shape[3])
+    z, averages = network.hyper_analysis(y).round(), y[:, : network.sizes.averages]
+    coarser = torch.zeros(1, network.sizes.coarser_latents, -(-hw[0] // 2), -(-hw[1] // 2))
+    known = coarser if network.sizes.coarser_latents else None
+
+    def entropy_side() -> None:
+        features = network.scales.features(z, level, *hw, known)
+        network.scales.first_indexes(features)
+        for step in range(1, 1 + len(network.scales.average_steps)):
+            network.scales.average_indexes(step, features, averages.round())
+        network.scales.second_indexes(features, y.round())
+        features = network.means.features(z, level, *hw, known)
+        network.means.first_means(features)
+        for step in range(1, 1 + len(network.means.average_steps)):
+            network.means.average_means(step, features, averages, averages, averages)
+        network.means.second_means(features, y)
+
+    parts = {
+        "analysis": lambda: network.analyse(picture),
+        "hyper_analysis": lambda: network.hyper_analysis(y),
+        "entropy": entropy_side,
+        "synthesis": lambda: network.synthesise(y, torch.tensor([32768])),
+    }
+    return {name: round(kmac_per_pixel(run, side**2), 3) for name, run in parts.items()}

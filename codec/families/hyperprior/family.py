@@ -1,0 +1,61 @@
+"""The hyperprior family for the registry: its networks, and how they are loaded, trained and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+
+
+class Hyperprior:
+    """`default`, `fast`, `hq`: one network class for every rate, in three sizes."""
+
+    networks = (
+        Network("default", 1, "codec", 5_994_821, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+        Network("fast", 2, "codec", 1_987_893, True, "the same at two fifths of the cost"),
+        Network("hq", 3, "codec", 6_880_325, True, "the same with more layers, at one and a half times the cost"),
+    )
+    options: Mapping[str, Option] = {}
+
+    def load(
+        self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str
+    ) -> HyperpriorCodec:
+        from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+
+        return HyperpriorCodec.from_tensors(tensors, card["sizes"], device)
+
+    def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Tensor]:
+        from lpcodec.codec.families.hyperprior.network import bfloat16_pays
+        from lpcodec.codec.families.hyperprior.sizes import PROFILES
+        from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
+
+        return HyperpriorObjective(PROFILES[plan["model"]], amp=bfloat16_pays(device))
+
+    def export(self, network: nn.Module, data: Path | None) -> Exported:
+        from lpcodec.codec.families.hyperprior.calibration import calibrate
+        from lpcodec.codec.families.hyperprior.export import frozen_codec
+        from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+
+        assert isinstance(network, HyperpriorNetwork)
+        codec = frozen_codec(network)
+        card: dict[str, Any] = {"sizes": vars(network.sizes)}
+        if data is not None:
+            card["calibration"] = calibrate((codec,), codec.layers_of, data)
+        return Exported(codec.to_tensors(), card)
+
+    def macs(self, network: nn.Module) -> dict[str, float]:
+        from lpcodec.codec.families.hyperprior.export import cost
+        from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+
+        assert isinstance(network, HyperpriorNetwork)
+        return cost(network)
+
+
+FAMILY: Family = Hyperprior()

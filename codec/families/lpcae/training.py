@@ -1,0 +1,108 @@
+"""Training LPCAE: the hyperprior networks' loss at every level, the start, and what the network costs."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.hyperprior import export as hyperprior
+from lpcodec.codec.families.hyperprior.network import lambda_of_quality
+from lpcodec.codec.families.hyperprior.training import parameter_groups
+from lpcodec.codec.families.lpcae.network import LpcaeNetwork
+from lpcodec.codec.training.augmentation import with_rotated_colours
+from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.codec.training.objective import (
+    VALIDATION_QUALITIES,
+    PictureObjective,
+    held_out,
+    means,
+    psnr,
+    random_qualities,
+)
+
+START_PATCHES, START_SIZE = 96, 256
+"""What the principal components are taken from."""
+
+
+class LpcaeObjective(PictureObjective):
+    """The hyperprior networks' loss at every level of the pyramid, added up: each level on its own pixels."""
+
+    patch = 256
+    learning_rate = 6e-4
+
+    def __init__(self, network: LpcaeNetwork, amp: bool) -> None:
+        self.network = network
+        self.amp = amp
+
+    def start(self, generator: torch.Generator, source: Source | None) -> None:
+        """The prediction starts from the installed LPAE's, the coders from principal components; or everything from the
+        weights of another run."""
+        if source is not None:
+            self.network.load_state_dict(_state_of(source, self.network))
+            return
+        lpae, _ = models.tensors_of("lpae")
+        prediction = {k.removeprefix("prediction."): v for k, v in lpae.items() if k.startswith("prediction.")}
+        self.network.start_from(prediction, self.store.batch(START_PATCHES, START_SIZE, generator))
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        prediction = list(self.network.prediction.parameters())
+        return [*parameter_groups(self.network.networks), {"params": prediction, "lr_scale": 1.0, "muon": False}]
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        batch, quality = with_rotated_colours(batch), random_qualities(batch)
+        bpp, mse, cost = self._figures(self.network, batch, quality)
+        return cost.mean(0).sum(), means(bpp=bpp.sum(1), coarsest_part=bpp[:, 0] / bpp.sum(1), psnr=psnr(mse[:, -1]))
+
+    def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each picture and level (B, levels + 1): bits per pixel of the whole picture, squared error in 8-bit units,
+        and the loss on the level's own pixels."""
+        lmbda = lambda_of_quality(quality)
+        pixels = batch.shape[2] * batch.shape[3]
+        bpp, mse, cost = [], [], []
+        for original, passed in network(batch, quality, self.amp):
+            bits = passed.bits + passed.z_bits
+            mse.append((passed.pictures - original).square().mean((1, 2, 3)) * 255**2)
+            bpp.append(bits.detach() / pixels)
+            own = bits / (original.shape[2] * original.shape[3])
+            cost.append((own + lmbda * mse[-1]) / lmbda.sqrt())
+        return torch.stack(bpp, 1), torch.stack(mse, 1), torch.stack(cost, 1)
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        score = 0.0
+        for number, _, (bpp, mse, cost) in held_out(lambda p, q: self._figures(network, p, q), self.held):
+            score += float(cost.mean()) / len(VALIDATION_QUALITIES)
+            figures |= {
+                f"bpp@{number}": float(bpp.sum(1).mean()), f"psnr@{number}": float(psnr(mse[:, -1]).mean()),
+                f"coarsest_part@{number}": float((bpp[:, 0] / bpp.sum(1)).mean()),
+            }  # fmt: skip
+        return {"score": score, **figures}
+
+
+def _state_of(source: Source, network: LpcaeNetwork) -> dict[str, Tensor]:
+    """The averaged weights of a run of the same network.
+
+    Raises:
+        UsageError: the source isn't a run, or one of another network.
+    """
+    if source.state is None:
+        raise UsageError(f"can't start from {source.name}: give the folder of a run of this model")
+    if {k: v.shape for k, v in source.state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
+        raise UsageError(f"can't start from {source.name}: that run trained another network")
+    return source.state
+
+
+def cost(network: LpcaeNetwork, side: int = 512) -> dict[str, float]:
+    """The sum over the levels, per pixel of the whole picture; the prediction counts as synthesis."""
+    total: dict[str, float] = {}
+    for level, own in enumerate(reversed(network.networks)):
+        for name, kmac in hyperprior.cost(own, side).items():
+            total[name] = total.get(name, 0.0) + kmac / 4**level
+        if level:
+            coarse = torch.rand(1, 3, side, side)
+            total["synthesis"] += kmac_per_pixel(lambda x=coarse: network.prediction(x), side**2) / 4**level  # type: ignore[misc]
+    return {name: round(kmac, 3) for name, kmac in total.items()}

@@ -1,0 +1,55 @@
+"""Training the WCAE family by its paper's loss, and what the networks cost."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network, loss
+from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.codec.training.objective import PictureObjective, means, psnr
+
+
+class WcaeObjective(PictureObjective):
+    """J = D + lambda R of the paper: mean squared error on [-1, 1], mean bits per element of the code."""
+
+    patch = 256
+    learning_rate = 1e-4
+
+    def __init__(self, name: str, lmbda: float, channel_prior: bool) -> None:
+        self.network = load_network(name, channel_prior)
+        self.lmbda = lmbda
+
+    def start(self, generator: torch.Generator, source: Source | None) -> None:
+        """The networks start at random."""
+        if source is not None:
+            raise UsageError(f"can't start from {source.name}: the wcae family starts at random")
+
+    def parameter_groups(self) -> Iterable[dict[str, object]]:
+        return [{"params": list(self.network.parameters()), "lr_scale": 1.0, "muon": False}]
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        figures = loss(self.network, batch, self.lmbda)
+        return figures["loss"], means(bpp=figures["bpp_estimate"], psnr=psnr(figures["mse"]))
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, WaveletAutoencoder)
+        network.eval()
+        figures = loss(network, self.held, self.lmbda)
+        network.train()
+        found = means(bpp=figures["bpp_estimate"], psnr=psnr(figures["mse"]))
+        return {"score": float(figures["loss"]), **{name: float(value) for name, value in found.items()}}
+
+
+@torch.no_grad()
+def cost(network: WaveletAutoencoder, side: int = 512) -> dict[str, float]:
+    """Thousands of multiply-accumulates per pixel, by part, of a square picture with that side."""
+    picture = torch.rand(1, 3, side, side) * 2 - 1
+    code = network.analysis(picture)
+    return {
+        "analysis": round(kmac_per_pixel(lambda: network.analysis(picture), side**2), 3),
+        "synthesis": round(kmac_per_pixel(lambda: network.synthesis(code), side**2), 3),
+    }

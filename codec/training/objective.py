@@ -1,0 +1,81 @@
+"""What the families' objectives share: pictures to train on, the schedule, the figures.
+
+`PictureObjective` is the part of `families.family.Objective` that all families trained on plain pictures have in
+common; a family adds its network, its loss and its start.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lpcodec.codec.picture import read_rgb
+from lpcodec.datasets.patches import PictureStore, load_stores
+
+LOWEST_RATE = 0.01
+VALIDATION_PATCHES = 24
+VALIDATION_SIZE = 256
+VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
+"""Parts of the quality scale, 0..1."""
+
+
+class PictureObjective:
+    """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1; `held` are the held-out ones."""
+
+    store: PictureStore
+    held: Tensor
+    _patch: int
+
+    def open(self, data: Path, patch: int, device: str) -> dict[str, Any]:
+        """Load the pictures below `data`; see `families.family.Objective.open`."""
+        self.store, held = load_stores(data, max(patch, VALIDATION_SIZE), read_rgb, device)
+        self._patch = patch
+        self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
+        return {
+            "pictures": len(self.store), "held_out": len(held), "megapixels": round(len(self.store.pixels) / 1e6, 1)
+        }  # fmt: skip
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return `count` random patches, channels_last."""
+        return self.store.batch(count, self._patch, generator).contiguous(memory_format=torch.channels_last)
+
+    def rate_at(self, part: float) -> float:
+        return cosine(part)
+
+
+def cosine(part: float) -> float:
+    """A cosine from 1 down to 1 %."""
+    return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def means(**figures: Tensor) -> dict[str, Tensor]:
+    """The mean of each figure, without gradient."""
+    return {name: value.detach().mean() for name, value in figures.items()}
+
+
+def psnr(mse: Tensor, peak: float = 255.0) -> Tensor:
+    """Decibels of mean squared errors (any shape) of values 0..`peak`."""
+    return 20 * math.log10(peak) - 10 * torch.log10(mse.clamp_min(1e-6 * (peak / 255) ** 2))
+
+
+def random_qualities(batch: Tensor) -> Tensor:
+    """Return a random 16-bit quality for each picture of a batch, (B,) int64.
+
+    One comes from each of B equal parts of the range, which is less noisy than independent draws.
+    """
+    places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
+    return (places * 65536 / len(batch)).long().clamp_(max=65535)
+
+
+def held_out(
+    figures: Callable[[Tensor, Tensor], tuple[Tensor, ...]], patches: Tensor
+) -> Iterator[tuple[int, Tensor, tuple[Tensor, ...]]]:
+    """Yield for each quality of the validation: its number 0..100, the 16-bit qualities (B,), and `figures` of
+    (patches, qualities), eight patches at a time."""
+    for part in VALIDATION_QUALITIES:
+        quality = torch.full((len(patches),), round(part * 65535), device=patches.device)
+        found = [figures(p, q) for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)]
+        yield round(100 * part), quality, tuple(torch.cat(column) for column in zip(*found, strict=True))
