@@ -3,13 +3,14 @@
 torch, numpy and Pillow are imported by the commands that compute, when they run: `lpcodec --help` is quick.
 """
 
+import sys
 from typing import Annotated
 
 import typer
 
 import lpcodec
-from lpcodec.cli import datasets, decode, demo, encode, export, info, models, report, show, train, verify
-from lpcodec.cli.failures import end_on_sigterm, guarded
+from lpcodec.cli import datasets, decode, demo, encode, export, info, models, report, show, streams, train, verify
+from lpcodec.cli.failures import complain, end_on_signals, guarded
 
 app = typer.Typer(
     name="lpcodec",
@@ -51,5 +52,11 @@ app.add_typer(show.app, name="show", epilog=show.EXAMPLES)
 
 def main() -> None:
     """Run the command; what the console script and `python -m lpcodec` call."""
-    end_on_sigterm()
-    app(prog_name="lpcodec")
+    streams.prepare()
+    end_on_signals()
+    try:
+        app(prog_name="lpcodec")
+    except Exception as error:  # outside of the commands, which are guarded: in typer's own work
+        sys.exit(complain(error))
+    finally:
+        streams.settle()

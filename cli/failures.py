@@ -5,7 +5,7 @@ LpcodecError        -> its own text           its own code (codec/errors.py)
 MemoryError, torch  -> "not enough memory"    5, as any other limit
 OSError             -> the file and reason    7 (disk full, no permission, no such folder)
 anything else       -> "this is a bug"        1
-Ctrl-C 130, SIGTERM 143, reader of a pipe gone 141: as the shell counts signals
+Ctrl-C 130, SIGTERM 143, SIGHUP 129, SIGQUIT 131, reader of a pipe gone 141: as the shell counts signals
 ```
 With LPCODEC_DEBUG=1 in the environment the traceback follows the line.
 """
@@ -16,6 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, ParamSpec
 
@@ -25,7 +26,7 @@ from lpcodec.codec.errors import ExitCode, LpcodecError
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-TERMINATED = 143
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT")
 
 HINTS = {
     "max_pixels": "--max-pixels raises the limit",
@@ -46,9 +47,10 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"{printable(text)}\n")
-    sys.stderr.flush()
+    """One line on stderr; it is lost if that can't be written: the work that it speaks of is done all the same."""
+    with suppress(OSError, AttributeError):  # stderr is None if it was closed
+        sys.stderr.write(f"{printable(text)}\n")
+        sys.stderr.flush()
 
 
 def explain(error: Exception) -> tuple[int, str]:
@@ -78,7 +80,8 @@ def complain(error: Exception, about: str | None = None) -> int:
         text = f"{about}: {text}"
     say(f"lpcodec: error: {text}")
     if os.environ.get("LPCODEC_DEBUG") == "1":
-        traceback.print_exception(error, file=sys.stderr)
+        with suppress(OSError):
+            traceback.print_exception(error, file=sys.stderr)
     return code
 
 
@@ -96,7 +99,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             say("lpcodec: interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _forget_stdout()
+            forget_stdout()
             raise typer.Exit(PIPE_CLOSED) from None
         except Exception as error:
             raise typer.Exit(complain(error)) from None
@@ -104,13 +107,19 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM unwind the stack like Ctrl-C does, so that unfinished files are removed on the way."""
-    signal.signal(signal.SIGTERM, _terminate)
+def end_on_signals() -> None:
+    """Let the signals that ask for an end unwind the stack like Ctrl-C does, so that unfinished files are removed.
+
+    A signal that is ignored already (SIGHUP under nohup) stays ignored.
+    """
+    for name in ENDING_SIGNALS:
+        number = getattr(signal, name, None)  # Windows has SIGTERM alone
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _torch_ran_out(error: Exception) -> bool:
@@ -122,11 +131,11 @@ def _torch_ran_out(error: Exception) -> bool:
     )
 
 
-def _forget_stdout() -> None:
-    """Point stdout at nothing, or the interpreter's last flush would complain about the closed pipe."""
+def forget_stdout() -> None:
+    """Point stdout at nothing, or the interpreter's last flush would complain that it can't be written."""
     try:
         descriptor = sys.stdout.fileno()
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)

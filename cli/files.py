@@ -24,12 +24,13 @@ _LONGEST_STEM = 200  # bytes; file systems stop at 255 and the temporary's name 
 
 def read_whole(source: str) -> bytes:
     """The bytes of the file `source`, or of stdin for `-`. FileAccessError if it can't be read."""
-    if source == "-":
-        return sys.stdin.buffer.read()
+    if source == "-" and sys.stdin is None:
+        raise FileAccessError("standard input is closed")
     try:
-        return Path(source).read_bytes()
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise FileAccessError(f"{source}: {error.strerror or error}") from error
+        name = "standard input" if source == "-" else source
+        raise FileAccessError(f"{name}: {error.strerror or error}") from error
 
 
 def write_whole(target: Path | None, write: Callable[[BinaryIO], object]) -> None:
@@ -39,7 +40,12 @@ def write_whole(target: Path | None, write: Callable[[BinaryIO], object]) -> Non
     FileAccessError if the file can't be written; UsageError for binary output on a terminal.
     """
     if target is None:
-        _write_stdout(write)
+        try:
+            _write_stdout(write)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileAccessError(f"standard output: {error.strerror or error}") from error
         return
     final = Path(os.path.realpath(target))  # a symbolic link stays one; what it points to is replaced
     try:

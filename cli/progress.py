@@ -3,13 +3,13 @@
 The bars are rich's, which is imported only when one is shown.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lpcodec.cli.failures import say
+from lpcodec.cli.streams import watched
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +59,7 @@ class FileBars(Silent):
 @contextmanager
 def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> Iterator[Silent]:
     """Progress over `files` files: bars on `console` (stderr); silence if `quiet`, or off a terminal."""
-    if quiet or not files or (console is None and not sys.stderr.isatty()):
+    if quiet or not files or (console is None and not watched()):
         yield Silent()
         return
     with _bars(console) as bars:
@@ -69,7 +69,7 @@ def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> 
 @contextmanager
 def over_training(*, console: "Console | None" = None) -> Iterator[TrainingProgress]:
     """The callback for a training loop: a bar with the time left and the latest losses, or plain lines."""
-    if console is None and not sys.stderr.isatty():
+    if console is None and not watched():
         yield _training_lines()
         return
     with _bars(console) as bars:
@@ -88,7 +88,7 @@ def over_report(*, quiet: bool, console: "Console | None" = None) -> Iterator[Re
     if quiet:
         yield lambda done, total, left, words: None
         return
-    if console is None and not sys.stderr.isatty():
+    if console is None and not watched():
         yield _report_lines()
         return
     with _bars(console) as bars:

@@ -6,9 +6,9 @@ pictures --patches--> batch --objective--> loss --Muon or Adam, clip, EMA--> wei
 ```
 
 One schedule for the steps or the time that is given: a short warm-up, then the objective's fall. A run stops cleanly
-on SIGINT or SIGTERM and goes on with `resume=True`, on another machine or device too. Started by torchrun, several
-processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoard and matplotlib are used where they
-are installed.
+on SIGINT, SIGTERM, SIGHUP or SIGQUIT. It goes on with `resume=True`, on another machine or device too. Started by
+torchrun, several processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoard and matplotlib are
+used if they are installed.
 """
 
 import contextlib
@@ -46,6 +46,7 @@ LOG_EVERY = 50
 CHECKPOINT_SECONDS = 240.0
 SEEDS_APART = 1_000_003
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 SMOOTHED = 24
 """The curve's running mean goes over so many logged batches."""
 
@@ -144,6 +145,12 @@ def _keep_freed_memory() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+def _stopping_signals() -> list[signal.Signals]:
+    """The signals that ask for an end; one that is ignored (SIGHUP under nohup) stays ignored."""
+    known = [signal.Signals[name] for name in STOPPING if hasattr(signal, name)]
+    return [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
     exists = (out / NAME).exists()
     if resume and not exists:
@@ -190,7 +197,7 @@ class _Run:
         self.board = _board(out) if workers.first else None
 
     def go(self, progress: Progress | None) -> Path:
-        before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._stop) for number in _stopping_signals()}
         try:
             self._train(progress)
         finally:

@@ -111,7 +111,7 @@ def slow() -> None:
 
 application = typer.Typer()
 application.command()(failures.guarded(slow))
-failures.end_on_sigterm()
+failures.end_on_signals()
 application([])
 """
 
@@ -123,9 +123,10 @@ def heed_interrupts() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
-    ("number", "code", "left"), [(signal.SIGINT, 130, 0), (signal.SIGTERM, 143, 0), (signal.SIGKILL, -9, 1)]
+    ("name", "code", "left"),
+    [("SIGINT", 130, 0), ("SIGTERM", 143, 0), ("SIGHUP", 129, 0), ("SIGQUIT", 131, 0), ("SIGKILL", -9, 1)],
 )
-def test_signals_while_writing(tmp_path: Path, number: int, code: int, left: int) -> None:
+def test_signals_while_writing(tmp_path: Path, name: str, code: int, left: int) -> None:
     target = tmp_path / "a.lpc"
     target.write_bytes(b"older")
     writer = subprocess.Popen(
@@ -136,7 +137,7 @@ def test_signals_while_writing(tmp_path: Path, number: int, code: int, left: int
     )
     assert writer.stdout is not None
     assert writer.stdout.readline() == b"writing\n"
-    writer.send_signal(number)
+    writer.send_signal(signal.Signals[name])
     _, said = writer.communicate(timeout=20)
     assert writer.returncode == code
     assert b"Traceback" not in said

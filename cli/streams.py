@@ -1,0 +1,96 @@
+"""The standard streams of the command, so that a bad one gives one line and an exit code, and costs no work.
+
+```
+stdin   closed             -> reading it is an error of its own (files.py)
+stdout  reader has gone    -> exit 141, silently       cannot be written -> one line, exit 7
+        another code page  -> characters that it lacks become escapes (\\xe9)
+stderr  cannot be written  -> messages are lost, the work goes on
+```
+A descriptor that is closed would be given to the next file that is opened, which every library would then take for
+stdin, stdout or stderr. `prepare` fills such a place with one that can be neither read nor written.
+"""
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
+
+from lpcodec.cli.failures import PIPE_CLOSED, forget_stdout, say
+from lpcodec.codec.errors import ExitCode
+
+
+class Output(io.TextIOWrapper):
+    """stdout: where it can't be written, the command ends, whoever wrote (rich and typer handle it in other ways)."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._end(error)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._end(error)
+
+    def _end(self, error: OSError) -> NoReturn:
+        forget_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(PIPE_CLOSED) from None
+        say(f"lpcodec: error: standard output: {error.strerror or error}")
+        raise SystemExit(ExitCode.FILE_ACCESS) from None
+
+
+class Messages(io.TextIOWrapper):
+    """stderr: a message that can't be written is lost, and nothing else is."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def prepare() -> None:
+    """Put `Output` and `Messages` in the place of stdout and stderr, and fill the places of closed descriptors."""
+    _fill_closed_descriptors()
+    sys.stdout = Output(**_settings(sys.stdout, 1))
+    sys.stderr = Messages(**_settings(sys.stderr, 2))
+
+
+def settle() -> None:
+    """At the very end: what couldn't be written to stdout was complained of, and isn't tried again."""
+    try:
+        sys.stdout.buffer.flush()
+    except OSError:
+        forget_stdout()
+
+
+def watched() -> bool:
+    """Whether a person looks at stderr: it is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _fill_closed_descriptors() -> None:
+    for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, flags)  # gets the lowest number that is free: this one
+
+
+def _settings(stream: TextIO | None, descriptor: int) -> dict[str, Any]:
+    """The arguments of a `TextIOWrapper` that stands for `stream`, or for a descriptor that was closed."""
+    if stream is None:
+        return {"buffer": open(descriptor, "wb", closefd=False), "encoding": "utf-8", "errors": "backslashreplace"}
+    return {
+        "buffer": stream.buffer,
+        "encoding": stream.encoding,
+        "errors": "backslashreplace",
+        "line_buffering": stream.line_buffering,
+    }
