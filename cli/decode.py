@@ -84,11 +84,14 @@ def decode(
                     device=device,
                     progress=bars.stage,
                 )
-                files.write_whole(job.target, lambda stream: picture.save(result.image, stream, formats[job]))
+                lost: list[str] = []
+                files.write_whole(
+                    job.target, lambda stream: lost.extend(picture.save(result.image, stream, formats[job]))
+                )
             finally:
                 bars.end()
             if result.partial or not quiet:
-                for note in result.notes:
+                for note in (*result.notes, *lost):
                     say(f"lpcodec: note: {job.source}: {note}")
             if not quiet:
                 say(f"{job.words}: {result.image.width} x {result.image.height} pixels")

@@ -15,7 +15,8 @@ from PIL import Image
 
 from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError
-from lpcodec.codec.picture import Pixels, one_line, pixel_ceiling
+from lpcodec.codec.picture import Pixels
+from lpcodec.codec.picturefiles.limits import one_line, pixel_ceiling
 from lpcodec.codec.tiles import grid
 
 _WEBP_MAX_SIDE = 16383

@@ -8,12 +8,14 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from lpcodec.codec.picture import Pixels
+from lpcodec.codec.picturefiles import profiles
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6" title="\xc3\xa4"/></x:xmpmeta>'
 XMP_RESET = XMP.replace(b'"6"', b'"1"')
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+GREY_PROFILE = profiles.grey(profiles.gamma(2.2), "made for a test")
 
 
 def noise(height: int, width: int, channels: int, seed: int = 0) -> Pixels:
@@ -71,3 +73,33 @@ def grey_png_with_bits(bits: int, colour: int, raw: bytes, width: int, height: i
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
     body = b"".join(chunk(block[:4], block[4:]) for block in extra) + chunk(b"IDAT", zlib.compress(raw))
     return b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"")
+
+
+def with_chunks(png: bytes, *chunks: bytes) -> bytes:
+    """A PNG with chunks (name and data) put in front of its pixels."""
+    extra = b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
+    return png[:33] + extra + png[33:]
+
+
+def tiff(tags: dict[int, tuple[int, list[int]]], pixels: bytes, order: str = "<") -> bytes:
+    """A TIFF of one strip: `tags` by number, each a type (3 SHORT, 4 LONG) and values; places are filled in."""
+    tags = {**tags, 273: (4, [0]), 279: (4, [len(pixels)])}
+    if 284 in tags and tags[284][1] == [2]:
+        count = tags[277][1][0]
+        tags |= {273: (4, [0] * count), 279: (4, [len(pixels) // count] * count)}
+    size, letters = {3: 2, 4: 4}, {3: "H", 4: "I"}
+    place = 8 + 2 + 12 * len(tags) + 4
+    start = place + sum(size[kind] * len(values) for kind, values in tags.values() if size[kind] * len(values) > 4)
+    length = tags[279][1][0]
+    tags[273] = (4, [start + i * length for i in range(len(tags[273][1]))])
+    folder, body = b"", b""
+    for tag in sorted(tags):
+        kind, values = tags[tag]
+        data = struct.pack(f"{order}{len(values)}{letters[kind]}", *values)
+        value = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(f"{order}I", place + len(body))
+        body += data if len(data) > 4 else b""
+        folder += struct.pack(f"{order}HHI", tag, kind, len(values)) + value
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    return head + folder + bytes(4) + body + pixels

@@ -151,7 +151,10 @@ def test_a_16_bit_colour_png_is_noted_and_its_transparent_colour_found() -> None
     assert loaded.pixels.tolist() == [[[0x12, 0x56, 0x9A], [255, 0, 1]]]
     assert loaded.alpha is not None
     assert loaded.alpha.tolist() == [[0, 255]]
-    assert loaded.notes == ("16-bit input reduced to 8 bit",)
+    assert loaded.notes == (
+        "16-bit input reduced to 8 bit",
+        "its transparent colour was looked for among the 8-bit colours: others may have become transparent",
+    )
 
 
 def test_a_16_bit_ppm_is_noted_and_an_8_bit_one_is_not() -> None:

@@ -1,19 +1,24 @@
 """What pictures carry beside pixels, in and out: orientation, EXIF, XMP, profiles (docs/pictures.md)."""
 
 import re
+import struct
 from io import BytesIO
 from itertools import product
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from lpcodec.codec import picture
 from lpcodec.codec.container import MAX_METADATA
+from lpcodec.codec.errors import FileAccessError
 from lpcodec.codec.picture import Picture, load
+from lpcodec.codec.picturefiles import plugins, profiles
 from tests.sample_pictures import (
+    GREY_PROFILE,
     SRGB,
     XMP,
     XMP_RESET,
@@ -22,6 +27,7 @@ from tests.sample_pictures import (
     noise,
     reopened_exif,
     saved,
+    with_chunks,
 )
 
 # Orientation
@@ -99,7 +105,8 @@ def test_exif_comes_before_xmp() -> None:
 def metadata_picture(mode: str = "RGB") -> Picture:
     planes = noise(6, 5, 3 if mode.startswith("RGB") else 1)
     alpha = noise(6, 5, 1)[..., 0] if mode.endswith("A") else None
-    return Picture(planes, alpha, SRGB, exif_bytes(1).removeprefix(b"Exif\0\0"), XMP_RESET)
+    icc = SRGB if mode.startswith("RGB") else GREY_PROFILE
+    return Picture(planes, alpha, icc, exif_bytes(1).removeprefix(b"Exif\0\0"), XMP_RESET)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
@@ -109,7 +116,7 @@ def test_metadata_survives_saving_and_loading(format: str, mode: str, tmp_path: 
     target = tmp_path / "picture"
     picture.save(picture.to_image(original), target, format)
     loaded = load(target, max_pixels=None)
-    assert loaded.icc == original.icc
+    assert loaded.icc == (profiles.for_rgb(GREY_PROFILE) if (format, mode) == ("WEBP", "L") else original.icc)
     assert loaded.xmp == original.xmp
     kept = reopened_exif(loaded.exif)
     assert kept[271] == "Maker"
@@ -153,10 +160,10 @@ def test_xmp_in_an_encoding_of_its_own_survives_in_png() -> None:
 
 def test_metadata_comes_in_every_form_that_pillow_has() -> None:
     image = Image.new("L", (3, 3))
-    image.info = {"XML:com.adobe.xmp": XMP_RESET.decode(), "exif": exif_bytes(1), "icc_profile": SRGB}
+    image.info = {"XML:com.adobe.xmp": XMP_RESET.decode(), "exif": exif_bytes(1), "icc_profile": GREY_PROFILE}
     loaded = load(image, max_pixels=None)
     assert loaded.xmp == XMP_RESET
-    assert loaded.icc == SRGB
+    assert loaded.icc == GREY_PROFILE
     assert loaded.exif == exif_bytes(1).removeprefix(b"Exif\0\0")
     image.info = {"xmp": "", "exif": b"", "icc_profile": None}
     loaded = load(image, max_pixels=None)
@@ -209,3 +216,189 @@ def test_metadata_over_the_bound_is_left_out_with_a_note() -> None:
     assert loaded.notes == (
         f"the ICC profile of {MAX_METADATA + 1} bytes was left out: at most {MAX_METADATA} can be kept",
     )
+
+
+# What is lost is said
+
+
+def test_the_resolution_comes_back_from_every_format(tmp_path: Path) -> None:
+    for format in ("PNG", "JPEG", "TIFF", "BMP"):
+        data = saved(image_of("RGB", 6, 4), format, dpi=(300, 150))
+        loaded = load(data, max_pixels=None)
+        assert loaded.notes == ()
+        kept = reopened_exif(loaded.exif)
+        assert (round(kept[282]), round(kept[283]), kept[296]) == (300, 150, 2)
+        for out in ("PNG", "JPEG", "TIFF"):
+            picture.save(picture.to_image(loaded), tmp_path / "out", out)
+            with Image.open(tmp_path / "out") as image:
+                assert tuple(round(value) for value in image.info["dpi"]) == (300, 150)
+
+
+def test_the_resolution_joins_the_exif_that_is_there() -> None:
+    for order in (b"II", b"MM"):
+        exif = Image.Exif()
+        exif.endian = "<" if order == b"II" else ">"
+        exif[271], exif[0x8769] = "Maker", {0x829A: 0.5, 0x9286: b"ASCII\0\0\0a comment"}
+        block = exif.tobytes()
+        assert block[6:8] == order
+        loaded = load(saved(image_of("RGB", 6, 4), "PNG", exif=block, dpi=(300, 300)), max_pixels=None)
+        kept = reopened_exif(loaded.exif)
+        assert (kept[271], round(kept[282]), kept.get_ifd(0x8769)[0x829A]) == ("Maker", 300, 0.5)
+        assert kept.get_ifd(0x8769)[0x9286] == b"ASCII\0\0\0a comment"
+        assert tags_in_order(loaded.exif) == [271, 282, 283, 296, 34665]
+
+
+def tags_in_order(block: bytes | None) -> list[int]:
+    """The tags of the first directory, which the standard wants in ascending order."""
+    assert block is not None
+    order = "<" if block[:2] == b"II" else ">"
+    first = struct.unpack(f"{order}I", block[4:8])[0]
+    count = struct.unpack(f"{order}H", block[first : first + 2])[0]
+    return [struct.unpack(f"{order}H", block[first + 2 + 12 * i :][:2])[0] for i in range(count)]
+
+
+def test_a_resolution_of_its_own_stays_and_a_usual_one_costs_nothing() -> None:
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = 200, 200, 2
+    loaded = load(saved(image_of("RGB", 6, 4), "PNG", exif=exif, dpi=(300, 300)), max_pixels=None)
+    assert loaded.exif == exif.tobytes().removeprefix(b"Exif\0\0")
+    for dpi in ((72, 72), None):
+        options = {} if dpi is None else {"dpi": dpi}
+        for format in ("PNG", "JPEG"):
+            assert load(saved(image_of("RGB", 6, 4), format, **options), max_pixels=None).exif is None
+
+
+def test_pixels_that_are_not_square_are_kept() -> None:
+    data = with_chunks(saved(image_of("RGB", 6, 4), "PNG"), b"pHYs" + struct.pack(">IIB", 2, 1, 0))
+    kept = reopened_exif(load(data, max_pixels=None).exif)
+    assert (kept[282], kept[283], kept[296]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_thumbnail_and_dimensions_follow_the_turning(orientation: int, order: str) -> None:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[256], exif[257], exif[274], exif[282], exif[283] = 60, 40, orientation, 300, 150
+    exif[0x8769] = {0xA002: 60, 0xA003: 70_000}
+    thumbnail = saved(image_of("RGB", 6, 4), "JPEG")
+    block = with_thumbnail(exif.tobytes().removeprefix(b"Exif\0\0"), thumbnail, order)
+    image = image_of("RGB", 6, 4)
+    image.info["exif"] = block
+    found = load(image, max_pixels=None).exif
+    assert found is not None
+    assert len(found) == len(block)
+    assert (thumbnail in found) == (orientation == 1)
+    kept = reopened_exif(found)
+    assert bool(kept.get_ifd(ExifTags.IFD.IFD1)) == (orientation == 1)
+    inner = kept.get_ifd(0x8769)
+    turned = orientation > 4
+    assert (inner[0xA002], inner[0xA003]) == ((70_000, 60) if turned else (60, 70_000))
+    assert (kept[256], kept[257], kept[282], kept[283]) == ((40, 60, 150, 300) if turned else (60, 40, 300, 150))
+
+
+def with_thumbnail(block: bytes, thumbnail: bytes, order: str) -> bytes:
+    """EXIF with a second directory that has a thumbnail."""
+    first = struct.unpack(f"{order}I", block[4:8])[0]
+    link = first + 2 + 12 * struct.unpack(f"{order}H", block[first : first + 2])[0]
+    block += bytes(len(block) % 2)
+    second = len(block)
+    directory = struct.pack(f"{order}H", 2)
+    directory += struct.pack(f"{order}HHII", 513, 4, 1, second + 2 + 24 + 4)
+    directory += struct.pack(f"{order}HHII", 514, 4, 1, len(thumbnail)) + bytes(4)
+    return block[:link] + struct.pack(f"{order}I", second) + block[link + 4 :] + directory + thumbnail
+
+
+def test_xmp_dimensions_follow_the_turning() -> None:
+    image = image_of("RGB", 5, 3)
+    image.info = {"xmp": b'<r tiff:Orientation="6" tiff:ImageWidth="5" tiff:ImageLength="3" exif:PixelXDimension="5"/>'}
+    found = load(image, max_pixels=None).xmp
+    assert found == b'<r tiff:Orientation="1" tiff:ImageLength="5" tiff:ImageWidth="3" exif:PixelYDimension="5"/>'
+
+
+GAIN_MAP_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description rdf:about=""
+ xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:Container="http://ns.google.com/photos/1.0/container/" hdrgm:Version='1.0' hdrgm:GainMapMax="2.5"
+ dc:format="jpg">
+<hdrgm:Gamma><rdf:Seq><rdf:li>1</rdf:li></rdf:Seq></hdrgm:Gamma><hdrgm:HDRCapacityMin/>
+<Container:Directory><rdf:Seq><rdf:li Item:Semantic="GainMap"/></rdf:Seq></Container:Directory>
+<dc:title>kept</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def test_an_announced_gain_map_goes_with_the_gain_map() -> None:
+    image = image_of("RGB", 5, 3)
+    image.info = {"xmp": GAIN_MAP_XMP}
+    loaded = load(image, max_pixels=None)
+    assert loaded.notes == ("the file holds a gain map for HDR screens, which was left out",)
+    assert loaded.xmp is not None
+    for gone in (b"hdrgm", b"GainMap", b"Container"):
+        assert gone not in loaded.xmp
+    assert ElementTree.fromstring(loaded.xmp.replace(b"<rdf:RDF>", b'<rdf:RDF xmlns:rdf="rdf">')) is not None
+    assert b'dc:format="jpg"' in loaded.xmp
+    assert b"<dc:title>kept</dc:title>" in loaded.xmp
+    image.info = {"xmp": b'<r GCamera:MotionPhoto="1" GCamera:MotionPhotoVersion=\'1\' dc:format="jpg"/>'}
+    loaded = load(image, max_pixels=None)
+    assert loaded.notes == ("the file holds a film (motion photo), which was left out",)
+    assert loaded.xmp == b'<r dc:format="jpg"/>'
+
+
+def test_an_ultra_hdr_jpeg_says_that_its_gain_map_is_lost() -> None:
+    """Two JPEG pictures behind one another, the second in the first's list (MPF), as Adobe and Google write them."""
+    first, second = saved(image_of("RGB", 32, 16), "JPEG"), saved(image_of("L", 16, 8), "JPEG")
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + GAIN_MAP_XMP
+    segment = b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp
+    data = first[:2] + segment + first[2:] + second
+    assert "the file holds a gain map for HDR screens, which was left out" in load(data, max_pixels=None).notes
+
+
+def test_text_comments_and_captions_are_named() -> None:
+    text = PngImagePlugin.PngInfo()
+    for name in ("Title", "Author", "Copyright", "Software"):
+        text.add_text(name, "x")
+    image = image_of("RGB", 6, 4)
+    notes = load(saved(image, "PNG", pnginfo=text), max_pixels=None).notes
+    assert notes == ("the text in the file was left out: Title, Author, Copyright and 1 more",)
+    assert load(saved(image, "JPEG", comment="by\nhand"), max_pixels=None).notes == (
+        "the comment was left out: by hand",
+    )
+    gif = load(saved(image_of("L", 6, 4), "GIF", comment=b"c" * 99), max_pixels=None)
+    assert gif.notes == (f"the comment was left out: {'c' * 59}…",)
+    caption = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
+    jpeg = saved(image, "JPEG")
+    jpeg = jpeg[:2] + b"\xff\xed" + struct.pack(">H", len(caption) + 2) + caption + jpeg[2:]
+    assert load(jpeg, max_pixels=None).notes == ("the IPTC metadata was left out",)
+
+
+# Formats of other packages
+
+
+@pytest.mark.parametrize(
+    ("data", "package"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "pillow-heif"),
+        (b"\xff\x0a" + bytes(40), "pillow-jxl-plugin"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40), "pillow-jxl-plugin"),
+    ],
+)
+def test_the_package_that_reads_a_format_is_named(data: bytes, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_registered", lambda plugin: False)
+    with pytest.raises(FileAccessError, match=f"pip install {package} to read it"):
+        load(data, max_pixels=None)
+    monkeypatch.setattr(plugins, "_registered", lambda plugin: True)
+    with pytest.raises(FileAccessError, match="not a picture in a format that Pillow reads"):
+        load(data, max_pixels=None)
+
+
+def test_heic_opens_with_its_package() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    image = Image.fromarray(noise(16, 24, 3))
+    stream = BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=-1, chroma=444)
+    loaded = load(stream.getvalue(), max_pixels=None)
+    assert loaded.pixels.shape == (16, 24, 3)
+    assert loaded.notes == ()
+
+
+def test_an_lpc_file_is_no_picture_to_encode() -> None:
+    with pytest.raises(FileAccessError, match=r"an \.lpc file, which is coded already"):
+        load(b"\xb1LP\x01" + bytes(40), max_pixels=None)

@@ -1,0 +1,228 @@
+"""EXIF blocks (TIFF structures): reading, turning, and the resolution.
+
+Most changes keep every other byte, because a maker's own notes point at places in the block. Only a new tag needs a
+new first directory: it is put at the block's end.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from PIL import ExifTags, Image
+
+PREFIX = b"Exif\x00\x00"
+ORIENTATION = int(ExifTags.Base.Orientation)
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
+# A TIFF file's first directory holds its layout among its EXIF; these tags describe the picture instead.
+_TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
+_FOLDERS = (int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
+_WIDTH, _HEIGHT, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 256, 257, 282, 283, 296
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
+_NO_UNIT, _INCH, _CENTIMETRE = 1, 2, 3
+_SHORT, _LONG, _RATIONAL = 3, 4, 5
+_WIDTHS = {1: 1, _SHORT: 2, _LONG: 4}
+_USUAL_DPI = 72  # what EXIF takes for granted
+
+Resolution = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One 12-byte entry of a directory: where it is in the block, its tag, type and count."""
+
+    place: int
+    tag: int
+    kind: int
+    count: int
+
+
+class _Block:
+    """A TIFF structure that can be patched; numbers are read in its own byte order."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+        self.order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        self.struct_order = "<" if self.order == "little" else ">"
+
+    def number(self, place: int, length: int) -> int:
+        return int.from_bytes(self.data[place : place + length], self.order)
+
+    @property
+    def first(self) -> int:
+        """Where the first directory begins."""
+        return self.number(4, 4)
+
+    def entries(self, directory: int) -> Iterator[_Entry]:
+        end = min(directory + 2 + 12 * self.number(directory, 2), len(self.data) - 11)
+        for place in range(directory + 2, end, 12):
+            yield _Entry(place, self.number(place, 2), self.number(place + 2, 2), self.number(place + 4, 4))
+
+    def value(self, entry: _Entry) -> int | None:
+        """A single whole number that is in the entry itself; None for anything else."""
+        width = _WIDTHS.get(entry.kind, 0)
+        return self.number(entry.place + 8, width) if entry.count == 1 and width else None
+
+    def set_value(self, entry: _Entry, value: int) -> None:
+        width = _WIDTHS[entry.kind]
+        self.data[entry.place + 8 : entry.place + 8 + width] = value.to_bytes(width, self.order)
+
+    def exchange(self, directory: int, one: int, other: int) -> None:
+        """Exchange the values of two tags of a directory, such as width and height, if both are there."""
+        found = {entry.tag: entry for entry in self.entries(directory) if entry.tag in (one, other)}
+        if len(found) != 2:
+            return
+        first, second = found[one], found[other]
+        if self.value(first) is not None and self.value(second) is not None:
+            # Types go with the values: a SHORT beside a LONG may be too narrow for the other's.
+            start, end = slice(first.place + 2, first.place + 12), slice(second.place + 2, second.place + 12)
+            self.data[start], self.data[end] = self.data[end], self.data[start]
+
+    def drop_thumbnail(self) -> None:
+        """Unlink the second directory, and blank its picture, which then deflates to nothing."""
+        link = self.first + 2 + 12 * self.number(self.first, 2)
+        second = self.number(link, 4) if link + 4 <= len(self.data) else 0
+        if not second:
+            return
+        values = {entry.tag: self.value(entry) or 0 for entry in self.entries(second)}
+        start, length = values.get(513, 0), values.get(514, 0)
+        if start >= 8 and start + length <= len(self.data):
+            self.data[start : start + length] = bytes(length)
+        self.data[link : link + 4] = bytes(4)
+
+
+def read(image: Image.Image) -> tuple[bytes | None, int | None]:
+    """The picture's EXIF without JPEG's prefix, and the orientation it names (None: none), both as they are.
+
+    Raises whatever Pillow's parser raises for a damaged block, and ValueError for what isn't a TIFF structure.
+    """
+    raw = image.info.get("exif")
+    raw = re.sub(rb"\A(?:Exif\x00\x00){1,2}", b"", raw if isinstance(raw, bytes) else b"")
+    if not raw:
+        return _rebuilt(image)
+    if raw[:4] not in {b"II*\0", b"MM\0*"}:
+        raise ValueError("not a TIFF structure")
+    block = _Block(raw)
+    named = [block.value(entry) for entry in block.entries(block.first) if entry.tag == ORIENTATION]
+    return raw, next((value for value in reversed(named) if value is not None), None)
+
+
+def _rebuilt(image: Image.Image) -> tuple[bytes | None, int | None]:
+    """EXIF and orientation if they aren't a block of their own: a TIFF's tags, a PNG's text, tags set by hand."""
+    found, kept, is_tiff = image.getexif(), Image.Exif(), hasattr(image, "tag_v2")
+    for tag, value in found.items():
+        if tag not in {ORIENTATION, *_FOLDERS} and (tag in _TIFF_TAGS or not is_tiff):
+            kept[tag] = value
+    for folder in _FOLDERS:
+        if inner := found.get_ifd(folder):
+            kept[folder] = inner
+    return (kept.tobytes().removeprefix(PREFIX) if len(kept) else None), found.get(ORIENTATION)
+
+
+def upright(exif: bytes, orientation: int | None) -> bytes:
+    """The block for the picture once it was turned as `orientation` says.
+
+    The orientation becomes 1. If anything was turned, the thumbnail, which wasn't, is left out; if width and height
+    changed places, so do the block's own dimensions and resolutions. No other byte changes.
+    """
+    block = _Block(exif)
+    for entry in block.entries(block.first):
+        if entry.tag == ORIENTATION and block.value(entry) is not None:
+            block.set_value(entry, 1)
+    if orientation in range(2, 9):
+        block.drop_thumbnail()
+    if orientation in SIDEWAYS:
+        block.exchange(block.first, _WIDTH, _HEIGHT)
+        _exchange_resolutions(block)
+        for entry in list(block.entries(block.first)):
+            if entry.tag == int(ExifTags.IFD.Exif) and (inner := block.value(entry)):
+                block.exchange(inner, _PIXEL_WIDTH, _PIXEL_HEIGHT)
+    return bytes(block.data)
+
+
+def _exchange_resolutions(block: _Block) -> None:
+    places = {
+        entry.tag: block.number(entry.place + 8, 4)
+        for entry in block.entries(block.first)
+        if entry.tag in (_X_RESOLUTION, _Y_RESOLUTION) and (entry.kind, entry.count) == (_RATIONAL, 1)
+    }
+    if len(places) == 2 and max(places.values()) + 8 <= len(block.data):
+        x, y = (slice(place, place + 8) for place in places.values())
+        if x != y:
+            block.data[x], block.data[y] = block.data[y], block.data[x]
+
+
+def with_resolution(exif: bytes | None, image: Image.Image, sideways: bool) -> bytes | None:
+    """The block with the resolution that the file gives outside it (PNG's pHYs, JPEG's JFIF), if it has none itself.
+
+    Nothing is added for 72 dpi, which EXIF takes for granted, and for square pixels of no known size.
+    """
+    found = _resolution_outside(image)
+    if found is None:
+        return exif
+    (x, y), unit = found
+    if sideways:
+        x, y = y, x
+    block = _Block(exif or b"II*\0\x08\0\0\0\0\0\0\0\0\0")
+    present = {entry.tag for entry in block.entries(block.first)}
+    if present & {_X_RESOLUTION, _Y_RESOLUTION}:
+        return exif
+    return _with_entries(block, x, y, unit, present)
+
+
+def _with_entries(block: _Block, x: float, y: float, unit: int, present: set[int]) -> bytes:
+    """Put a new first directory with the resolution at the end of the block, or after the header of an empty one."""
+    order, count = block.struct_order, block.number(block.first, 2)
+    old = bytes(block.data[block.first + 2 : block.first + 2 + 12 * count])
+    link = bytes(block.data[block.first + 2 + 12 * count :][:4]).ljust(4, b"\0")
+    if not count:
+        del block.data[8:]
+    block.data += bytes(len(block.data) % 2)
+    start = len(block.data)
+    added = 2 + (_UNIT not in present)
+    values = start + 2 + 12 * (count + added) + 4
+    new = [struct.pack(f"{order}HHII", _X_RESOLUTION, _RATIONAL, 1, values)]
+    new += [struct.pack(f"{order}HHII", _Y_RESOLUTION, _RATIONAL, 1, values + 8)]
+    if _UNIT not in present:
+        new.append(struct.pack(f"{order}HHIHH", _UNIT, _SHORT, 1, unit, 0))
+    entries = sorted(
+        [*(old[i : i + 12] for i in range(0, len(old), 12)), *new], key=lambda e: int.from_bytes(e[:2], block.order)
+    )
+    fractions = (Fraction(value).limit_denominator(1000) for value in (x, y))
+    numbers = b"".join(struct.pack(f"{order}II", f.numerator, f.denominator) for f in fractions)
+    block.data[4:8] = start.to_bytes(4, block.order)
+    return bytes(block.data) + struct.pack(f"{order}H", count + added) + b"".join(entries) + link + numbers
+
+
+def _resolution_outside(image: Image.Image) -> tuple[Resolution, int] | None:
+    """The resolution that Pillow found outside the EXIF, and its unit; None if it says nothing."""
+    if hasattr(image, "tag_v2"):  # a TIFF's own tags: they are kept already
+        return None
+    dpi, unit = image.info.get("dpi"), _INCH
+    if dpi is None:
+        dpi, unit = image.info.get("aspect") or image.info.get("jfif_density"), _NO_UNIT
+    try:
+        x, y = (float(Fraction(value).limit_denominator(1000)) for value in dpi or ())
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return None
+    if not (0 < x < 2**20 and 0 < y < 2**20):
+        return None
+    if unit == _INCH:
+        x, y = (round(value) if abs(value - round(value)) < 0.02 else value for value in (x, y))
+    silent = x == y if unit == _NO_UNIT else x == y == _USUAL_DPI
+    return None if silent else ((x, y), unit)
+
+
+def resolution(exif: bytes) -> Resolution | None:
+    """Pixels per inch (x, y) that a block names; None if it names none."""
+    found = Image.Exif()
+    try:
+        found.load(exif)
+        unit, x, y = found.get(_UNIT, _INCH), float(found[_X_RESOLUTION]), float(found[_Y_RESOLUTION])
+    except Exception:  # Pillow's parser, on damaged directories
+        return None
+    scale = {_INCH: 1.0, _CENTIMETRE: 2.54}.get(unit)
+    return None if scale is None or not (0 < x < 2**20 and 0 < y < 2**20) else (x * scale, y * scale)

@@ -1,0 +1,53 @@
+"""Formats that Pillow reads with the help of another package: registered if it is installed, else named."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class _Plugin(NamedTuple):
+    """A format: how its files begin, the package that reads it, its module, and how that is registered."""
+
+    title: str
+    begins: Callable[[bytes], bool]
+    package: str
+    module: str
+    register: Callable[[Any], object]
+
+
+def _is_heic(head: bytes) -> bool:
+    brands = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+    return head[4:8] == b"ftyp" and any(brand in head[8:64] for brand in brands) and b"avif" not in head[8:64]
+
+
+def _is_jpeg_xl(head: bytes) -> bool:
+    return head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"))
+
+
+_PLUGINS = (
+    _Plugin("HEIC", _is_heic, "pillow-heif", "pillow_heif", lambda module: module.register_heif_opener()),
+    _Plugin("JPEG XL", _is_jpeg_xl, "pillow-jxl-plugin", "pillow_jxl", lambda module: None),  # registers itself
+)
+
+
+def registered(head: bytes) -> bool:
+    """Register the package for files that begin with `head`; whether there is one and it is installed."""
+    return any(plugin.begins(head) and _registered(plugin) for plugin in _PLUGINS)
+
+
+def advice(head: bytes) -> str | None:
+    """What to install for files that begin with `head`; None if no package would help, or it is installed."""
+    for plugin in _PLUGINS:
+        if plugin.begins(head) and not _registered(plugin):
+            return f"a {plugin.title} picture: pip install {plugin.package} to read it"
+    return None
+
+
+@functools.cache
+def _registered(plugin: _Plugin) -> bool:
+    try:
+        plugin.register(importlib.import_module(plugin.module))
+    except ImportError:
+        return False
+    return True
