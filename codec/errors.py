@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     FILE_ACCESS = 7
     PARTIAL = 8
     DIFFERENT = 9
+    DIVERGED = 10
 
 
 class LpcodecError(Exception):
@@ -73,3 +74,9 @@ class DifferenceError(LpcodecError):
     """A report's points, measured again, differ from those of its document; the text counts them."""
 
     exit_code = ExitCode.DIFFERENT
+
+
+class DivergedError(LpcodecError):
+    """A training whose losses or weights stopped being finite numbers; its last finite checkpoint is kept."""
+
+    exit_code = ExitCode.DIVERGED

@@ -6,13 +6,12 @@ built. The card says what the weights are: digest, sizes, data, steps, device, h
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
-from lpcodec.codec import models
+from lpcodec.codec import atomic, models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
@@ -38,25 +37,20 @@ def export(run: Path, name: str, out: Path, *, data: Path | None = None, order: 
         raise UsageError(f"{run} trained {state.plan['model']}; {name!r} is a name of another network")
     family = models.family_of(about)
     network = family.objective(state.plan, "cpu").network
-    network.load_state_dict(state.averaged)
+    state.fill(network, state.averaged, run)
     network.eval()
     kmac = family.macs(network)
     exported = family.export(network, data)
-    stored = save(exported.tensors, {"format": "lpcodec-weights-1", "network": state.plan["model"]})
+    # One key alone: safetensors writes several in an order that changes from run to run, and the digest with it.
+    stored = save(exported.tensors, {"lpcodec-weights-1": state.plan["model"]})
     card = {
         "name": name, "order": order, "digest": hashlib.sha256(stored).hexdigest(), "kmac_per_pixel": kmac,
         **exported.card, "training": _training(state, run), "note": note,
     }  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / f"{name}.safetensors", stored)
-    _write(out / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
+    atomic.write_bytes(out / f"{name}.safetensors", stored)
+    atomic.write_bytes(out / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
     return out / f"{name}.safetensors"
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 def _training(state: Checkpoint, run: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import pytest
 
-from lpcodec.cli.files import PARTIAL, read_whole, write_whole
+from lpcodec.cli.files import read_whole, write_whole
+from lpcodec.codec.atomic import PARTIAL
 from lpcodec.codec.errors import FileAccessError
 
 
@@ -161,4 +162,4 @@ def test_the_disk_is_asked_to_hold_it_before_the_name_changes(tmp_path: Path, mo
     monkeypatch.setattr(os, "fsync", lambda fd: (order.append("fsync"), fsync(fd)))
     monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b)))
     write_whole(tmp_path / "a.lpc", put(b"1"))
-    assert order == ["fsync", "replace"]
+    assert order == ["fsync", "replace", "fsync"]  # the file, its new name, the folder that holds the name

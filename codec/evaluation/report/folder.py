@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from lpcodec.codec import atomic
 from lpcodec.codec.evaluation.report.filenames import file_name
 from lpcodec.codec.evaluation.report.page import page
 from lpcodec.codec.evaluation.report.pictures import Shown
@@ -25,7 +26,7 @@ from lpcodec.codec.evaluation.run.results import Results, save
 def write(results: Results, out: Path, pictures: Sequence[Shown]) -> list[Path]:
     """Writes the report into `out`, made where it isn't there, and returns its files, the page first.
 
-    Files of an earlier report are written over. Raises OSError where something can't be written.
+    Files of an earlier report are written over. Raises FileAccessError or OSError if something can't be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     texts = {"index.html": page(results, pictures), "points.csv": points_csv(results), "tables.md": markdown(results)}
@@ -36,6 +37,6 @@ def write(results: Results, out: Path, pictures: Sequence[Shown]) -> list[Path]:
             text = json.dumps(compressai(results, codec), indent=1, allow_nan=False) + "\n"
             texts[f"compressai/{file_name(codec.name)}.json"] = text
     for name, text in texts.items():
-        (out / name).write_text(text, "utf-8", newline="\n")
+        atomic.write_bytes(out / name, text.encode())
     save(results, out / "results.json", derived(results))
     return [*(out / name for name in texts), out / "results.json", *draw(results, out)]

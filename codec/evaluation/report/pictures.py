@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lpcodec.codec import atomic
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout, MeasuredCodec, Pixels
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
@@ -114,10 +115,7 @@ def _make(codec: MeasuredCodec, point: Point, original: Original, path: Path) ->
 
 
 def _save(pixels: Pixels, path: Path) -> None:
-    """Atomically, since a file that is there is taken to be whole."""
-    temporary = path.with_name(path.name + ".part")
-    if path.suffix == ".webp":
-        Image.fromarray(pixels).save(temporary, "WEBP", lossless=True, quality=EFFORT, method=METHOD)
-    else:
-        Image.fromarray(pixels).save(temporary, "PNG")
-    temporary.replace(path)
+    """Whole or not at all, since a file that is there is taken to be whole."""
+    webp = {"lossless": True, "quality": EFFORT, "method": METHOD} if path.suffix == ".webp" else {}
+    picture = Image.fromarray(pixels)
+    atomic.write_whole(path, lambda stream: picture.save(stream, "WEBP" if webp else "PNG", **webp))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from lpcodec.codec import atomic
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.run.machine import Machine
@@ -116,16 +117,14 @@ class Results:
 
 
 def save(results: Results, path: Path, derived: Mapping[str, Any]) -> None:
-    """Write the document, with `derived` (means, BD-rates: JSON-ready) beside the points, atomically.
+    """Write the document, with `derived` (means, BD-rates: JSON-ready) beside the points: whole, or not at all.
 
-    Raises OSError where it can't be written.
+    Raises FileAccessError if it can't be written.
     """
     document = {"format": FORMAT, **asdict(results), **derived}
     document["points"] = [json.loads(p.to_json()) for p in results.points]
     document["target_points"] = [json.loads(p.to_json()) for p in results.target_points]
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
-    temporary.replace(path)
+    atomic.write_bytes(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def load(path: Path) -> Results:

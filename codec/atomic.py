@@ -1,0 +1,92 @@
+"""Files that are whole or not there at all: what every writer of this package uses.
+
+A file is written under a temporary name in its own folder, `.NAME.lpcodec-partial-XXXX`, brought to the disk and only
+then renamed. Whatever goes wrong on the way (a full disk, Ctrl-C, a signal), the old file under the final name is
+untouched and the temporary is removed; `kill -9` or a power cut leaves at most that temporary.
+"""
+
+import errno
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from lpcodec.codec.errors import FileAccessError
+
+PARTIAL = ".lpcodec-partial-"
+_LONGEST_STEM = 200
+"""Bytes of the final name that the temporary's keeps: it adds 34, and file systems stop at 255."""
+
+
+def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill `target`, which changes only once everything is on the disk.
+
+    `write` gets a binary stream that can seek. A symbolic link stays one: what it points to is replaced. An older
+    file's permissions are kept. Devices and named pipes are written directly.
+
+    Raises:
+        FileAccessError: the file can't be written; the text names it.
+        BrokenPipeError: `target` is a pipe whose reader has gone.
+    """
+    final = Path(os.path.realpath(target))
+    try:
+        if final.exists() and not final.is_file():
+            _write_device(final, write)
+        else:
+            _write_then_rename(final, write)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileAccessError(f"{target}: {error.strerror or error}") from error
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """`write_whole` of bytes that are there already."""
+    write_whole(target, lambda stream: stream.write(data))
+
+
+def _write_then_rename(final: Path, write: Callable[[BinaryIO], object]) -> None:
+    replaces = final.exists()
+    if replaces and not os.access(final, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(final))
+    partial = final.with_name(f".{_short(final.name)}{PARTIAL}{secrets.token_hex(8)}")
+    try:
+        with open(partial, "xb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replaces:
+            shutil.copymode(final, partial)
+        os.replace(partial, final)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+    _settle(final.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Bring a folder's list of names to the disk; systems on which a folder can't be opened do that by themselves."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_device(device: Path, write: Callable[[BinaryIO], object]) -> None:
+    buffer = io.BytesIO()
+    write(buffer)
+    with open(device, "wb") as stream:  # a folder raises IsADirectoryError here
+        stream.write(buffer.getbuffer())
+
+
+def _short(name: str) -> str:
+    while len(os.fsencode(name)) > _LONGEST_STEM:
+        name = name[:-1]
+    return name
