@@ -407,6 +407,11 @@ def test_exports_that_can_not_be(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "weights").exists()
 
 
+def test_exporting_a_run_again_gives_the_same_file(data: Path, tmp_path: Path) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    assert len({export(out, "nowcae", tmp_path / str(n)).read_bytes() for n in range(8)}) == 1
+
+
 def test_a_run_leaves_no_threads(data: Path, tmp_path: Path) -> None:
     before = threading.active_count()
     run("nowcae", data, tmp_path / "run", steps=1)
