@@ -36,6 +36,7 @@ FAMILIES = [
     "lpcodec.codec.families.lpcae.family",
     "lpcodec.codec.families.wcae.family",
     "lpcodec.codec.families.decomposition.family",
+    "lpcodec.codec.families.superresolution.family",
 ]
 """Modules with a `FAMILY`, in the order in which their networks are listed; a family is imported when it is needed."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
@@ -161,7 +162,7 @@ def describe() -> list[dict[str, Any]]:
             "has_quality": network.has_quality, "description": network.description,
         }  # fmt: skip
         for w in mine:
-            extra = {k: w.card[k] for k in ("kmac_per_pixel", "training") if k in w.card}
+            extra = {k: w.card[k] for k in ("kmac_per_pixel", "training", "parameters", "scales") if k in w.card}
             size = w.path.stat().st_size if w.path.exists() else 0
             rows.append(about | {"name": w.name, "digest": w.card["digest"], "weights": True, "bytes": size} | extra)
         if not mine:
@@ -184,6 +185,18 @@ def variants(name: str, task: Task = "codec") -> list[str]:
         sets = [w.name for w in _visible() if w.name.split("@")[0] == network.name]
         raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
     return found
+
+
+def card_of(name: str) -> dict[str, Any]:
+    """The card of an installed set of weights.
+
+    Raises:
+        UsageError: no such set is installed.
+    """
+    for w in _visible():
+        if w.name == name:
+            return w.card
+    raise UsageError(f"no weights {name!r} are installed")
 
 
 def load(name: str, device: str = "cpu") -> Model[Codec]:

@@ -125,6 +125,11 @@ class Objective(Protocol[B]):
         ...
 
     @property
+    def batch(self) -> int:
+        """Examples per step, unless the plan says otherwise."""
+        ...
+
+    @property
     def learning_rate(self) -> float:
         """Peak rate, unless the plan says otherwise."""
         ...

@@ -60,7 +60,7 @@ def train(
     time_limit: float | None = None,
     resume: bool = False,
     device: str = "cpu",
-    batch: int = 8,
+    batch: int | None = None,
     patch: int | None = None,
     seed: int = 0,
     options: Mapping[str, str] | None = None,
@@ -106,6 +106,7 @@ def train(
     torch.manual_seed(plan["seed"])
     objective = models.family_of(models.network_named(model)).objective(plan, device)
     plan["patch"] = plan["patch"] or objective.patch
+    plan["batch"] = plan["batch"] or objective.batch
     plan["learning_rate"] = plan["learning_rate"] or objective.learning_rate
     try:
         plan["data"] = objective.open(data, plan["patch"], device)

@@ -25,6 +25,7 @@ VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
 class PictureObjective:
     """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1; `held` are the held-out ones."""
 
+    batch = 8
     store: PictureStore
     held: Tensor
     _patch: int

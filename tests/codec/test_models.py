@@ -44,13 +44,18 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     rows = {row["name"]: row for row in models.describe()}
     codecs = ["default", "fast", "hq", "lpcae", "wcae", "nowcae", "wcae-wide"]
     fronts = ["lpae", "wae", "wae-relu"]
-    assert list(rows) == [*codecs, *fronts]
+    upscalers = [
+        "light", "lapsrn", "ms-lapsrn", "cms-lapsrn", "lpn", "lpn-alpha", "lpn-beta", "wavesr", "wsr", "lpsr",
+        "lpsr-narrow",
+    ]  # fmt: skip
+    tasks = dict.fromkeys(codecs, "codec") | dict.fromkeys(fronts, "front-end") | dict.fromkeys(upscalers, "upscaling")
+    assert list(rows) == list(tasks)
     assert models.names() == codecs
     for name, row in rows.items():
-        task = "front-end" if name in fronts else "codec"
-        network = models.family_of(models.network_named(name)).objective({"model": name}, "cpu").network
-        assert row["parameters"] == sum(p.numel() for p in network.parameters())
-        assert (row["network"], row["task"], row["weights"], row["digest"]) == (name, task, False, None)
+        with torch.device("meta" if name in upscalers else "cpu"):  # some are large
+            network = models.family_of(models.network_named(name)).objective({"model": name}, "cpu").network
+        assert row["parameters"] == sum(p.numel() for p in network.parameters() if p.requires_grad)
+        assert (row["network"], row["task"], row["weights"], row["digest"]) == (name, tasks[name], False, None)
         assert row["description"]
     assert [name for name, row in rows.items() if row["has_quality"]] == ["default", "fast", "hq", "lpcae"]
     json.dumps(models.describe())
@@ -58,16 +63,21 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
 
 def test_numbers_of_networks_are_never_given_anew() -> None:
     """Files carry them."""
-    assert {n.name: n.number for n in models.networks()} == {
+    assert {n.name: n.number for n in models.networks() if n.task != "upscaling"} == {
         "default": 1, "fast": 2, "hq": 3, "lpcae": 4, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
         "lpae": None, "wae": None, "wae-relu": None,
     }  # fmt: skip
+    assert {n.number for n in models.networks() if n.task == "upscaling"} == {None}
 
 
 def test_the_packaged_weights_are_whole() -> None:
     for card in models._PACKAGED.glob("*.json"):
-        if models.network_named(card.stem).task == "front-end":
+        task = models.network_named(card.stem).task
+        if task == "front-end":
             assert models.load_frontend(card.stem).levels == 1
+            continue
+        if task == "upscaling":
+            assert list(models.load_for(task, card.stem).trained.scales) == models.card_of(card.stem)["scales"]
             continue
         model = models.load(card.stem)
         data = card.with_suffix(".safetensors").read_bytes()

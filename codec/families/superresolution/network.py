@@ -7,6 +7,8 @@ picture (B, C, h, w) --prepare, once per picture--> input (B, K, h', w') --enlar
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -17,11 +19,13 @@ class UpscalingNetwork(nn.Module):
         channels: 1 for luma, 3 for RGB; values in 0..1.
         scales: the enlargements that this network was built for, rising.
         step: tiles of the prepared input must start at multiples of this many pixels, and its sides are multiples.
+        choices: what catalogue.py built it from; its card holds that as `sizes`.
     """
 
     channels: int
     scales: tuple[int, ...]
     step: int = 1
+    choices: dict[str, Any]
 
     def reach(self, scale: int) -> int:
         """How many input pixels beyond its own an output pixel depends on, at most."""
