@@ -1,4 +1,4 @@
-"""The `lpcodec` command: its words, wired to one file a command.
+"""The `lpcodec` command: its words, wired to one file per command.
 
 torch, numpy and Pillow are imported by the commands that compute, when they run: `lpcodec --help` is quick.
 """
@@ -11,9 +11,11 @@ import typer
 import lpcodec
 from lpcodec.cli import datasets, decode, demo, encode, export, info, models, report, show, streams, train, verify
 from lpcodec.cli.failures import complain, end_on_signals, guarded
+from lpcodec.cli.usage import OneLineErrors
 
 app = typer.Typer(
     name="lpcodec",
+    cls=OneLineErrors,
     help="A learned image codec: pictures to small files and back, at the rate you ask for.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

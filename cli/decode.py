@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from lpcodec.cli import batch, files, progress
+from lpcodec.cli import batch, files, jobs, progress
 from lpcodec.cli.failures import say
 from lpcodec.cli.options import (
     Device,
     MaxMemory,
     MaxPixels,
     OutDir,
+    Output,
+    Overwrite,
     Quiet,
+    Recursive,
     SkipExisting,
     Threads,
     examples,
@@ -27,22 +30,23 @@ EXAMPLES = examples(
     "lpcodec decode photo.lpc half.png --level 1",
     "lpcodec decode cut.lpc rest.png --allow-partial",
     "lpcodec decode *.lpc --out-dir decoded --skip-existing",
+    "lpcodec decode coded pictures --recursive",
     "lpcodec decode - - < photo.lpc > photo.png",
 )
 
 
 def decode(
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="IN [OUT]",
-            help="An .lpc file, and the picture (default: a PNG beside it). - is stdin, stdout.",
+            help="An .lpc file or a folder of them, and where to write (default: a PNG beside it). - is stdin, stdout.",
         ),
     ],
     level: Annotated[
         int,
         typer.Option(
-            "--level", min=0, max=8, metavar="0..8", help="Halve the sides so often; quicker for files in layers."
+            "--level", min=0, max=8, metavar="0..8", help="Halve the sides N times; faster for files in layers."
         ),
     ] = 0,
     allow_partial: Annotated[
@@ -51,7 +55,10 @@ def decode(
             "--allow-partial", help="Write what is left of a damaged file in layers; the exit code is 8 then."
         ),
     ] = False,
+    output: Output = None,
     out_dir: OutDir = None,
+    recursive: Recursive = False,
+    overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
@@ -59,18 +66,21 @@ def decode(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Decode files to pictures; the ending of OUT says which format."""
-    jobs = batch.plan([str(path) for path in inputs], out_dir, ENDING)
-    todo = batch.missing(jobs, skip_existing=skip_existing)
-    if out_dir is None and len(inputs) == 1 and todo and todo[0].target is not None and todo[0].target.exists():
-        raise UsageError(f"{todo[0].target} exists already and may be the original: name an OUT, or --out-dir")
+    """Decode files to pictures; the ending of OUT gives the format."""
+    planned, notes = jobs.plan(inputs, jobs.LPC_FILES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
+    todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
     formats = {job: _format(job.target) for job in todo}
-    batch.make_folder(out_dir)
-    use_threads(threads)
+    if todo:
+        use_threads(threads)
+        _check_device(device)
+        jobs.prepare_outputs(todo)
+    if not quiet:
+        for note in notes:
+            say(f"lpcodec: note: {note}")
 
     with progress.over_files(len(todo), quiet=quiet) as bars:
 
-        def work(job: batch.Job) -> ExitCode:
+        def work(job: jobs.Job) -> ExitCode:
             from lpcodec.codec import api, picture
 
             bars.begin(job.source)
@@ -98,8 +108,14 @@ def decode(
             return ExitCode.PARTIAL if result.partial else ExitCode.OK
 
         code, failures = batch.for_each(todo, work, lambda job: job.source)
-    batch.summarise(len(jobs), len(todo), failures, quiet=quiet)
+    batch.summarise(len(planned), len(todo), failures, quiet=quiet)
     raise typer.Exit(code)
+
+
+def _check_device(device: str) -> None:
+    from lpcodec.codec import devices
+
+    devices.check_device(device)
 
 
 def _format(target: Path | None) -> str:
@@ -109,6 +125,6 @@ def _format(target: Path | None) -> str:
     if target is None or not target.suffix:
         return "PNG"
     name = Image.registered_extensions().get(target.suffix.lower())
-    if name is None or name not in Image.SAVE:
-        raise UsageError(f"{target}: Pillow writes no pictures that end in {target.suffix}; use .png")
+    if target.suffix.lower() == ".lpc" or name is None or name not in Image.SAVE:
+        raise UsageError(f"{target}: no picture format of Pillow's ends in {target.suffix}; use .png")
     return name

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lpcodec.cli import batch, files
+from lpcodec.cli import files
 from lpcodec.cli.failures import printable
 from lpcodec.cli.options import examples
 
@@ -50,7 +50,7 @@ def demo(
             ),
         ]
     )
-    batch.make_folder(out_dir)
+    files.make_folder(out_dir)
     coded, picture, comparison = (
         out_dir / name for name in ("grace_hopper.lpc", "grace_hopper.png", "side-by-side.png")
     )

@@ -1,115 +1,216 @@
 """`lpcodec encode`: pictures to .lpc files."""
 
+import json
+import math
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lpcodec.cli import batch, files, progress
-from lpcodec.cli.failures import say
+from lpcodec.cli import batch, files, jobs, progress
+from lpcodec.cli.failures import printable, say
 from lpcodec.cli.options import (
     Device,
     MaxPixels,
     OutDir,
+    Output,
+    Overwrite,
     Quiet,
+    Recursive,
     SkipExisting,
     Threads,
     amount,
+    complete_models,
     examples,
     use_threads,
 )
 from lpcodec.codec.errors import UsageError
+
+if TYPE_CHECKING:
+    from lpcodec.codec.encoding import EncodeResult
 
 ENDING = ".lpc"
 EXAMPLES = examples(
     "lpcodec encode photo.png --bpp 0.15",
     "lpcodec encode photo.png small.lpc --size 20k",
     "lpcodec encode *.jpg --out-dir coded --psnr 34 --skip-existing",
-    "lpcodec encode photo.png --bpp 0.15 --effort 6",
+    "lpcodec encode photos coded --recursive -q 60",
+    "lpcodec encode scan.png --lossless",
+    "lpcodec encode photo.png --bpp 0.15 --effort 4",
     "lpcodec encode - - -q 50 < photo.png > photo.lpc",
 )
 
 
 def encode(
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="IN [OUT]", help="A picture, and its .lpc file (default: beside it). - is stdin, stdout."
+            metavar="IN [OUT]",
+            help="A picture or a folder of pictures, and where to write (default: beside it). - is stdin, stdout.",
         ),
     ],
-    bpp: Annotated[float | None, typer.Option("--bpp", metavar="B", help="At most B bits a pixel.")] = None,
+    bpp: Annotated[
+        float | None,
+        typer.Option(
+            "--bpp", metavar="B", help="At most B bits per pixel; at least 97 % of that if the picture can use it."
+        ),
+    ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", parser=amount, metavar="BYTES", help="At most so many bytes: 20000, 20k, 1.5M."),
+        typer.Option("--size", parser=amount, metavar="BYTES", help="The same in bytes: 20000, 20k, 1.5M."),
     ] = None,
-    psnr: Annotated[float | None, typer.Option("--psnr", metavar="DB", help="At least so many decibels.")] = None,
+    psnr: Annotated[
+        float | None,
+        typer.Option("--psnr", metavar="DB", help="At least this PSNR; lossless if no quality reaches it."),
+    ] = None,
     quality: Annotated[
         float | None,
-        typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100", help="Fixed quality; 100 is the finest."),
+        typer.Option(
+            "--quality",
+            "-q",
+            min=0.0,
+            max=100.0,
+            metavar="0..100",
+            help="A fixed quality; 100 is the finest, 50 the default.",
+        ),
     ] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Store the picture without loss.")] = False,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="The model to code with; see lpcodec models.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            autocompletion=complete_models,
+            help="The model to code with, see lpcodec models.",
+        ),
+    ] = None,
     effort: Annotated[
         int,
         typer.Option(
-            "--effort", min=0, max=9, metavar="0..9", help="More for a smaller file of the same quality, slower by far."
+            "--effort", min=0, max=9, metavar="0..9", help="Search longer for a smaller file of the same quality."
         ),
     ] = 0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     best_effort: Annotated[
         bool,
-        typer.Option("--best-effort", help="If the target is out of reach, write the nearest that isn't."),
+        typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is."),
     ] = False,
+    output: Output = None,
     out_dir: OutDir = None,
+    recursive: Recursive = False,
+    overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
     device: Device = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Report each file on stdout as one line of JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Encode pictures: one target at most, by rate, size, PSNR or quality."""
-    if sum(target is not None for target in (bpp, size, psnr, quality)) > 1:
-        raise UsageError("give one target at most: --bpp, --size, --psnr or --quality")
-    jobs = batch.plan([str(path) for path in inputs], out_dir, ENDING)
-    for job in jobs:
+    """Encode pictures. Give one target at most: a rate, a size, a PSNR, a quality, or lossless."""
+    if sum(target is not None for target in (bpp, size, psnr, quality)) + lossless > 1:
+        raise UsageError("give one target at most: --bpp, --size, --psnr, --quality or --lossless")
+    if lossless and model is not None:
+        raise UsageError("--lossless uses no model: leave --model out")
+    planned, notes = jobs.plan(inputs, jobs.PICTURES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
+    for job in planned:
         # Two pictures and a forgotten --out-dir look like IN OUT: the second would be lost.
-        if job.target is not None and job.target.suffix.lower() not in ("", ENDING):
-            raise UsageError(f"{job.target}: OUT should end in {ENDING}; several inputs need --out-dir DIR")
-    todo = batch.missing(jobs, skip_existing=skip_existing)
-    batch.make_folder(out_dir)
-    use_threads(threads)
+        if job.named and job.target is not None and jobs.is_picture(job.target):
+            raise UsageError(
+                f"{job.target} looks like a second picture: name an OUT that doesn't, or give --out-dir DIR"
+            )
+        if as_json and job.target is None:
+            raise UsageError("--json and the file can't both go to standard output: name an OUT")
+    todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
+    options: dict[str, Any] = {
+        "model": model or "default",
+        "quality": quality,
+        "bpp": bpp,
+        "size": size,
+        "psnr": psnr,
+        "lossless": lossless,
+        "effort": effort,
+        "device": device,
+    }
+    if todo:
+        use_threads(threads)
+        _check(options)
+        jobs.prepare_outputs(todo)
+    if not quiet:
+        for note in notes:
+            say(f"lpcodec: note: {note}")
 
     with progress.over_files(len(todo), quiet=quiet) as bars:
 
-        def work(job: batch.Job) -> None:
+        def work(job: jobs.Job) -> None:
             from lpcodec.codec import api
 
+            started = time.perf_counter()
             bars.begin(job.source)
             try:
+                data = files.read_whole("-") if job.source == "-" else None
                 result = api.encode_report(
-                    files.read_whole("-") if job.source == "-" else Path(job.source),
-                    model=model,
-                    quality=quality,
-                    bpp=bpp,
-                    size=size,
-                    psnr=psnr,
+                    Path(job.source) if data is None else data,
                     strip=strip,
                     best_effort=best_effort,
-                    effort=effort,
                     max_pixels=max_pixels,
-                    device=device,
                     progress=bars.stage,
+                    **options,
                 )
                 files.write_whole(job.target, lambda stream: stream.write(result.data))
             finally:
                 bars.end()
-            if not quiet:
+            size_before = Path(job.source).stat().st_size if data is None else len(data)
+            facts = _facts(job, result, size_before, time.perf_counter() - started)
+            if as_json:
+                typer.echo(json.dumps(facts))
+            elif not quiet:
                 for note in result.notes:
                     say(f"lpcodec: note: {job.source}: {note}")
-                dial = "" if result.quality is None else f"quality {result.quality:.1f}, "
-                say(f"{job.words}: {len(result.data):,} bytes, {result.bpp:.3f} bpp, {dial}{result.model}")
+                say(f"{job.words}: {_summary(facts)}")
 
         code, failures = batch.for_each(todo, work, lambda job: job.source)
-    batch.summarise(len(jobs), len(todo), failures, quiet=quiet)
+    batch.summarise(len(planned), len(todo), failures, quiet=quiet)
     raise typer.Exit(code)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    from lpcodec.codec import api
+
+    api.check_encode(**options)
+
+
+def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: float) -> dict[str, Any]:
+    """What `--json` prints: sizes in bytes, PSNR in dB (null if it wasn't the target, or is infinite)."""
+    exact = result.psnr is not None and math.isinf(result.psnr)
+    return {
+        "file": printable(job.source),
+        "output": "-" if job.target is None else printable(str(job.target)),
+        "input_bytes": size_before,
+        "bytes": len(result.data),
+        "bpp": result.bpp,
+        "quality": result.quality,
+        "psnr": None if exact else result.psnr,
+        "lossless": exact,
+        "model": result.model,
+        "width": result.width,
+        "height": result.height,
+        "seconds": round(seconds, 3),
+        "notes": list(result.notes),
+    }
+
+
+def _summary(facts: Mapping[str, Any]) -> str:
+    """`12,345 bytes, 97.1 % smaller than 430,102, 0.150 bpp, quality 34.2, 34.05 dB, default, 2.1 s`."""
+    parts = [f"{facts['bytes']:,} bytes"]
+    if facts["input_bytes"]:
+        saved = 1 - facts["bytes"] / facts["input_bytes"]
+        parts.append(f"{abs(100 * saved):.1f} % {'smaller' if saved >= 0 else 'larger'} than {facts['input_bytes']:,}")
+    parts.append(f"{facts['bpp']:.3f} bpp")
+    if facts["quality"] is not None:
+        parts.append(f"quality {facts['quality']:.1f}")
+    if facts["psnr"] is not None:
+        parts.append(f"{facts['psnr']:.2f} dB")
+    parts += ["lossless" if facts["lossless"] else facts["model"], f"{facts['seconds']:.1f} s"]
+    return ", ".join(parts)

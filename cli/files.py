@@ -21,6 +21,14 @@ def read_whole(source: str) -> bytes:
         raise FileAccessError(f"{name}: {error.strerror or error}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for output if it isn't there. FileAccessError if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileAccessError(f"{folder}: {error.strerror or error}") from error
+
+
 def write_whole(target: Path | None, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill `target` (stdout for None), which changes only once everything is on the disk.
 

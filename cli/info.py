@@ -1,24 +1,28 @@
-"""`lpcodec info`: what an .lpc file says about itself."""
+"""`lpcodec info`: what .lpc files say about themselves."""
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lpcodec.cli import batch, files
+from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import printable
-from lpcodec.cli.options import Json, examples
+from lpcodec.cli.options import Json, Recursive, examples
 
 EXAMPLES = examples("lpcodec info photo.lpc", "lpcodec info *.lpc --json")
 
 
 def info(
-    inputs: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The .lpc files; - is stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="The .lpc files, or folders; - is stdin.")],
+    recursive: Recursive = False,
     as_json: Json = False,
 ) -> None:
-    """Show size, model, quality and sections of files, without decoding them. As JSON: one object a line."""
+    """Show size, model, quality and sections of a file, without decoding it; of several files, a line for each.
+
+    As JSON: one object per line.
+    """
+    names = jobs.inputs_of(inputs, jobs.LPC_FILES, recursive=recursive)
 
     def work(source: str) -> None:
         from lpcodec.codec import api
@@ -26,11 +30,23 @@ def info(
         facts = api.info(files.read_whole(source))
         if as_json:
             typer.echo(json.dumps({"file": printable(source), **facts}))
+        elif len(names) > 1:
+            typer.echo(f"{printable(source)}: {_line(facts)}")
         else:
             _print_table(source, facts)
 
-    code, _ = batch.for_each([str(path) for path in inputs], work, str)
+    code, _ = batch.for_each(names, work, str)
     raise typer.Exit(code)
+
+
+def _line(facts: Mapping[str, Any]) -> str:
+    """`768 x 512 RGB, 7,095 bytes, 0.144 bpp, quality 34.2, default`."""
+    model = facts.get("model")
+    quality = [f"quality {facts['quality']:.1f}"] if "quality" in facts else []
+    name = "lossless" if model is None else model["name"] or f"model number {model['number']}"
+    missing = [] if model is None or model["installed"] else ["not installed here"]
+    size = f"{facts['width']} x {facts['height']} {facts['mode']}"
+    return ", ".join([size, f"{facts['bytes']:,} bytes", f"{facts['bpp']:.3f} bpp", *quality, name, *missing])
 
 
 def _print_table(source: str, facts: Mapping[str, Any]) -> None:
@@ -45,7 +61,7 @@ def _print_table(source: str, facts: Mapping[str, Any]) -> None:
 
 
 def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The facts in words: a list gets a row an entry, what lies in an object is told behind its name."""
+    """The facts in words: one row per list entry; the fields of an object are joined after its name."""
     for key, value in facts.items():
         name = key.replace("_", " ")
         if key == "levels":

@@ -1,4 +1,4 @@
-"""Words that several commands share: their options, and the numbers people write (20k, 1.5M, 15m)."""
+"""The options that several commands share, and the numbers that people write (20k, 1.5M, 15m)."""
 
 import math
 import re
@@ -35,16 +35,31 @@ def duration(text: str) -> float:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: one example a line."""
+    """The end of a command's help: one example per line."""
     return "\n".join(("[bold]Examples[/bold]", *(line.replace("[", r"\[") for line in lines)))
 
 
+def complete_models(incomplete: str) -> list[str]:
+    """The names of installed codecs that begin with `incomplete`, for the shell's completion."""
+    from lpcodec.codec import models
+
+    return [name for name in models.names() if name.startswith(incomplete)]
+
+
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="OUT", help="Write there: a file, or a folder that exists."),
+]
 OutDir = Annotated[
     Path | None,
-    typer.Option("--out-dir", metavar="DIR", help="Put the outputs there; for one input or many."),
+    typer.Option("--out-dir", metavar="DIR", help="Write into this folder; for one input or many."),
 ]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Search the folders in folders too; outputs keep the tree.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there already.")]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave out what has its output already: resumes a batch.")
+    bool, typer.Option("--skip-existing", help="Keep outputs that are there already: resumes a batch.")
 ]
 MaxPixels = Annotated[
     int | None,
@@ -60,8 +75,8 @@ MaxMemory = Annotated[
     typer.Option("--max-memory", parser=amount, metavar="BYTES", help="Refuse what would need more memory, e.g. 2G."),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-j", min=1, metavar="N", help="Threads to compute with.")]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu or cuda.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu, cuda or cuda:N.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lpcodec.cli import batch, files, progress
+from lpcodec.cli import files, progress
 from lpcodec.cli.failures import guarded, printable
 from lpcodec.cli.options import Json, MaxPixels, Quiet, Threads, examples, use_threads
 
@@ -51,7 +51,7 @@ def decompose(
 
     source = pictures.load(picture, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     shown = reconstruction.decompose(source.pixels, model, levels)
-    batch.make_folder(out)
+    files.make_folder(out)
     named = {"approximation.png": shown.approximation, "reconstruction.png": shown.reconstruction}
     named |= {f"detail-{level}.png": detail for level, detail in enumerate(shown.details, 1)}
     for name, pixels in named.items():

@@ -1,23 +1,24 @@
 """`lpcodec verify`: whether files are whole."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lpcodec.cli import batch, files
+from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import printable
-from lpcodec.cli.options import MaxPixels, Quiet, examples
+from lpcodec.cli.options import MaxPixels, Quiet, Recursive, examples
 
-EXAMPLES = examples("lpcodec verify photo.lpc", "lpcodec verify archive/*.lpc --quiet || echo damaged")
+EXAMPLES = examples("lpcodec verify photo.lpc", "lpcodec verify archive --recursive --quiet || echo damaged")
 
 
 def verify(
-    inputs: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The .lpc files; - is stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE...", help="The .lpc files, or folders; - is stdin.")],
+    recursive: Recursive = False,
     max_pixels: MaxPixels = None,
     quiet: Quiet = False,
 ) -> None:
     """Check files to the last symbol: checksums, digest, and every coded number. No picture is made."""
+    names = jobs.inputs_of(inputs, jobs.LPC_FILES, recursive=recursive)
 
     def work(source: str) -> None:
         from lpcodec.codec import api
@@ -26,5 +27,5 @@ def verify(
         if not quiet:
             typer.echo(f"{printable(source)}: ok")
 
-    code, _ = batch.for_each([str(path) for path in inputs], work, str)
+    code, _ = batch.for_each(names, work, str)
     raise typer.Exit(code)

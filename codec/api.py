@@ -20,8 +20,8 @@ from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
 
 __all__ = [
-    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "decode", "decode_report", "encode", "encode_report", "info",
-    "verify",
+    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "check_encode", "decode", "decode_report", "encode",
+    "encode_report", "info", "verify",
 ]  # fmt: skip
 
 DEFAULT_MAX_PIXELS = 1 << 28
@@ -67,6 +67,17 @@ def encode(
         image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
         best_effort=best_effort, effort=effort, max_pixels=max_pixels, device=device, progress=progress,
     ).data  # fmt: skip
+
+
+def check_encode(
+    *, model: str = "default", quality: float | None = None, bpp: float | None = None, size: int | None = None,
+    psnr: float | None = None, lossless: bool = False, effort: int = 0, device: str = "cpu",
+) -> None:  # fmt: skip
+    """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
+    target = Target(quality, bpp, size, psnr, lossless)
+    check_effort(effort)
+    check_device(device)
+    encoding.models_for(target, model, device, effort)
 
 
 def encode_report(

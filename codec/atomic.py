@@ -32,12 +32,11 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
         FileAccessError: the file can't be written; the text names it.
         BrokenPipeError: `target` is a pipe whose reader has gone.
     """
-    final = Path(os.path.realpath(target))
     try:
-        if final.exists() and not final.is_file():
-            _write_device(final, write)
+        if target.exists() and not target.is_file():
+            _write_device(target, write)  # by its own name: what /dev/stdout is a link to may have no name
         else:
-            _write_then_rename(final, write)
+            _write_then_rename(Path(os.path.realpath(target)), write)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -11,6 +11,7 @@ badly is stored losslessly instead.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -39,6 +40,7 @@ _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
 _BAND = 1024
 _WITHIN = "stored losslessly: within the target"
+_SMALLER = "stored losslessly: smaller than coding it"
 
 _Search = rate.SearchResult[tuple[bytes, Model]]
 
@@ -100,12 +102,10 @@ def encode(
     progress: Progress | None,
 ) -> EncodeResult:  # fmt: skip
     """Encode a picture; the arguments and errors are those of `api.encode`."""
-    job = _Encoding(source, () if strip else _metadata(source), progress)
+    usable = models_for(target, model, device, effort)
+    job = _Encoding(source, () if strip else _metadata(source), usable, efforts.ITERATIONS[effort], progress)
     if target.lossless:
-        if effort:
-            raise UsageError(f"effort {effort}: a lossless picture has nothing to refine; leave the effort out")
         return job.stored_result(job.stored())
-    job.use(model, device, effort)
     limit = target.limit(job.pixels)
     quick = lossless.quick_bytes(source.pixels)
     cheap = 8 * quick < _CHEAP_BPP * job.pixels or job.pixels <= _TINY or (limit is not None and quick <= limit)
@@ -114,26 +114,13 @@ def encode(
         return job.stored_result(stored, _WITHIN)
     found = job.search(target, limit)
     data, chosen = found.value
-    if stored is None and (
-        quick <= _PROMISING * len(data)
-        or (limit is not None and not found.close and quick <= _PROMISING * limit)
-        or not found.reached
-    ):
+    room = limit if limit is not None and not found.close else 0
+    if stored is None and (quick <= _PROMISING * max(len(data), room) or not found.reached):
         stored = job.stored()
-    if stored is not None:
-        if limit is None and not found.reached:
-            finest = f"{chosen.name} has {found.measure:.2f} dB at its finest quality"
-            return job.stored_result(stored, f"stored losslessly: {finest}")
-        if limit is None and len(stored) <= len(data):
-            return job.stored_result(stored, "stored losslessly: smaller than coding it")
-        if limit is not None and len(stored) <= limit:
-            return job.stored_result(stored, _WITHIN)
+    if stored is not None and (reason := _why_stored(len(stored), limit, found)):
+        return job.stored_result(stored, reason)
     if limit is None or found.reached:
-        notes = (
-            (_room_to_spare(limit, len(data)),)
-            if limit is not None and found.quality == 100 and not found.close
-            else ()
-        )
+        notes = (_room_to_spare(room, len(data)),) if room and found.quality == 100 else ()
         return job.result(data, chosen, found.quality, notes, found.measure if target.psnr is not None else None)
     smallest = data if stored is None else min(data, stored, key=len)
     if not best_effort:
@@ -142,8 +129,39 @@ def encode(
     excess = f"{over:,} bytes ({100 * over / limit:.3g} %) over the limit of {limit:,}"
     note = f"the file is {excess}: no smaller one is possible"
     if smallest is not data:
-        return job.stored_result(smallest, note, "stored losslessly: smaller than coding it")
+        return job.stored_result(smallest, note, _SMALLER)
     return job.result(data, chosen, found.quality, (note,))
+
+
+def models_for(target: Target, model: str, device: str, effort: int) -> list[Model]:
+    """The models that a model name stands for, loaded; none for a lossless target.
+
+    Raises:
+        UsageError: there is no such model, or it can't do what the target or the effort asks for.
+        UnknownModelError: the weights don't have the digest that their card gives.
+    """
+    if target.lossless:
+        if effort:
+            raise UsageError(f"effort {effort}: a lossless picture has nothing to refine; leave the effort out")
+        return []
+    found = [models.load(name, device) for name in models.variants(model)]
+    trained = found[0].trained
+    for name, value in (("quality", target.quality), ("PSNR", target.psnr)):
+        if value is not None and not trained.has_quality:
+            raise UsageError(f"{model} has no quality to choose: leave the {name} out, or take another model")
+    if effort and not isinstance(trained, efforts.Refinable):
+        raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
+    return found
+
+
+def _why_stored(stored: int, limit: int | None, found: _Search) -> str | None:
+    """Why a picture is stored in `stored` bytes rather than coded as a search found; None if it isn't."""
+    data, model = found.value
+    if limit is not None:
+        return _WITHIN if stored <= limit else None
+    if not found.reached:
+        return f"stored losslessly: {model.name} has {found.measure:.2f} dB at its finest quality"
+    return _SMALLER if stored <= len(data) else None
 
 
 def _room_to_spare(limit: int, size: int) -> str:
@@ -167,24 +185,19 @@ def _metadata(source: Picture) -> tuple[Section, ...]:
 class _Encoding:
     """One picture on its way into a file: analysed once per model, coded as often as a search asks for."""
 
-    def __init__(self, source: Picture, metadata: tuple[Section, ...], progress: Progress | None) -> None:
+    def __init__(
+        self, source: Picture, metadata: tuple[Section, ...], models: Sequence[Model], iterations: int,
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
         self.source, self.progress = source, progress
+        self.models, self.iterations = models, iterations
         self.height, self.width = source.pixels.shape[:2]
         self.pixels = self.height * self.width
         alpha = (Section(SectionType.ALPHA, lossless.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
         self.sections = (*alpha, *metadata)
         self.metadata_bytes = sum(len(s.payload) for s in metadata)
         self.side_bytes = sum(len(s.payload) for s in self.sections)
-        self.models: list[Model] = []
-        self.iterations = 0
         self._latents: dict[str, Any] = {}
-
-    def use(self, model: str, device: str, effort: int) -> None:
-        """Load the models that a model name stands for."""
-        self.models = [models.load(name, device) for name in models.variants(model)]
-        self.iterations = efforts.ITERATIONS[effort]
-        if effort and not isinstance(self.models[0].trained, efforts.Refinable):
-            raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
 
     def _header(self, kind: Kind) -> Header:
         grey = self.source.pixels.shape[2] == 1
@@ -225,13 +238,10 @@ class _Encoding:
             return self.for_size(limit)
         if target.psnr is not None:
             return self.for_psnr(target.psnr)
-        return self.at_quality(target.quality)
+        return self.at_quality(DEFAULT_QUALITY if target.quality is None else target.quality)
 
-    def at_quality(self, quality: float | None) -> _Search:
+    def at_quality(self, quality: float) -> _Search:
         model = self.models[0]
-        if quality is not None and not model.trained.has_quality:
-            raise UsageError(f"{model.name} has no quality to choose: leave the quality out, or take another model")
-        quality = DEFAULT_QUALITY if quality is None else quality
         data = self.code(model, quality, self.refined(quality, self.iterations))
         return rate.SearchResult(quality, (data, model), len(data), True)
 
@@ -266,8 +276,6 @@ class _Encoding:
     def for_psnr(self, target: float) -> _Search:
         """The smallest file with at least `target` dB; decodes at each step."""
         model = self.models[0]
-        if not model.trained.has_quality:
-            raise UsageError(f"{model.name} has no quality to choose: a PSNR needs a model that has one")
 
         def search(latents: Any, guess: float | None) -> _Search:
             def at(quality: float) -> tuple[tuple[bytes, Model], float]:

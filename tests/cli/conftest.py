@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from lpcodec.cli.app import app
-from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError
+from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError, UsageError
 
 MARK = b"fake lpc "
 CUT = b"cut"
@@ -31,6 +31,7 @@ class FakeResult:
     model: str
     width: int
     height: int
+    psnr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class FakeApi(types.ModuleType):
         self.failures: dict[str, BaseException] = {}
         self.notes: tuple[str, ...] = ()
         self.quality: float | None = 34.2
+        self.psnr: float | None = None
+
+    def check_encode(self, **options: Any) -> None:
+        if options["model"] == "nonesuch":
+            raise UsageError("no model named 'nonesuch'")
 
     def encode_report(self, image: Path | bytes, **options: Any) -> FakeResult:
         self.calls.append(("encode", image, options))
@@ -65,7 +71,7 @@ class FakeApi(types.ModuleType):
         if options["bpp"] == 0.0001:
             raise TargetError("0.0001 bpp can't be reached: the nearest is 0.02 bpp")
         data = MARK + json.dumps({"length": len(image)}).encode()
-        return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16)
+        return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr)
 
     def decode_report(self, data: bytes, **options: Any) -> FakeDecoded:
         """What ends with CUT has lost its end, and is decoded in part where that is allowed."""
@@ -86,9 +92,11 @@ class FakeApi(types.ModuleType):
         levels = [coarse, {"level": 0, **size, "bytes": 8000, "bytes_to_here": 9999, "part": 1.0}]
         return {
             **({"levels": levels} if data.endswith(LAYERED) else {}),
-            "width": 32,
+            **size,
+            "mode": "RGB",
             "bytes": len(data),
             "bpp": 0.15,
+            "quality": 34.2,
             "model": {"name": "default", "installed": True, "has_quality": True},
             "sections": [{"type": "latents", "bytes": 12345}],
         }

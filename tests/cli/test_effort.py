@@ -23,4 +23,4 @@ def test_others_than_0_to_9_are_refused_before_anything_is_read(
 
 
 def test_the_help_has_an_example(lpcodec: Any) -> None:
-    assert "--effort 6" in lpcodec("encode", "--help").stdout
+    assert "--effort 4" in lpcodec("encode", "--help").stdout

@@ -1,5 +1,8 @@
-"""encode and decode: names, targets, batches, what is said and what is left on the disk."""
+"""encode and decode: targets, batches, what is said and what is left on the disk."""
 
+import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +38,40 @@ def test_the_output_stands_beside_the_input(lpcodec: Any, folder: Path) -> None:
 def test_what_was_done_is_told_on_stderr(lpcodec: Any, api: Any) -> None:
     api.notes = ("16-bit input reduced to 8 bit",)
     ran = lpcodec("encode", picture("photo.png"))
-    size = Path("photo.lpc").stat().st_size
+    before, size = Path("photo.png").stat().st_size, Path("photo.lpc").stat().st_size
     assert ran.stdout == ""
-    assert ran.stderr.splitlines() == [
-        "lpcodec: note: photo.png: 16-bit input reduced to 8 bit",
-        f"photo.png -> photo.lpc: {size} bytes, 0.150 bpp, quality 34.2, default",
-    ]
-    api.quality = None
-    assert "bpp, default" in lpcodec("encode", "photo.png").stderr  # a model without a dial
-    assert lpcodec("encode", "photo.png", "--quiet").stderr == ""
+    note, line = ran.stderr.splitlines()
+    assert note == "lpcodec: note: photo.png: 16-bit input reduced to 8 bit"
+    start = f"photo.png -> photo.lpc: {size} bytes, {100 - 100 * size / before:.1f} % smaller than {before}, "
+    assert line.startswith(start)
+    assert re.fullmatch(r"0\.150 bpp, quality 34\.2, default, \d+\.\d s", line.removeprefix(start))
+    api.quality, api.psnr = None, 34.05
+    assert "bpp, 34.05 dB, default" in lpcodec("encode", "photo.png", "--overwrite").stderr  # a model without a quality
+    assert lpcodec("encode", "photo.png", "--quiet", "--overwrite").stderr == ""
+
+
+def test_a_file_that_grew_says_so(lpcodec: Any) -> None:
+    Path("dot.png").write_bytes(b"x")
+    assert "00.0 % larger than 1, " in lpcodec("encode", "dot.png").stderr
+
+
+def test_encode_as_json_is_an_object_per_file(lpcodec: Any, api: Any, folder: Path) -> None:
+    api.notes = ("16-bit input reduced to 8 bit",)
+    ran = lpcodec("encode", picture("a.png"), picture("b.png"), "--out-dir", "o", "--json")
+    objects = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(o["file"], o["output"]) for o in objects] == [("a.png", "o/a.lpc"), ("b.png", "o/b.lpc")]
+    expected = {
+        "input_bytes": Path("a.png").stat().st_size, "bytes": Path("o/a.lpc").stat().st_size, "bpp": 0.15,
+        "quality": 34.2, "psnr": None, "lossless": False, "model": "default", "width": 32, "height": 16,
+        "notes": ["16-bit input reduced to 8 bit"],
+    }  # fmt: skip
+    assert expected.items() <= objects[0].items()
+    assert objects[0]["seconds"] >= 0
+    assert ran.stderr == "2 files: 2 done, 0 there already, 0 failed\n"
+    api.psnr = math.inf
+    (line,) = lpcodec("encode", "a.png", "c.lpc", "--json").stdout.splitlines()
+    assert (json.loads(line)["lossless"], json.loads(line)["psnr"]) == (True, None)
+    assert lpcodec("encode", "-", "--json", stdin=b"x").exit_code == 2
 
 
 @pytest.mark.parametrize(("option", "value"), TARGETS)
@@ -83,7 +111,7 @@ def test_options_reach_the_codec(lpcodec: Any, api: Any) -> None:
     )
     options = api.calls[0][2]
     assert (options["model"], options["strip"], options["best_effort"]) == ("hq", True, True)
-    assert (options["max_pixels"], options["device"]) == (5_000_000, "cuda")
+    assert (options["max_pixels"], options["device"], options["lossless"]) == (5_000_000, "cuda", False)
     lpcodec("decode", "a.lpc", "b.png", "--max-pixels", "5M", "--max-memory", "2G")
     options = api.calls[1][2]
     assert (options["max_pixels"], options["max_memory"]) == (5_000_000, 2_000_000_000)
@@ -96,7 +124,7 @@ def test_threads_are_given_to_torch(lpcodec: Any, replace_module: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "torch", type("torch", (), {"set_num_threads": counts.append}))
         assert lpcodec("encode", picture("a.png"), "-j", "3").exit_code == 0
-        assert lpcodec("encode", "a.png").exit_code == 0
+        assert lpcodec("encode", "a.png", "--overwrite").exit_code == 0
     assert counts == [3]
 
 
@@ -149,7 +177,7 @@ def test_in_a_batch_what_was_written_in_part_is_done_and_gives_its_code(lpcodec:
     assert names(folder / "o") == {"a.png", "c.png"}
     assert ran.stderr.splitlines()[-1] == "3 files: 2 done, 0 there already, 1 failed"
     assert "lpcodec: error: b.lpc: not an lpcodec file" in ran.stderr
-    assert lpcodec(*words).exit_code == 3
+    assert lpcodec(*words, "--overwrite").exit_code == 3
 
 
 @pytest.mark.parametrize(
@@ -176,7 +204,7 @@ def test_decode_never_replaces_a_picture_that_was_not_named(lpcodec: Any) -> Non
     lpcodec("encode", "a.png")
     ran = lpcodec("decode", "a.lpc")
     assert (ran.exit_code, Path("a.png").read_bytes()) == (2, original)
-    assert "a.png exists already" in ran.stderr
+    assert "a.png is there already" in ran.stderr
     assert lpcodec("decode", "a.lpc", "a.png").exit_code == 0
     assert Path("a.png").read_bytes() != original
 
@@ -253,11 +281,11 @@ def test_ctrl_c_ends_a_batch(lpcodec: Any, api: Any, folder: Path) -> None:
 def test_an_older_output_survives_a_failure(lpcodec: Any, api: Any, folder: Path) -> None:
     Path("a.lpc").write_bytes(b"older")
     api.failures = {"a.png": LimitError("too large")}
-    assert lpcodec("encode", picture("a.png")).exit_code == 5
+    assert lpcodec("encode", picture("a.png"), "--overwrite").exit_code == 5
     assert Path("a.lpc").read_bytes() == b"older"
     assert names(folder) == {"a.png", "a.lpc"}
     api.failures = {}
-    assert lpcodec("encode", "a.png").exit_code == 0
+    assert lpcodec("encode", "a.png", "a.lpc").exit_code == 0
     assert Path("a.lpc").read_bytes() != b"older"
 
 
@@ -270,7 +298,8 @@ def test_named_errors_and_their_codes(lpcodec: Any) -> None:
             6,
             "a.png: 0.0001 bpp can't be reached: the nearest is 0.02 bpp",
         ),
-        ("encode", "a.png", "none/a.lpc"): (7, "a.png: none/a.lpc: No such file or directory"),
+        ("encode", "a.png", "none/a.lpc"): (7, "none/a.lpc: there is no folder none"),
+        ("encode", "a.png", "--model", "nonesuch"): (2, "no model named 'nonesuch'"),
         ("decode", "none.lpc"): (7, "none.lpc: No such file or directory"),
         ("decode", "bad.lpc"): (3, "bad.lpc: not an lpcodec file"),
         ("verify", "bad.lpc"): (3, "bad.lpc: not an lpcodec file"),
@@ -281,7 +310,8 @@ def test_named_errors_and_their_codes(lpcodec: Any) -> None:
         assert (ran.exit_code, ran.stderr, ran.stdout) == (code, f"lpcodec: error: {text}\n", "")
 
 
-def test_a_folder_is_no_output(lpcodec: Any, folder: Path) -> None:
-    (folder / "o").mkdir()
-    assert lpcodec("encode", picture("a.png"), "o").exit_code == 7
-    assert lpcodec("encode", "a.png", "b.png", "--out-dir", "a.png").exit_code == 7
+def test_a_file_is_no_folder_for_outputs(lpcodec: Any, folder: Path) -> None:
+    assert lpcodec("encode", picture("a.png"), "b.png", "--out-dir", "a.png").exit_code == 7
+    (folder / "o.lpc").mkdir()
+    (folder / "x/a.lpc").mkdir(parents=True)
+    assert lpcodec("encode", "a.png", "x", "--overwrite").stderr == "lpcodec: error: x/a.lpc: a folder has this name\n"

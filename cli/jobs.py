@@ -1,0 +1,296 @@
+"""Which file becomes which: from the words of a command to one job per file.
+
+```
+IN                    -> beside IN, with the new ending
+IN OUT, IN -o OUT     -> OUT, or into OUT if it is a folder or ends with a slash
+IN... --out-dir DIR   -> DIR/stem + ending, every name different
+FOLDER                -> each of its pictures (or .lpc files), by the same rules; --recursive keeps the tree
+- for IN or OUT       -> standard input, standard output
+```
+A name that the program makes never replaces a file unless that is asked for. All of this is checked before the first
+file is read: names, folders, and whether they can be written.
+"""
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpcodec.cli.files import make_folder
+from lpcodec.codec.container import SIGNATURE
+from lpcodec.codec.errors import FileAccessError, UsageError
+
+_SEPARATORS = tuple({os.sep, os.altsep or os.sep})
+_NEEDS_A_PLUGIN = frozenset({".avif", ".heic", ".heif", ".jxl"})
+_MANY = "several inputs need a folder for the outputs: --out-dir DIR"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output: `source` is a path or `-`, `target` is None for standard output.
+
+    `named`: the user named the target; otherwise the program made the name.
+    """
+
+    source: str
+    target: Path | None
+    named: bool = False
+
+    @property
+    def words(self) -> str:
+        """`photo.png -> photo.lpc`, for the line that reports the job."""
+        return f"{self.source} -> {'-' if self.target is None else self.target}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a command reads: `what` in words ("pictures"), and which files of a folder it `takes`."""
+
+    what: str
+    takes: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An input file; `folder` is its place below the folder that was given, empty if a file was given."""
+
+    name: str
+    folder: Path
+
+
+def plan(
+    words: Sequence[str],
+    kind: Inputs,
+    ending: str,
+    *,
+    output: str | None = None,
+    out_dir: Path | None = None,
+    recursive: bool = False,
+) -> tuple[list[Job], list[str]]:
+    """The jobs that the arguments ask for, and a note for each folder of which something is left out.
+
+    `ending` (".lpc") is given to every output that has no name of its own.
+
+    Raises:
+        UsageError: several inputs without a folder, two inputs with one output, or an output that is an input.
+        FileAccessError: a pattern or a folder without files.
+    """
+    inputs, out = _split(words, output, out_dir)
+    found, notes = _sources(inputs, kind, recursive)
+    folder = out_dir or _as_folder(out, inputs)
+    if folder is not None:
+        jobs = [_into(folder, source, ending) for source in found]
+    elif out is not None:
+        if len(found) > 1:
+            raise UsageError(f"{out} is not a folder: {_MANY}")
+        jobs = [Job(found[0].name, None if out == "-" else Path(out), named=True)]
+    else:
+        if len(inputs) > 1:
+            raise UsageError(f"{len(inputs)} inputs: {_MANY}")
+        jobs = [_beside(source, ending) for source in found]
+    _check_names(jobs)
+    return jobs, notes
+
+
+def inputs_of(words: Sequence[str], kind: Inputs, *, recursive: bool = False) -> list[str]:
+    """The files that words name without an OUT: patterns expanded, folders searched. FileAccessError as `plan`."""
+    found, _ = _sources([name for word in words for name in _expanded(word)], kind, recursive)
+    return [source.name for source in found]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file has the ending of a picture format that Pillow reads, or would read with a plugin; not ours."""
+    from PIL import Image
+
+    ending = path.suffix.lower()
+    if ending in _NEEDS_A_PLUGIN:
+        return True
+    return ending != ".lpc" and Image.registered_extensions().get(ending) in Image.OPEN
+
+
+def is_coded(path: Path) -> bool:
+    """Whether a file has the ending .lpc, or begins as our files do."""
+    if path.suffix.lower() == ".lpc":
+        return True
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(SIGNATURE)) == SIGNATURE
+    except OSError:
+        return False
+
+
+PICTURES = Inputs("pictures", is_picture)
+LPC_FILES = Inputs(".lpc files", is_coded)
+
+
+def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> list[Job]:
+    """The jobs to do; with `skip_existing` those whose output isn't there yet.
+
+    Raises:
+        UsageError: an output whose name the program made is there already, and neither switch is given; or both are.
+    """
+    if skip_existing and overwrite:
+        raise UsageError("give --skip-existing or --overwrite, not both")
+    if skip_existing:
+        return [job for job in jobs if job.target is None or not job.target.exists()]
+    there = [job.target for job in jobs if not job.named and job.target is not None and job.target.exists()]
+    if there and not overwrite:
+        others = f" and {_count(len(there) - 1, 'other output')} are" if len(there) > 1 else " is"
+        raise UsageError(
+            f"{there[0]}{others} there already, and nothing was done: --overwrite replaces what is there, "
+            "--skip-existing keeps it, and an OUT gives another name"
+        )
+    return list(jobs)
+
+
+def prepare_outputs(jobs: Sequence[Job]) -> None:
+    """Make the folders of outputs that the program names, and check that every output can be written.
+
+    Raises:
+        FileAccessError: the folder of an output isn't there or can't be written, or the output itself can't.
+    """
+    for job in jobs:
+        if job.target is None:
+            continue
+        beside = not job.named and job.target.parent == Path(job.source).parent
+        if not job.named and not beside:
+            make_folder(job.target.parent)
+        if not beside or job.target.parent.is_dir():  # if it isn't, the missing input is the error to report
+            _check_writable(job.target)
+
+
+def _check_writable(target: Path) -> None:
+    if target.is_dir():
+        raise FileAccessError(f"{target}: a folder has this name")
+    if target.exists():
+        if not os.access(target, os.W_OK):
+            raise FileAccessError(f"{target}: Permission denied")
+        if not target.is_file():
+            return  # a device or a pipe
+    parent = Path(os.path.realpath(target)).parent
+    if not parent.is_dir():
+        raise FileAccessError(f"{target}: there is no folder {target.parent}")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise FileAccessError(f"{target}: the folder {target.parent} can't be written")
+
+
+def _split(words: Sequence[str], output: str | None, out_dir: Path | None) -> tuple[list[str], str | None]:
+    """The inputs, with patterns expanded, and OUT."""
+    if output is not None and out_dir is not None:
+        raise UsageError("give --output or --out-dir, not both")
+    inputs = [name for word in words for name in _expanded(word)]
+    if output is not None or out_dir is not None:
+        return inputs, output
+    if len(inputs) > 1 and (len(inputs) == 2 or inputs[-1].endswith(_SEPARATORS)):
+        return inputs[:-1], inputs[-1]
+    return inputs, None
+
+
+def _expanded(word: str) -> list[str]:
+    """The files of a pattern that the shell left alone, as Windows' does; any other word is itself."""
+    if not glob.has_magic(word) or os.path.lexists(word):
+        return [word]
+    names = sorted(glob.glob(word, recursive=True))
+    if not names:
+        raise FileAccessError(f"{word}: no file has such a name")
+    return names
+
+
+def _sources(inputs: Sequence[str], kind: Inputs, recursive: bool) -> tuple[list[_Source], list[str]]:
+    found: list[_Source] = []
+    notes: list[str] = []
+    for word in inputs:
+        if word == "-" or not os.path.isdir(word):
+            found.append(_Source(word, Path()))
+        else:
+            found += _in_folder(word, kind, recursive, notes)
+    return found, notes
+
+
+def _in_folder(word: str, kind: Inputs, recursive: bool, notes: list[str]) -> list[_Source]:
+    """The files of a folder that the command takes, in the order of their names; hidden ones are left out."""
+    top = Path(word)
+    taken: list[_Source] = []
+    others: list[Path] = []
+    closed = 0
+    try:
+        for folder, folders, names in os.walk(top, onerror=_raise):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            if not recursive:
+                closed, folders[:] = len(folders), []
+            for path in (Path(folder) / name for name in sorted(names) if not name.startswith(".")):
+                if kind.takes(path):
+                    taken.append(_Source(str(path), path.parent.relative_to(top)))
+                else:
+                    others.append(path)
+    except OSError as error:
+        raise FileAccessError(f"{error.filename}: {error.strerror or error}") from error
+    if not taken:
+        deeper = f"; --recursive looks into its {_count(closed, 'folder')}" if closed else ""
+        raise FileAccessError(f"{word}: the folder holds no {kind.what}{deeper}")
+    if others:
+        more = " and so on" if len(others) > 1 else ""
+        notes.append(f"{word}: left out {_count(len(others), 'file')} other than {kind.what}: {others[0].name}{more}")
+    if closed:
+        notes.append(f"{word}: left out {_count(closed, 'folder')}; --recursive takes what is in there")
+    return taken
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _as_folder(out: str | None, inputs: Sequence[str]) -> Path | None:
+    """OUT as the folder that the outputs go into; None if it is a file."""
+    if out is None or out == "-":
+        return None
+    if out.endswith(_SEPARATORS) or os.path.isdir(out):
+        return Path(out)
+    if any(os.path.isdir(word) for word in inputs):
+        if os.path.lexists(out):
+            raise UsageError(f"{out} is a file: a folder of inputs needs a folder for its outputs")
+        return Path(out)
+    return None
+
+
+def _into(folder: Path, source: _Source, ending: str) -> Job:
+    if source.name == "-":
+        raise UsageError("standard input has no name to give to a file in a folder: name the file")
+    return Job(source.name, folder / source.folder / (Path(source.name).stem + ending))
+
+
+def _beside(source: _Source, ending: str) -> Job:
+    if source.name == "-":
+        return Job("-", None)
+    path = Path(source.name)
+    return Job(source.name, path.parent / (path.stem + ending))
+
+
+def _check_names(jobs: Sequence[Job]) -> None:
+    """UsageError for two inputs of one output, and for an output that is an input."""
+    sources = {_file_number(job.source): job.source for job in jobs if job.source != "-"}
+    targets: dict[str, str] = {}
+    for job in jobs:
+        if job.target is None:
+            continue
+        number, name = _file_number(job.target), os.path.normcase(os.path.realpath(job.target))
+        if number is not None and number in sources:
+            raise UsageError(f"{sources[number]}: the output would replace this input; name another OUT")
+        if name in targets:
+            raise UsageError(f"{targets[name]} and {job.source} would both become {job.target}")
+        targets[name] = job.source
+
+
+def _file_number(path: str | Path) -> tuple[int, int] | None:
+    """What two names of one regular file have in common; None if it isn't one."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,54 @@
+"""Wrong usage is one line, with the option, the value and what it should be."""
+
+from typing import Any
+
+import pytest
+
+LINES = [
+    (("encode", "a.png", "--bpp", "0,15"), "--bpp 0,15: not a number; write 0.15"),
+    (("encode", "a.png", "--bpp", "much"), "--bpp much: not a number"),
+    (("encode", "a.png", "--psnr", "34dB"), "--psnr 34dB: not a number"),
+    (("encode", "a.png", "-q", "101"), "--quality 101: give at most 100"),
+    (("encode", "a.png", "-q", "-1"), "--quality -1: give at least 0"),
+    (("encode", "a.png", "-j", "0"), "--threads 0: give at least 1"),
+    (("encode", "a.png", "-j", "1.5"), "--threads 1.5: not a whole number"),
+    (("encode", "a.png", "--effort", "10"), "--effort 10: give at most 9"),
+    (("decode", "a.lpc", "--level", "half"), "--level half: not a whole number"),
+    (
+        ("encode", "a.png", "--size", "many"),
+        "--size 'many' is no amount: write 20000, 20k, 20KB or 1.5M; see lpcodec encode --help",
+    ),
+    (("encode",), "Missing argument 'IN [OUT]'; see lpcodec encode --help"),
+    (("encode", "--bpp"), "Option '--bpp' requires an argument"),
+    (("encod",), "No such command 'encod'. Did you mean 'encode', 'decode'?; see lpcodec --help"),
+    (("train", "default", "--data", "d", "--out", "o", "--batch", "x"), "--batch x: not a whole number"),
+]
+
+
+@pytest.mark.parametrize(("words", "line"), LINES)
+def test_a_usage_error_is_one_line(lpcodec: Any, words: tuple[str, ...], line: str) -> None:
+    ran = lpcodec(*words)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", f"lpcodec: error: {line}\n")
+
+
+@pytest.mark.parametrize("words", [(), ("datasets",), ("show",)])
+def test_a_group_alone_shows_its_help(lpcodec: Any, words: tuple[str, ...]) -> None:
+    ran = lpcodec(*words)
+    assert ran.exit_code == 2
+    assert "Usage: lpcodec" in ran.output
+
+
+def test_model_names_are_completed() -> None:
+    from lpcodec.cli.options import complete_models
+
+    assert complete_models("def") == ["default"]
+    assert {"wcae-wide", "wcae"} & {name.split("@")[0] for name in complete_models("wc")}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("encode", ("97 %", "50 the default", "--overwrite", "--recursive", "--lossless")), ("decode", ("--overwrite",))],
+)
+def test_help_has_the_promises_and_defaults(lpcodec: Any, command: str, words: tuple[str, ...]) -> None:
+    text = " ".join(lpcodec(command, "--help").stdout.replace("\u2502", " ").split())
+    assert all(word in text for word in words)
