@@ -1,0 +1,82 @@
+"""The visual distance is SSIMULACRA 2 but for the border, its gradients are finite, and equal pictures have none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+
+from lpcodec.codec.training.visual import distance, score
+
+FACE = Path(__file__).parents[2] / "golden" / "face-default-q60.png"
+
+
+def _face() -> Image.Image:
+    return Image.open(FACE).convert("RGB").resize((256, 256), Image.Resampling.LANCZOS)
+
+
+def _tensor(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def _framed(image: Image.Image) -> Image.Image:
+    """The picture on a grey canvas, so that what is beyond the border decides nothing."""
+    canvas = Image.new("RGB", (512, 512), (128, 128, 128))
+    canvas.paste(image, (128, 128))
+    return canvas
+
+
+def _distorted(kind: str) -> Image.Image:
+    import io
+
+    face = _face()
+    if kind == "blur":
+        return face.filter(ImageFilter.GaussianBlur(1.2))
+    if kind == "colour":
+        red, green, blue = face.split()
+        return Image.merge("RGB", (red.point(lambda v: min(255, v + 12)), green, blue))
+    if kind == "noise":
+        noise = np.random.default_rng(0).normal(0, 8, (256, 256, 3))
+        return Image.fromarray((np.asarray(face) + noise).clip(0, 255).astype(np.uint8))
+    file = io.BytesIO()
+    face.save(file, "JPEG", quality=int(kind))
+    return Image.open(io.BytesIO(file.getvalue())).convert("RGB")
+
+
+@pytest.mark.parametrize("kind", ["blur", "colour", "noise", "15", "40", "80"])
+def test_the_score_is_that_of_the_metric(kind: str, tmp_path: Path) -> None:
+    metric = pytest.importorskip("ssimulacra2")
+    face, other = _framed(_face()), _framed(_distorted(kind))
+    face.save(tmp_path / "a.png")
+    other.save(tmp_path / "b.png")
+    wanted = metric.compute_ssimulacra2(str(tmp_path / "a.png"), str(tmp_path / "b.png"))
+    found = float(score(distance(_tensor(other), _tensor(face)))[0])
+    assert found == pytest.approx(wanted, abs=1)
+
+
+def test_equal_pictures_are_at_distance_zero_with_finite_gradients() -> None:
+    same = _tensor(_face()).requires_grad_()
+    found = distance(same, same.detach())
+    assert float(found) < 0.2
+    found.sum().backward()
+    assert same.grad is not None
+    assert torch.isfinite(same.grad).all()
+
+
+def test_gradients_are_finite_outside_the_range_and_lead_back() -> None:
+    original = _tensor(_face()).to(torch.float32)
+    decoded = (original * 1.6 - 0.3).requires_grad_()
+    before = distance(decoded, original)
+    before.sum().backward()
+    assert decoded.grad is not None
+    assert torch.isfinite(decoded.grad).all()
+    step = decoded.detach() - 1e-3 * decoded.grad / decoded.grad.abs().mean()
+    assert float(distance(step, original)) < float(before)
+
+
+def test_each_picture_has_a_distance_of_its_own() -> None:
+    face = _tensor(_face())
+    others = torch.cat([_tensor(_distorted("15")), face, _tensor(_distorted("80"))])
+    bad, none, good = distance(others, face.expand(3, -1, -1, -1))
+    assert bad > good > none
