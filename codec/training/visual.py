@@ -111,10 +111,10 @@ def _blurred(maps: Tensor) -> Tensor:
     """Maps (B, C, H, W), each blurred by a Gaussian of SIGMA; borders are repeated."""
     places = torch.arange(-RADIUS, RADIUS + 1, device=maps.device, dtype=maps.dtype)
     kernel = torch.exp(-places.square() / (2 * SIGMA**2))
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    planes = F.pad(maps, (RADIUS,) * 4, mode="replicate").flatten(0, 1)[:, None]
-    planes = F.conv2d(F.conv2d(planes, kernel), kernel.mT)
-    return planes.view_as(maps)
+    channels = maps.shape[1]
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1).repeat(channels, 1, 1, 1)
+    padded = F.pad(maps, (RADIUS,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
+    return F.conv2d(F.conv2d(padded, kernel, groups=channels), kernel.mT.contiguous(), groups=channels)
 
 
 def _linear_light(srgb: Tensor) -> Tensor:

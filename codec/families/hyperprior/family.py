@@ -22,7 +22,9 @@ class Hyperprior:
         Network("fast", 2, "codec", 1_987_893, True, "the same at two fifths of the cost"),
         Network("hq", 3, "codec", 6_880_325, True, "the same with more layers, at one and a half times the cost"),
     )
-    options: Mapping[str, Option] = {}
+    options: Mapping[str, Option] = {
+        "tune": Option(lambda text: _tune(text), "what distortion is: psnr (squared error, the default) or visual"),
+    }
 
     def load(
         self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str
@@ -36,7 +38,7 @@ class Hyperprior:
         from lpcodec.codec.families.hyperprior.sizes import PROFILES
         from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 
-        return HyperpriorObjective(PROFILES[plan["model"]], amp=bfloat16_pays(device))
+        return HyperpriorObjective(PROFILES[plan["model"]], bfloat16_pays(device), plan.get("tune") or "psnr")
 
     def export(self, network: nn.Module, data: Path | None) -> Exported:
         from lpcodec.codec.families.hyperprior.calibration import calibrate
@@ -56,6 +58,12 @@ class Hyperprior:
 
         assert isinstance(network, HyperpriorNetwork)
         return cost(network)
+
+
+def _tune(text: str) -> str:
+    if text not in ("psnr", "visual"):
+        raise ValueError("psnr or visual")
+    return text
 
 
 FAMILY: Family = Hyperprior()

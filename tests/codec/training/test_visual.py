@@ -80,3 +80,23 @@ def test_each_picture_has_a_distance_of_its_own() -> None:
     others = torch.cat([_tensor(_distorted("15")), face, _tensor(_distorted("80"))])
     bad, none, good = distance(others, face.expand(3, -1, -1, -1))
     assert bad > good > none
+
+
+def test_the_hyperprior_family_trains_on_it() -> None:
+    """`tune=visual` changes what is distortion, and nothing else; another value is an error that names both."""
+    from lpcodec.codec.families.hyperprior.family import FAMILY
+
+    plan = {"model": "fast", "tune": FAMILY.options["tune"].parse("visual")}
+    objective, plain = FAMILY.objective(plan, "cpu"), FAMILY.objective({"model": "fast"}, "cpu")
+    plain.network.load_state_dict(objective.network.state_dict())
+    batch = _tensor(_face())
+    losses = []
+    for each in (objective, plain):
+        torch.manual_seed(0)
+        loss, figures = each.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append((float(loss.detach()), float(figures["bpp"])))
+    assert losses[0][1] == losses[1][1]
+    assert losses[0][0] != losses[1][0]
+    with pytest.raises(ValueError, match="psnr or visual"):
+        FAMILY.options["tune"].parse("loud")
