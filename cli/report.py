@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "lpcodec report --data photos",
-    "lpcodec report --data kodak --codecs lpcodec,wcae,jpeg,jpeg2000,webp,avif,jxl --out report -j 2",
-    "lpcodec report --data kodak --measures psnr-y,ssim,ssimulacra2 --pictures 0.15,0.3",
+    "lpcodec report --data kodak --codecs lpcodec,wcae,jpeg,jpeg2000,webp,avif,avif-default,jxl --out report -j 2",
+    "lpcodec report --data kodak --metrics psnr-y,ssim,ssimulacra2 --pictures 0.15,0.3",
     "lpcodec report --data photos --codec 'cjpeg[30,60,90]=cjpeg -quality {q} -outfile {out} {in}.ppm'",
     "lpcodec report --data kodak --check report/results.json",
 )
@@ -43,9 +43,15 @@ def report(
     targets: Annotated[
         str, typer.Option("--targets", metavar="LIST", help="Rate targets in bpp, or none.")
     ] = "0.075,0.15,0.3,0.6",
-    measures: Annotated[
-        str, typer.Option("--measures", metavar="LIST", help="Also psnr-y, ssim, lpips, ssimulacra2, butteraugli.")
-    ] = "none",
+    metrics: Annotated[
+        str,
+        typer.Option(
+            "--metrics",
+            metavar="LIST",
+            help="Beside PSNR and MS-SSIM: psnr-y, ssim, lpips, ssimulacra2, butteraugli, or none "
+            "(default: ssimulacra2 if it is installed).",
+        ),
+    ] = "",
     published: Annotated[
         str | None,
         typer.Option("--published", metavar="PATH", help="More published curves (JSON, or a folder); none: no curves."),
@@ -68,6 +74,7 @@ def report(
     """
     from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.codecs.command import parse
+    from lpcodec.codec.evaluation.metrics import extra_metrics
     from lpcodec.codec.evaluation.run import runner
 
     templates = tuple(parse(text) for text in commands or ())
@@ -76,14 +83,20 @@ def report(
         _check(check, folder, dataset, templates, jobs, quiet=quiet)
         return
     near = rates(pictures)
+    wanted = names(codecs) or registry.usual()
+    missing = registry.missing(wanted)
+    notes = tuple(f"{name} is left out, because it isn't installed here: {advice}." for name, advice in missing.items())
+    for note in notes:
+        say(f"lpcodec: note: {note}")
     request = runner.Request(
         folder=folder,
         out=out,
-        codecs=(*(names(codecs) or registry.usual()), *(command.name for command in templates)),
+        codecs=(*(name for name in wanted if name not in missing), *(command.name for command in templates)),
+        notes=notes,
         dataset=dataset,
         commands=templates,
         targets=rates(targets),
-        measures=names(measures),
+        extra_metrics=names(metrics) if metrics else extra_metrics.installed(),
         workers=jobs,
         threads=threads,
         limit=limit,
@@ -92,6 +105,8 @@ def report(
     with progress.over_report(quiet=quiet) as tell:
         results = runner.run(request, tell)
     written = _write(results, request, near, quiet=quiet)
+    for note in results.notes[len(notes) :]:
+        say(f"lpcodec: note: {note}")
     for failure in results.failures:
         say(f"lpcodec: note: {_about(failure)}: {failure.error}")
     if not quiet:

@@ -1,4 +1,4 @@
-"""The pictures of a folder, and the digest by which one is recognised whatever its file is called or coded with."""
+"""The pictures of a folder, and the digest by which a picture is recognised, whatever its file's name and format."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,19 +15,39 @@ Reader: TypeAlias = "Callable[[Path | bytes], NDArray[np.uint8]]"
 LOSSLESS_SUFFIXES = frozenset({".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
 SUFFIXES = LOSSLESS_SUFFIXES | LOSSY_SUFFIXES
+OTHER_SUFFIXES = frozenset({".avif", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".lpc"})
 DIGEST_LENGTH = 16
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The pictures that lie in `folder` itself, by name: lossless ones, or JPEG files where there are no others.
+    """The pictures in `folder` itself, by name: lossless ones, or JPEG files if there are no others.
 
-    Empty where there are none, or no folder. Raises OSError where the folder can't be read.
+    Empty if there are none, or no folder. Raises OSError if the folder can't be read.
     """
     if not folder.is_dir():
         return []
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     lossless = [p for p in files if p.suffix.lower() in LOSSLESS_SUFFIXES]
     return lossless or [p for p in files if p.suffix.lower() in LOSSY_SUFFIXES]
+
+
+def left_out(folder: Path) -> tuple[str, ...]:
+    """What `picture_files` leaves out of a folder, one sentence for each kind. Empty if it leaves nothing out."""
+    taken = {path.suffix.lower() in LOSSLESS_SUFFIXES for path in picture_files(folder)}
+    entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+    lossy = [p.name for p in entries if True in taken and p.suffix.lower() in LOSSY_SUFFIXES]
+    others = [p.name for p in entries if p.is_file() and p.suffix.lower() in OTHER_SUFFIXES]
+    folders = [p.name for p in entries if p.is_dir() and picture_files(p)]
+    reasons = (
+        (lossy, "JPEG files are taken only if a folder has no lossless pictures"),
+        (others, f"only {', '.join(sorted(SUFFIXES))} are taken"),
+        (folders, "folders inside the folder are not searched"),
+    )
+    return tuple(f"Left out: {_first(names)} ({reason})." for names, reason in reasons if names)
+
+
+def _first(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def pixel_digest(pixels: "NDArray[Any]") -> str:

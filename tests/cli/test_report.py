@@ -11,6 +11,8 @@ from PIL import Image
 from typer.testing import Result
 
 from lpcodec.cli.progress import report_words
+from lpcodec.codec.evaluation.codecs import pillow
+from lpcodec.codec.evaluation.metrics import extra_metrics
 from lpcodec.codec.evaluation.run import results, runner
 from lpcodec.codec.evaluation.run.machine import Machine
 from lpcodec.codec.evaluation.run.results import PictureAbout, Results, SetAbout
@@ -47,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[runner.Request]:
 def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[runner.Request]) -> None:
     ran = lpcodec(
         "report", "--data", str(pictures), "--codecs", "jpeg, webp", "--codec", "mine=c {in} {out} {q}", "--out", "r",
-        "--targets", "0.3,0.15", "--measures", "psnr-y", "--pictures", "none", "--limit", "1", "-j", "2",
+        "--targets", "0.3,0.15", "--metrics", "psnr-y", "--pictures", "none", "--limit", "1", "-j", "2",
         "--published", "none",
     )  # fmt: skip
     assert ran.exit_code == 0, ran.output
@@ -55,16 +57,28 @@ def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[ru
     assert request.folder == pictures
     assert request.codecs == ("jpeg", "webp", "mine")
     assert [c.name for c in request.commands] == ["mine"]
-    assert (request.targets, request.measures, request.limit) == ((0.15, 0.3), ("psnr-y",), 1)
+    assert (request.targets, request.extra_metrics, request.limit) == ((0.15, 0.3), ("psnr-y",), 1)
     assert (request.workers, request.threads, request.published, request.out) == (2, 1, "none", Path("r"))
     assert "waves, 1 picture: 0 points, 0 failures; look at r" in ran.output
 
 
 def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, asked: list[runner.Request]) -> None:
     assert lpcodec("report", "--data", str(pictures), "--pictures", "none").exit_code == 0
-    assert asked[0].codecs[:5] == ("lpcodec", "jpeg", "jpeg2000", "webp", "avif")
+    assert asked[0].codecs[:6] == ("lpcodec", "jpeg", "jpeg2000", "webp", "avif", "avif-default")
     assert asked[0].targets == runner.TARGETS
-    assert asked[0].measures == ()
+    assert asked[0].extra_metrics == extra_metrics.installed()
+
+
+def test_peers_that_are_not_installed_are_named_and_left_out(
+    lpcodec: Run, pictures: Path, asked: list[runner.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = pillow.available()
+    monkeypatch.setattr(pillow, "available", lambda threads=1: {n: p for n, p in installed.items() if n != "jxl"})
+    ran = lpcodec("report", "--data", str(pictures), "--codecs", "jpeg,jxl,webp", "--pictures", "none")
+    assert ran.exit_code == 0, ran.output
+    assert "jxl is left out, because it isn't installed here: pip install pillow-jxl-plugin" in ran.output
+    assert asked[0].codecs == ("jpeg", "webp")
+    assert asked[0].notes[0].startswith("jxl is left out")
 
 
 @pytest.mark.parametrize(
@@ -73,10 +87,10 @@ def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, aske
         (["--data", "kodac"], "kodak"),
         (["--codec", "mine"], "write 'NAME=COMMAND"),
         (["--codecs", "gif"], "no codec named 'gif'"),
-        (["--measures", "vmaf"], "no measure named 'vmaf'"),
+        (["--metrics", "vmaf"], "no metric named 'vmaf'"),
         (["--targets", "fast"], "no list of rates"),
         (["--targets", "0,1"], "rates are positive"),
-        (["-j", "2", "--threads", "2"], "not both"),
+        (["-j", "2", "--threads", "2"], "not for both"),
         (["--check", "waves/0.png"], "0.png"),
     ],
 )

@@ -1,37 +1,44 @@
-"""The codecs that ours is compared with, through Pillow and its plugins, each at settings that are fair to
-it.
+"""The codecs that ours is compared with, through Pillow and its plugins, each at settings that are fair to it.
 
     pixels --encode(setting)--> file bytes --decode--> pixels
 
-A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and HEIC are offered where their plugins
-(pillow-jxl-plugin, pillow-heif) are installed. Options that decide more than they seem to: AVIF is tuned for PSNR
-(its default, tune=iq, loses much PSNR and is offered apart as `avif-iq`) and told its number of threads, since its
-bytes depend on them (a little); WebP has no option for sharper chroma in Pillow; JPEG 2000's setting is a
-compression ratio, so its sweep falls.
+A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and HEIC are offered if their plugins
+(pillow-jxl-plugin, pillow-heif) are installed. Some options decide more than they seem to:
+
+- AVIF is offered three times. `avif` and `avif-speed2` are tuned for PSNR at 4:4:4: the yardstick for PSNR.
+  `avif-default` is what people get from Pillow: 4:2:0 and libavif's own tuning, which is for the eye since libavif 1.4
+  (tune=iq): the yardstick for MS-SSIM and for pictures to look at. Each is told its number of threads, because its
+  bytes depend on them (a little).
+- WebP has no option for sharper chroma in Pillow. JPEG 2000's setting is a compression ratio, so its sweep falls.
+- Pillow's JPEG encoder fails on noisy pictures at high quality unless its buffer is large enough (`_roomy`).
 """
 
 import importlib
 import io
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 Pixels = NDArray[np.uint8]
 
-CHROMA_BY_JPEG_QUALITY = 80  # from here on JPEG keeps its chroma whole (4:4:4)
+CHROMA_BY_JPEG_QUALITY = 80  # from here on JPEG keeps its chroma at full size (4:4:4)
+JPEG_BYTES_PER_PIXEL = 4  # more than any JPEG file of 8-bit RGB takes at quality 95
+_buffer = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A codec that Pillow can write. `options` is its fixed options as printed, `arguments` what Pillow gets
-    for a setting.
+    """A codec that Pillow can write. `options` are its fixed options as printed, `arguments` what Pillow gets for a
+    setting.
 
-    `coarsest` and `finest` bound the search for a rate; `continuous` says whether settings between integers
-    differ. `threads` is how many its decoder may use, where Pillow leaves a choice.
+    `coarsest` and `finest` bound the search for a rate; `continuous` says whether settings between integers differ.
+    `threads` is how many its decoder may use, if Pillow leaves a choice.
     """
 
     name: str
@@ -46,15 +53,15 @@ class Peer:
     threads: int = 1
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
-        """The file's bytes for pixels uint8 (H, W, 3). ValueError for other pixels or a setting out of
-        range."""
+        """The file's bytes for pixels uint8 (H, W, 3). ValueError for other pixels or a setting out of range."""
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(f"{self.name} needs uint8 pixels (H, W, 3), not {pixels.dtype} {pixels.shape}")
         low, high = sorted((self.coarsest, self.finest))
         if not low <= setting <= high:
             raise ValueError(f"{self.name} has settings from {low:g} to {high:g}, not {setting:g}")
         target = io.BytesIO()
-        Image.fromarray(pixels).save(target, self.format, **self.arguments(setting))
+        with _roomy(pixels.shape[0] * pixels.shape[1]):
+            Image.fromarray(pixels).save(target, self.format, **self.arguments(setting))
         return target.getvalue()
 
     def decode(self, data: bytes) -> Pixels:
@@ -64,8 +71,21 @@ class Peer:
             return np.asarray(image.convert("RGB"))
 
 
+@contextmanager
+def _roomy(pixels: int) -> Iterator[None]:
+    """Give Pillow's encoders a buffer for a file of any size. An optimized or progressive JPEG file must fit into one
+    buffer of at least ImageFile.MAXBLOCK bytes; noise at high quality takes more than Pillow allows for."""
+    with _buffer:
+        before = ImageFile.MAXBLOCK
+        ImageFile.MAXBLOCK = max(before, JPEG_BYTES_PER_PIXEL * pixels)
+        try:
+            yield
+        finally:
+            ImageFile.MAXBLOCK = before
+
+
 def _bound_decoder(format: str, threads: int) -> None:
-    """Hold the decoder of a format to so many threads: the plugins have no argument for it, only settings of their
+    """Hold the decoder of a format to `threads` threads: the plugins have no argument for it, only settings of their
     own."""
     settings = {
         "AVIF": ("PIL.AvifImagePlugin", "DEFAULT_MAX_THREADS"),
@@ -78,7 +98,7 @@ def _bound_decoder(format: str, threads: int) -> None:
 
 
 def jpeg() -> Peer:
-    """Baseline of them all; progressive with optimized Huffman tables."""
+    """JPEG (libjpeg-turbo), progressive with optimized Huffman tables."""
 
     def arguments(quality: float) -> dict[str, Any]:
         chroma = "4:4:4" if quality >= CHROMA_BY_JPEG_QUALITY else "4:2:0"
@@ -115,21 +135,34 @@ def webp() -> Peer:
     )
 
 
-def avif(
-    speed: int = 6, chroma: Literal["4:4:4", "4:2:0"] = "4:4:4", tune: Literal["psnr", "iq"] = "psnr", threads: int = 1
-) -> Peer:
-    """AVIF (libaom) at a speed from 0 (slow) to 10. Speed 6 at 4:4:4 is the yardstick, 2 what patience gives; tune=iq
-    is libavif's default, for the eye rather than for PSNR."""
-    fixed = {"speed": speed, "subsampling": chroma, "advanced": {"tune": tune}, "max_threads": threads}
-    variant = [word for word, usual in ((chroma, "4:4:4"), (f"tune={tune}", "tune=psnr")) if word != usual]
-    name = "-".join(("avif", *variant)).replace(":", "").replace("tune=", "")
+AVIF_SETTINGS = (8, 16, 25, 35, 45, 55, 65, 75, 84, 90)
+
+
+def avif(speed: int = 6, threads: int = 1) -> Peer:
+    """AVIF (libaom) tuned for PSNR at 4:4:4, at a speed from 0 (slow) to 10: 6 is the usual one, 2 a patient one."""
+    fixed = {"speed": speed, "subsampling": "4:4:4", "advanced": {"tune": "psnr"}, "max_threads": threads}
     return Peer(
-        name if speed == 6 else f"{name}-speed{speed}",
-        ", ".join((f"AVIF speed {speed}", *variant)),
+        "avif" if speed == 6 else f"avif-speed{speed}",
+        "AVIF tuned for PSNR" + ("" if speed == 6 else f", speed {speed}"),
         "AVIF",
-        f"speed {speed}, {chroma}, tune={tune}, max_threads={threads}",
+        f"speed {speed}, 4:4:4, tune=psnr, max_threads={threads}",
         lambda quality: {"quality": int(quality), **fixed},
-        (8, 16, 25, 35, 45, 55, 65, 75, 84, 90),
+        AVIF_SETTINGS,
+        coarsest=0,
+        finest=100,
+        threads=threads,
+    )
+
+
+def avif_default(threads: int = 1) -> Peer:
+    """AVIF as people get it from Pillow: nothing but the quality is set."""
+    return Peer(
+        "avif-default",
+        "AVIF",
+        "AVIF",
+        f"Pillow's defaults: speed 6, 4:2:0, libavif's own tuning; max_threads={threads}",
+        lambda quality: {"quality": int(quality), "max_threads": threads},
+        AVIF_SETTINGS,
         coarsest=0,
         finest=100,
         threads=threads,
@@ -137,7 +170,7 @@ def avif(
 
 
 def jpeg_xl(threads: int = 1) -> Peer:
-    """JPEG XL; needs pillow-jxl-plugin, which heeds `quality` but silently ignores `distance`."""
+    """JPEG XL; needs pillow-jxl-plugin, which obeys `quality` but silently ignores `distance`."""
     importlib.import_module("pillow_jxl")
     return Peer(
         "jxl",
@@ -176,8 +209,7 @@ MAKERS: Mapping[str, Callable[[int], Peer]] = {
     "webp": lambda threads: webp(),
     "avif": lambda threads: avif(threads=threads),
     "avif-speed2": lambda threads: avif(speed=2, threads=threads),
-    "avif-420": lambda threads: avif(chroma="4:2:0", threads=threads),
-    "avif-iq": lambda threads: avif(tune="iq", threads=threads),
+    "avif-default": lambda threads: avif_default(threads),
     "jxl": lambda threads: jpeg_xl(threads),
     "heic": lambda threads: heic(threads),
 }

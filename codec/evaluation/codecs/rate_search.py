@@ -1,14 +1,16 @@
-"""The file of a given rate from a codec that has a dial but no rate control.
+"""The file of a given rate from a codec that has a setting but no rate control.
 
-    pixels, bpp, sizes known from the sweep --encode_to_bpp--> the largest file within bpp, and its setting
+    pixels, bpp, sizes known from the sweep --encode_to_bpp--> SearchResult: the largest file within bpp, its setting,
+                                                               and the next setting, whose file is above bpp
 
 The search keeps two settings, one that fits and a finer one that doesn't, and tries between them: first where a
-straight line through the logarithms of their sizes meets the budget, then halfway, in turns, so that it ends soon on
-a smooth dial and surely on any. Sizes that a sweep found before narrow it from the start.
+straight line through the logarithms of their sizes meets the budget, then halfway, in turns. So it ends soon for smooth
+settings and certainly for any. Sizes that a sweep found before narrow it from the start.
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +26,7 @@ CLOSEST = 1e-4  # or with two settings that differ by no more than this share
 MOST_STEPS = 40
 
 
-class Dial(Protocol):
+class Adjustable(Protocol):
     """A codec with a setting from `coarsest` to `finest`; `continuous`: settings between integers differ."""
 
     @property
@@ -38,13 +40,23 @@ class Dial(Protocol):
     def encode(self, pixels: Pixels, setting: float, /) -> bytes: ...
 
 
-def encode_to_bpp(
-    codec: Dial, pixels: Pixels, bpp: float, known: Mapping[float, int] | None = None
-) -> tuple[bytes, float]:
-    """The file nearest to but not above `bpp`, and its setting; `known` are bytes by setting of the same pixels.
+@dataclass(frozen=True)
+class SearchResult:
+    """The file nearest to but not above the rate, and its setting. `above` is the next setting of a codec with whole
+    numbers, whose file is above the rate; None if the finest setting fits, or for continuous settings."""
 
-    Integer dials are searched to the last step, continuous ones until 99.8 % of the budget is used. Raises ValueError
-    for a rate that is not positive, TargetError where even the coarsest setting is above it.
+    data: bytes
+    setting: float
+    above: float | None
+
+
+def encode_to_bpp(
+    codec: Adjustable, pixels: Pixels, bpp: float, known: Mapping[float, int] | None = None
+) -> SearchResult:
+    """Search for the file nearest to but not above `bpp`; `known` are bytes by setting of the same pixels.
+
+    Whole-number settings are searched to the last step, continuous ones until 99.8 % of the budget is used. Raises
+    ValueError for a rate that is not positive, TargetError if even the coarsest setting is above it.
     """
     if not bpp > 0:
         raise ValueError(f"a rate is positive, not {bpp}")
@@ -61,13 +73,13 @@ def encode_to_bpp(
         else:
             over = middle
         steps += 1
-    return search.file(fits), fits
+    return SearchResult(search.file(fits), fits, None if codec.continuous else over)
 
 
 class _Search:
     """Files and sizes met so far. Of the files only the largest within the budget is kept."""
 
-    def __init__(self, codec: Dial, pixels: Pixels, budget: float, sizes: dict[float, int]) -> None:
+    def __init__(self, codec: Adjustable, pixels: Pixels, budget: float, sizes: dict[float, int]) -> None:
         self.codec, self.pixels, self.budget, self.sizes = codec, pixels, budget, sizes
         self._kept: tuple[float, bytes] | None = None
 
@@ -85,7 +97,7 @@ class _Search:
         return self.sizes[setting]
 
     def bracket(self) -> tuple[float | None, float | None]:
-        """The last setting that fits before the first that doesn't, from coarse to fine; None where there is none."""
+        """The last setting that fits before the first that doesn't, from coarse to fine; None if there is none."""
         down = self.codec.finest < self.codec.coarsest
         fits: float | None = None
         for setting in sorted(self.sizes, reverse=down):
@@ -106,7 +118,7 @@ class _Search:
         return close or self.sizes[fits] >= CLOSE_ENOUGH * self.budget
 
     def between(self, fits: float, over: float, *, guess: bool) -> float:
-        """A setting strictly between the two: where the budget should be, or halfway."""
+        """A setting strictly between the two: the one that should meet the budget, or halfway."""
         logs = [math.log(max(self.sizes[s], 1)) for s in (fits, over)]
         share = 0.5
         if guess and logs[1] > logs[0]:

@@ -2,8 +2,8 @@
 
 name --find_codec--> CodecEntry: the codec, its sweep, and what the report says of it
   lpcodec                        the default model
-  default, wcae, wcae@0.13, ...  a model, or all sets of weights of a network without a dial as one codec
-  jpeg, jpeg2000, webp, avif, avif-speed2, avif-420, avif-iq, jxl, heic            pillow.py
+  default, wcae, wcae@0.13, ...  a model, or all sets of weights of a network without a quality as one codec
+  jpeg, jpeg2000, webp, avif, avif-speed2, avif-default, jxl, heic               pillow.py
   mbt2018-mean, ...              CompressAI's models (compressai_models.py), where its weights are at hand
   any other                      a command template of that name (command.py)
 """
@@ -31,7 +31,7 @@ DEFAULT = "lpcodec"
 DEFAULT_MODEL = "default"
 QUALITIES = (5.0, 12.0, 20.0, 30.0, 42.0, 54.0, 66.0, 80.0, 92.0)
 """Our sweep: about 0.05 to 2 bpp on photographs."""
-USUAL_PEERS = ("jpeg", "jpeg2000", "webp", "avif", "jxl", "heic")
+USUAL_PEERS = ("jpeg", "jpeg2000", "webp", "avif", "avif-default", "jxl", "heic")
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,23 @@ class CodecEntry:
 
 
 def usual() -> tuple[str, ...]:
-    """The codecs of a report that names none: ours beside the peers that are installed."""
+    """The codecs of a report that names none: ours, and the peers that are installed."""
     installed = pillow.available()
     return (DEFAULT, *(name for name in USUAL_PEERS if name in installed))
 
 
+def missing(names: Sequence[str]) -> dict[str, str]:
+    """The peers among `names` that aren't installed here, with what would install each."""
+    installed = pillow.available()
+    return {
+        name: f"pip install {pillow.PLUGINS[name]}" if name in pillow.PLUGINS else "a Pillow that is built with it"
+        for name in names
+        if name in pillow.MAKERS and name not in installed
+    }
+
+
 def find_codec(name: str, commands: Sequence[Command] = (), threads: int = 1) -> CodecEntry:
-    """The codec of that name; `threads` is for those that can be told. UsageError where it can't be had here."""
+    """The codec of that name; `threads` is for those that have such an option. UsageError if it can't be had here."""
     if found := next((command for command in commands if command.name == name), None):
         about = CodecAbout(name, name, "command", found.options, has_dial=len(found.settings) > 1)
         return CodecEntry(about, found, found.settings, platform.platform(), about.has_dial)
@@ -82,10 +92,9 @@ def versions() -> dict[str, str]:
 
 
 def _peer(name: str, threads: int) -> CodecEntry:
-    peer = pillow.available(threads).get(name)
-    if peer is None:
-        advice = f"pip install {pillow.PLUGINS[name]}" if name in pillow.PLUGINS else "a Pillow that is built with it"
+    if advice := missing([name]).get(name):
         raise UsageError(f"{name} isn't installed here: it needs {advice}")
+    peer = pillow.available(threads)[name]
     about = CodecAbout(name, peer.title, "peer", peer.options)
     relevant = {k: v for k, v in versions().items() if k == "pillow" or k.startswith(("lib", "openjpeg", "pillow-"))}
     return CodecEntry(about, peer, peer.settings, f"{_words(relevant)} threads={threads}", has_rates=True)
@@ -119,7 +128,7 @@ def _ours(name: str, threads: int) -> CodecEntry:
 
 
 def _numbered(sets: Sequence[str]) -> Mapping[float, str]:
-    """Sets of weights by a number, rising: that in their names (`wcae@0.13`), or their place where one has none."""
+    """Sets of weights by a number, rising: that in their names (`wcae@0.13`), or their place if one has none."""
     try:
         numbers = [float(name.partition("@")[2]) for name in sets]
     except ValueError:

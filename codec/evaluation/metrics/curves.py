@@ -2,29 +2,28 @@
 
     points --mean_curve--> Curve (means at each fixed setting) --bd_rate(anchor, test, metric)--> BdRate
 
-A BD-rate is the mean difference of log rate at equal quality, as a percentage: how many more bits `test`
-needs than `anchor`. Both curves are interpolated by PCHIP over log rate (the `bjontegaard` package), and
-compared over the range of quality that both reach within a range of rates: from the better of the two at its
-low end to the worse of the two at its high end. That range is part of the figure and always returned with it;
-where it is too narrow to mean anything the figure is refused. A metric is `psnr`, `ms_ssim` (in dB), or the name of an
-extra metric (extra_metrics.py), whose values are in its own unit, negated if lower is better; `low_db` and `high_db`
-are then in that unit.
+A BD-rate is the mean difference of log rate at equal quality, as a percentage: how many more bits `test` needs than
+`anchor` (Bjontegaard, VCEG-M33, 2001). Both curves are interpolated by PCHIP over log rate (the `bjontegaard` package).
+They are compared over the range of quality that both reach within a range of rates: from the better of the two at its
+low end to the worse of the two at its high end. That range is part of the figure and always returned with it. If it is
+too narrow to mean anything, the figure is refused. A metric is `psnr`, `ms_ssim` (in dB), or the name of an extra
+metric (extra_metrics.py), whose values are in its own unit, negated if lower is better; `low_db` and `high_db` are then
+in that unit.
+
+A setting that another setting of the same codec beats in both rate and quality is no part of its curve: who can choose
+the setting would not choose that one. Codecs that store a picture losslessly if that is smaller have such settings.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
-from lpcodec.codec.evaluation.metrics.extra_metrics import MEASURES
+from lpcodec.codec.evaluation.metrics.extra_metrics import metric_named
 from lpcodec.codec.evaluation.metrics.point import Means, Point, means
 
-Metric = str
-
 LOW_BPP, HIGH_BPP = 0.1, 1.2
-SMALLEST_OVERLAP_DB = 2.0
 FEWEST_POINTS = 3
 INTERPOLATION = "pchip"
 
@@ -44,15 +43,15 @@ class Curve:
         """Mean bpp of each setting."""
         return [m.bpp for m in self.means]
 
-    def qualities(self, metric: Metric) -> list[float]:
-        """Mean PSNR, mean MS-SSIM in dB, or mean of a further measure (negated where lower is better), of each
-        setting. ValueError where there is none, because pictures were too small or nobody asked."""
+    def qualities(self, metric: str) -> list[float]:
+        """Mean PSNR, mean MS-SSIM in dB, or mean of an extra metric (negated if lower is better), of each setting.
+        ValueError if it is missing, because pictures were too small or it wasn't asked for."""
         if metric == "psnr":
             return [m.psnr for m in self.means]
         if metric == "ms_ssim":
             values = [m.ms_ssim_db for m in self.means]
         else:
-            sign = 1 if metric not in MEASURES or MEASURES[metric].higher_is_better else -1
+            sign = 1 if metric_named(metric).higher_is_better else -1
             values = [sign * m.others[metric] if metric in m.others else None for m in self.means]
         if None in values:
             name = "MS-SSIM" if metric == "ms_ssim" else metric
@@ -69,7 +68,7 @@ class BdRate:
 
     anchor: str
     test: str
-    metric: Metric
+    metric: str
     percent: float
     low_db: float
     high_db: float
@@ -77,7 +76,8 @@ class BdRate:
     test_bpp: tuple[float, float]
 
     def __str__(self) -> str:
-        unit = "" if self.metric in MEASURES else " dB"
+        about = metric_named(self.metric)
+        unit = f" {about.unit}" if about.unit else ""
         return (
             f"{self.percent:+.1f} % ({self.metric}, {INTERPOLATION} over log rate, "
             f"{self.low_db:.3g} to {self.high_db:.3g}{unit}, {self.anchor}: {_span(self.anchor_bpp)} bpp, "
@@ -88,8 +88,8 @@ class BdRate:
 def mean_curve(points: Iterable[Point], codec: str) -> Curve:
     """The curve of one codec: at each of its settings the mean over the pictures.
 
-    A setting that lacks a picture which others have (coding it failed) is left out, as its mean would be that of
-    another set. Raises ValueError where no setting is left.
+    A setting that lacks a picture which others have (coding it failed) is left out, because its mean would be that of
+    another set. Raises ValueError if no setting is left.
     """
     by_setting: dict[float, list[Point]] = defaultdict(list)
     for point in points:
@@ -103,12 +103,12 @@ def mean_curve(points: Iterable[Point], codec: str) -> Curve:
 
 
 def bd_rate(
-    anchor: Curve, test: Curve, metric: Metric = "psnr", low_bpp: float = LOW_BPP, high_bpp: float = HIGH_BPP
+    anchor: Curve, test: Curve, metric: str = "psnr", low_bpp: float = LOW_BPP, high_bpp: float = HIGH_BPP
 ) -> BdRate:
     """The BD-rate of `test` against `anchor` over what they share between `low_bpp` and `high_bpp`.
 
-    Raises OverlapError where they share less than 2 dB (for a further measure: less than its own smallest overlap),
-    or either has fewer than 3 points there; ValueError for a curve whose quality doesn't rise with its rate.
+    Raises OverlapError if they share less than the metric's smallest overlap (2 dB), or if either has fewer than 3
+    points there.
     """
     if not 0 < low_bpp < high_bpp:
         raise ValueError(f"rates must rise from above 0, not from {low_bpp} to {high_bpp}")
@@ -128,7 +128,8 @@ def bd_rate(
         for at, (rates, _) in zip(quality_at, curves, strict=True)
     ]
     low_db, high_db = max(low for low, _ in ends), min(high for _, high in ends)
-    least, unit = (MEASURES[metric].smallest_overlap, "") if metric in MEASURES else (SMALLEST_OVERLAP_DB, " dB")
+    about = metric_named(metric)
+    least, unit = about.smallest_overlap, f" {about.unit}" if about.unit else ""
     if high_db - low_db < least:
         shared = max(0.0, high_db - low_db)
         raise OverlapError(f"{names}: {shared:.2f}{unit} in common, under {least:g}{unit}")
@@ -145,7 +146,7 @@ def bd_rate(
 
 
 def bd_rates(
-    curves: Sequence[Curve], metric: Metric = "psnr", low_bpp: float = LOW_BPP, high_bpp: float = HIGH_BPP
+    curves: Sequence[Curve], metric: str = "psnr", low_bpp: float = LOW_BPP, high_bpp: float = HIGH_BPP
 ) -> dict[tuple[str, str], BdRate | ValueError]:
     """Every curve against every other, by (test, anchor); a refused figure is replaced by its error."""
     table: dict[tuple[str, str], BdRate | ValueError] = {}
@@ -169,24 +170,21 @@ def _span(rates: tuple[float, float]) -> str:
     return f"{rates[0]:.3f} to {rates[1]:.3f}"
 
 
-def _rising(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
-    """A curve's rates and qualities, checked to rise together (PCHIP is not defined otherwise).
-
-    A setting at which a picture came back exactly has no finite mean, and is left out.
-    """
-    pairs = [pair for pair in zip(curve.rates(), curve.qualities(metric), strict=True) if math.isfinite(pair[1])]
-    rates, dbs = [rate for rate, _ in pairs], [db for _, db in pairs]
-    for values in (rates, dbs):
-        if any(b <= a for a, b in pairwise(values)):
-            raise ValueError(f"the {metric} of {curve.codec} must rise with its rate: {rates} bpp, {dbs}")
-    return rates, dbs
+def _rising(curve: Curve, metric: str) -> tuple[list[float], list[float]]:
+    """Rates and qualities of the settings that no other setting beats, by rising rate; both rise strictly."""
+    rates: list[float] = []
+    qualities: list[float] = []
+    for rate, quality in sorted(zip(curve.rates(), curve.qualities(metric), strict=True), key=lambda p: (p[0], -p[1])):
+        if not qualities or quality > qualities[-1]:
+            rates.append(rate)
+            qualities.append(quality)
+    return rates, qualities
 
 
 def _interpolators(
     curves: Sequence[tuple[list[float], list[float]]], *, of_rate: bool
 ) -> tuple[_Interpolator, _Interpolator]:
-    """Both curves as functions: quality of log10 rate, or log10 rate of quality; with `integrate(low,
-    high)`."""
+    """Both curves as functions: quality of log10 rate, or log10 rate of quality; with `integrate(low, high)`."""
     import bjontegaard  # type: ignore[import-untyped]
 
     (anchor_rates, anchor_dbs), (test_rates, test_dbs) = curves

@@ -1,12 +1,12 @@
-"""Measures that are asked for by name, beside PSNR and MS-SSIM: each from a well-kept package, none written anew.
+"""Metrics beside PSNR and MS-SSIM, by name. Each comes from a well-kept package.
 
-    names --check--> packages are there --measure(name, original, decoded)--> value, or None for a picture too small
+    names --check--> packages are there --value_of(name, original, decoded)--> value, or None for a picture too small
 
 | name        | package                | better | rule                                                               |
 |-------------|------------------------|--------|--------------------------------------------------------------------|
 | psnr-y      | none                   | higher | of Y = 0.299 R + 0.587 G + 0.114 B (BT.601, full range, unrounded) |
 | ssim        | pytorch-msssim         | higher | window 11, sigma 1.5, on RGB, mean over channels                   |
-| lpips       | lpips, torchvision     | lower  | AlexNet, version 0.1; its weights must lie in torch's hub cache    |
+| lpips       | lpips, torchvision     | lower  | AlexNet, version 0.1; its weights must be in torch's hub cache     |
 | ssimulacra2 | ssimulacra2            | higher | 100 is lossless, 90 is hard to tell apart, 30 is low               |
 | butteraugli | libjxl's program       | lower  | `butteraugli_main` on the PATH (PyPI has no package): maximum norm |
 """
@@ -30,57 +30,57 @@ from PIL import Image
 
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.evaluation.metrics.distortion import PEAK, psnr_of_mse
+from lpcodec.codec.evaluation.metrics.metric import BASIC, Metric
 from lpcodec.codec.evaluation.metrics.torchvision_import import make_importable
 
 Pixels = NDArray[np.uint8]
 
 LUMA = (0.299, 0.587, 0.114)
-LOSSLESS_DB = 99.0  # stands for the infinite luma PSNR of equal pictures, which a JSON file can't hold
+LOSSLESS_DB = 99.0  # for the infinite luma PSNR of equal pictures, which a JSON file can't hold
 LPIPS_BACKBONE = "alexnet-owt-7be5be79.pth"
 BUTTERAUGLI = "butteraugli_main"
 BUTTERAUGLI_SECONDS = 600
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A measure. `smallest_overlap` is the range, in its own unit, that a BD-rate by it needs at least."""
+class ExtraMetric(Metric):
+    """A metric that is computed on request, for pictures whose sides have at least `smallest_side` pixels.
 
-    name: str
-    title: str
-    higher_is_better: bool
-    smallest_overlap: float
+    `check` raises UsageError, which says what to install, if it can't be computed here.
+    """
+
     smallest_side: int
     check: Callable[[], None]
     value: Callable[[Pixels, Pixels], float]
 
 
 def check(names: Sequence[str]) -> None:
-    """Raises UsageError, one line that says what to install, unless every measure of `names` works here."""
+    """Raises UsageError, one line that says what to install, unless every metric of `names` works here."""
     for name in names:
-        if name not in MEASURES:
-            raise UsageError(f"no measure named {name!r}; there are: {', '.join(MEASURES)}")
-        MEASURES[name].check()
+        if name not in EXTRA_METRICS:
+            raise UsageError(f"no metric named {name!r}; there are: {', '.join(EXTRA_METRICS)}")
+        EXTRA_METRICS[name].check()
 
 
-def measure(name: str, original: Pixels, decoded: Pixels) -> float | None:
-    """The measure `name` of two uint8 RGB pictures (H, W, 3); None where they are too small for it."""
-    about = MEASURES[name]
+def value_of(name: str, original: Pixels, decoded: Pixels) -> float | None:
+    """The metric `name` of two uint8 RGB pictures (H, W, 3); None if they are too small for it."""
+    about = EXTRA_METRICS[name]
     return about.value(original, decoded) if min(original.shape[:2]) >= about.smallest_side else None
 
 
 def psnr_y(original: Pixels, decoded: Pixels) -> float:
-    """PSNR in dB of the luma of two RGB pictures (BT.601, full range, not rounded), at most 99: where it is equal."""
+    """PSNR in dB of the luma of two RGB pictures (BT.601, full range, not rounded), at most 99."""
     difference = (original.astype(np.float64) - decoded) @ np.array(LUMA)
     return min(psnr_of_mse(float(np.mean(difference * difference))), LOSSLESS_DB)
 
 
 def ssim(original: Pixels, decoded: Pixels) -> float:
-    """SSIM of two RGB pictures, -1..1: that of pytorch-msssim."""
+    """SSIM of two RGB pictures, -1..1: that of pytorch-msssim, in float64."""
     import pytorch_msssim  # type: ignore[import-untyped]
     import torch
 
     with torch.inference_mode():
-        return float(pytorch_msssim.ssim(_tensor(original), _tensor(decoded), data_range=PEAK))
+        return float(pytorch_msssim.ssim(_tensor(original, np.float64), _tensor(decoded, np.float64), data_range=PEAK))
 
 
 def lpips_alex(original: Pixels, decoded: Pixels) -> float:
@@ -148,10 +148,10 @@ def _lpips_network() -> Any:
     return importlib.import_module("lpips").LPIPS(net="alex", verbose=False).eval()
 
 
-def _tensor(pixels: Pixels) -> Any:
+def _tensor(pixels: Pixels, dtype: type = np.float32) -> Any:
     import torch
 
-    return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32))[None]
+    return torch.from_numpy(pixels.transpose(2, 0, 1).astype(dtype))[None]
 
 
 def _png(pixels: Pixels) -> bytes:
@@ -160,13 +160,24 @@ def _png(pixels: Pixels) -> bytes:
     return stream.getvalue()
 
 
-MEASURES = {
+EXTRA_METRICS = {
     m.name: m
     for m in (
-        Measure("psnr-y", "PSNR of luma (dB)", True, 2.0, 1, _always, psnr_y),
-        Measure("ssim", "SSIM", True, 0.02, 11, _always, ssim),
-        Measure("lpips", "LPIPS (AlexNet)", False, 0.05, 32, _check_lpips, lpips_alex),
-        Measure("ssimulacra2", "SSIMULACRA 2", True, 5.0, 8, _check_ssimulacra2, ssimulacra2),
-        Measure("butteraugli", "Butteraugli", False, 0.5, 8, _check_butteraugli, butteraugli),
+        ExtraMetric("psnr-y", "PSNR of luma", "dB", 2, True, 2.0, 1, _always, psnr_y),
+        ExtraMetric("ssim", "SSIM", "", 4, True, 0.02, 11, _always, ssim),
+        ExtraMetric("lpips", "LPIPS (AlexNet)", "", 4, False, 0.05, 32, _check_lpips, lpips_alex),
+        ExtraMetric("ssimulacra2", "SSIMULACRA 2", "", 2, True, 5.0, 8, _check_ssimulacra2, ssimulacra2),
+        ExtraMetric("butteraugli", "Butteraugli", "", 4, False, 0.5, 8, _check_butteraugli, butteraugli),
     )
 }
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of that name. An unknown one (from the document of another version) counts as higher-is-better."""
+    known: Metric | None = BASIC.get(name) or EXTRA_METRICS.get(name)
+    return known or Metric(name, name, "", 4, True, 0.0)
+
+
+def installed() -> tuple[str, ...]:
+    """The extra metrics that a report shows unless others are asked for: SSIMULACRA 2, if its package is installed."""
+    return ("ssimulacra2",) if importlib.util.find_spec("ssimulacra2") is not None else ()

@@ -4,8 +4,9 @@
 
 Means are over pictures (of bpp, PSNR and MS-SSIM one by one). The pooled ones, which give every pixel the same weight,
 are kept beside them: all bits over all pixels, PSNR of the mean squared error over all pixels. MS-SSIM in dB is always
-that of the mean MS-SSIM, never a mean of dB. Metrics beyond these (SSIM, LPIPS, ...) are in extra_metrics.py; their
-values are in a point's `others`.
+that of the mean MS-SSIM, never a mean of dB. In means a picture's PSNR counts as at most 60 dB: a picture that comes
+back exactly would make the mean infinite, and 8-bit pixels are themselves rounded at 59 dB. Metrics beyond these (SSIM,
+LPIPS, ...) are in extra_metrics.py; their values are in a point's `others`.
 """
 
 import json
@@ -26,14 +27,19 @@ from lpcodec.codec.evaluation.metrics.distortion import (
     psnr_of_mse,
 )
 
+PSNR_CEILING = 60.0  # dB
+MS_SSIM_CEILING = 60.0  # dB
+
 
 @dataclass(frozen=True)
 class Point:
     """One picture coded once: a line of a JSON-lines file.
 
-    `setting` is the codec's own dial (a quality; for JPEG 2000 a compression ratio), `target_bpp` the rate that was
-    asked for, None at a fixed setting. `ms_ssim` is None for pictures too small for it; `psnr` is infinite where
-    nothing was lost. Seconds are wall-clock, from array to bytes and back. `others` are further measures by name.
+    `setting` is the codec's own rate control (a quality; for JPEG 2000 a compression ratio), `target_bpp` the rate that
+    was asked for, None at a fixed setting. `above` marks the file just above a rate target, for a codec whose settings
+    are whole numbers; the file just below is a point of its own. `ms_ssim` is None for pictures too small for it;
+    `psnr` is infinite if nothing was lost. Seconds are wall-clock, from array to bytes and back. `others` are the extra
+    metrics by name.
     """
 
     codec: str
@@ -49,6 +55,7 @@ class Point:
     decode_seconds: float
     target_bpp: float | None = None
     others: Mapping[str, float] = field(default_factory=dict)
+    above: bool = False
 
     def to_json(self) -> str:
         """One line of strict JSON (an infinite PSNR becomes null)."""
@@ -58,7 +65,7 @@ class Point:
 
     @classmethod
     def from_json(cls, line: str) -> "Point":
-        """The point that `to_json` wrote. ValueError where the line is not one."""
+        """The point that `to_json` wrote. ValueError if the line is not one."""
         row: Any = json.loads(line)
         try:
             return cls(**{**row, "psnr": math.inf if row["psnr"] is None else row["psnr"]})
@@ -76,8 +83,8 @@ def measured_point(
     seconds: tuple[float, float],
     others: Mapping[str, float] | None = None,
 ) -> Point:
-    """Measures `decoded` against `original` (both uint8, (H, W, 3)); `size` in bytes, `seconds` to encode and
-    decode; `others` are further measures that were taken of the two."""
+    """The point of `decoded` against `original` (both uint8, (H, W, 3)); `size` in bytes, `seconds` to encode and to
+    decode; `others` are the extra metrics of the two by name."""
     pixels = original.shape[0] * original.shape[1]
     error = mse(original, decoded)
     large = min(original.shape[:2]) >= MS_SSIM_SMALLEST_SIDE
@@ -99,8 +106,8 @@ def measured_point(
 
 @dataclass(frozen=True)
 class Means:
-    """Means of one codec over pictures; `setting` is None where the pictures had different ones (a rate
-    target). `others` has the further measures that every picture has."""
+    """Means of one codec over pictures. `setting` is None if the pictures had different ones (at a rate target).
+    `others` has the extra metrics that every picture has. `exact` is the number of pictures that came back exactly."""
 
     codec: str
     setting: float | None
@@ -113,23 +120,24 @@ class Means:
     encode_mps: float
     decode_mps: float
     others: Mapping[str, float] = field(default_factory=dict)
+    exact: int = 0
 
     @property
     def ms_ssim_db(self) -> float | None:
-        """The mean MS-SSIM in dB; None where a picture had none."""
-        return None if self.ms_ssim is None else ms_ssim_db(self.ms_ssim)
+        """The mean MS-SSIM in dB, at most 60; None if a picture had none."""
+        return None if self.ms_ssim is None else min(ms_ssim_db(self.ms_ssim), MS_SSIM_CEILING)
 
 
 def means(points: Sequence[Point]) -> Means:
-    """Means over the points of one codec, one a picture: each weighs the same, but for the pooled ones and
-    the speeds.
+    """Means over the points of one codec, one per picture. Each picture has the same weight, except in the pooled means
+    and the speeds.
 
-    Speeds are all pixels over all seconds, in megapixels a second. Raises ValueError for no points, several
+    Speeds are all pixels over all seconds, in megapixels per second. Raises ValueError for no points, several
     codecs, or a picture that appears twice.
     """
     codecs, images = {p.codec for p in points}, {p.image for p in points}
     if len(codecs) != 1 or len(images) != len(points):
-        raise ValueError(f"means need points of one codec, one a picture, not {len(points)} of {sorted(codecs)}")
+        raise ValueError(f"means need points of one codec, one per picture, not {len(points)} of {sorted(codecs)}")
     settings = {p.setting for p in points}
     similarities = [p.ms_ssim for p in points if p.ms_ssim is not None]
     pixels = sum(p.pixels for p in points)
@@ -138,18 +146,19 @@ def means(points: Sequence[Point]) -> Means:
         setting=settings.pop() if len(settings) == 1 else None,
         pictures=len(points),
         bpp=_mean([p.bpp for p in points]),
-        psnr=_mean([p.psnr for p in points]),
+        psnr=_mean([min(p.psnr, PSNR_CEILING) for p in points]),
         ms_ssim=_mean(similarities) if len(similarities) == len(points) else None,
         pooled_bpp=bpp(sum(p.bytes for p in points), pixels),
-        pooled_psnr=psnr_of_mse(sum(p.mse * p.pixels for p in points) / pixels),
+        pooled_psnr=min(psnr_of_mse(sum(p.mse * p.pixels for p in points) / pixels), PSNR_CEILING),
         encode_mps=pixels / 1e6 / max(sum(p.encode_seconds for p in points), 1e-9),
         decode_mps=pixels / 1e6 / max(sum(p.decode_seconds for p in points), 1e-9),
         others={name: _mean([p.others[name] for p in points]) for name in _shared(points)},
+        exact=sum(p.mse == 0 for p in points),
     )
 
 
 def _shared(points: Sequence[Point]) -> list[str]:
-    """The further measures that all points have, in the first one's order."""
+    """The extra metrics that all points have, in the first one's order."""
     return [name for name in points[0].others if all(name in p.others for p in points)]
 
 

@@ -187,18 +187,18 @@ class Chart {
   }
 }
 
-const measureOf = (key) => data.measures.find((m) => m.key === key);
+const metricOf = (key) => data.metrics.find((m) => m.key === key);
 const valueText = (m, value) => `${m.title.replace(" (dB)", "")} ${figure(value, m.digits)}${m.title.endsWith("(dB)") ? " dB" : ""}`;
-const measureOptions = data.measures.map((m) => [m.key, m.title]);
+const metricOptions = data.metrics.map((m) => [m.key, m.title]);
 
 // ---- curves over rate
-const rd = { measure: data.measures[0].key, log: true, hidden: new Set() };
+const rd = { metric: data.metrics[0].key, log: true, hidden: new Set() };
 rd.all = [
   ...data.codecs.map((c) => ({ ...c, id: `codec ${c.name}`, single: c.points.length === 1 })),
   ...data.published.map((c, i) => ({ ...c, id: `published ${i}`, dotted: true })),
 ];
 rd.points = (curve) => {
-  const m = measureOf(rd.measure);
+  const m = metricOf(rd.metric);
   if (curve.dotted) {
     return (curve.values[m.key] || []).map(([bpp, value]) => ({
       x: bpp, y: value, lines: [`${bpp.toFixed(3)} bpp`, valueText(m, value)],
@@ -225,19 +225,19 @@ rd.plan = () => {
   const room = 0.05 * (Math.max(...ys) - Math.min(...ys)) || 1;
   return {
     curves,
-    empty: every.length ? "" : "No curve has this measure, or all are hidden.",
+    empty: every.length ? "" : "No curve has this metric, or all are hidden.",
     x: {
       low: rd.log ? Math.min(...xs) / 1.1 : 0, high: Math.max(...xs) * (rd.log ? 1.1 : 1.04), log: rd.log,
       title: rd.log ? "bits per pixel (log scale)" : "bits per pixel",
     },
     y: {
       low: Math.min(...ys) - room, high: Math.max(...ys) + room,
-      title: measureOf(rd.measure).title + (measureOf(rd.measure).rising ? "" : ", lower is better"),
+      title: metricOf(rd.metric).title + (metricOf(rd.metric).rising ? "" : ", lower is better"),
     },
   };
 };
 rd.chart = new Chart(byId("rd"), byId("rd-readout"), "Rate-distortion curves; arrow keys go from point to point", rd.plan);
-choice(byId("rd-measure"), measureOptions, rd.measure, (key) => { rd.measure = key; rd.chart.draw(); });
+choice(byId("rd-metric"), metricOptions, rd.metric, (key) => { rd.metric = key; rd.chart.draw(); });
 choice(byId("rd-scale"), [["log", "log"], ["linear", "linear"]], "log", (v) => { rd.log = v === "log"; rd.chart.draw(); });
 for (const curve of [...rd.all].sort((a, b) => (b.strong || 0) - (a.strong || 0))) {
   const line = curve.single ? [] : [make("path", { class: "curve", d: "M2 9H32" })];
@@ -254,9 +254,9 @@ for (const curve of [...rd.all].sort((a, b) => (b.strong || 0) - (a.strong || 0)
 }
 
 // ---- speed against BD-rate
-const race = { side: 1, measure: data.measures[0].key, anchor: data.dials.includes("jpeg") ? "jpeg" : data.dials[data.dials.length - 1] };
+const race = { side: 1, metric: data.metrics[0].key, anchor: data.dials.includes("jpeg") ? "jpeg" : data.dials[data.dials.length - 1] };
 race.plan = () => {
-  const rates = new Map((data.bd[race.measure] || []).filter(([, a]) => a === race.anchor).map(([t, , v]) => [t, v]));
+  const rates = new Map((data.bd[race.metric] || []).filter(([, a]) => a === race.anchor).map(([t, , v]) => [t, v]));
   if (rates.size) rates.set(race.anchor, 0);
   const curves = data.codecs.filter((c) => rates.has(c.name) && c.speed).map((c) => ({
     ...c,
@@ -278,5 +278,5 @@ race.plan = () => {
 };
 race.chart = new Chart(byId("speed-chart"), byId("speed-readout"), "Speed against BD-rate; arrow keys go from codec to codec", race.plan);
 choice(byId("speed-side"), [["decode", "decode"], ["encode", "encode"]], "decode", (v) => { race.side = v === "decode" ? 1 : 0; race.chart.draw(); });
-choice(byId("speed-measure"), measureOptions, race.measure, (key) => { race.measure = key; race.chart.draw(); });
+choice(byId("speed-metric"), metricOptions, race.metric, (key) => { race.metric = key; race.chart.draw(); });
 select(byId("speed-anchor"), data.codecs.filter((c) => data.dials.includes(c.name)).map((c) => [c.name, c.title]), race.anchor, (v) => { race.anchor = v; race.chart.draw(); });

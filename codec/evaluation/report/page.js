@@ -70,11 +70,11 @@ theme.button.addEventListener("click", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme.show);
 theme.show();
 
-// One measure at a time in the BD-rate tables; paper shows all.
-function showMeasure(key) {
-  for (const part of document.querySelectorAll(".by-measure")) part.hidden = part.dataset.measure !== key;
+// One metric at a time in the BD-rate tables; paper shows all.
+function showMetric(key) {
+  for (const part of document.querySelectorAll(".by-metric")) part.hidden = part.dataset.metric !== key;
 }
-if (byId("bd-measure")) {
-  choice(byId("bd-measure"), data.measures.map((m) => [m.key, m.title]), data.measures[0].key, showMeasure);
-  showMeasure(data.measures[0].key);
+if (byId("bd-metric")) {
+  choice(byId("bd-metric"), data.metrics.map((m) => [m.key, m.title]), data.metrics[0].key, showMetric);
+  showMetric(data.metrics[0].key);
 }

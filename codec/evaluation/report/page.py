@@ -16,14 +16,14 @@ from importlib import resources
 from typing import Any
 
 from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate
+from lpcodec.codec.evaluation.metrics.metric import Metric
 from lpcodec.codec.evaluation.report.palette import DARK, LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.plots import SHOWN_BPP
 from lpcodec.codec.evaluation.report.summary import (
-    Measure,
     bd_matrix,
     bd_published,
-    measures,
+    metrics_of,
     published_values,
     setting_rows,
     speed,
@@ -50,19 +50,19 @@ def page(results: Results, shown: Sequence[Shown]) -> str:
     environment.filters.update(number=number, speed=speed_text)
     script = "".join(_file(name) for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    tables = {m.metric: bd_matrix(results, m.metric) for m in measures(results)}
+    tables = {m.name: bd_matrix(results, m.name) for m in metrics_of(results)}
     titles = {codec.name: codec.title for codec in results.codecs}
     return environment.get_template("page.html").render(
         results=results,
         titles=titles,
-        measures=measures(results),
-        extra=[m for m in measures(results) if m.metric not in ("psnr", "ms_ssim")],
+        metrics=metrics_of(results),
+        extra=[m for m in metrics_of(results) if m.name not in ("psnr", "ms_ssim")],
         headline=_headline(results, tables),
         settings=[row for codec in results.codecs for row in setting_rows(results, codec.name)],
         targets=target_rows(results),
         dials=[titles[name] for name in with_dial(results)],
-        matrices=[(m, _matrix(results, m, tables[m.metric])) for m in measures(results) if tables[m.metric]],
-        published=[(m, _published(results, m)) for m in measures(results) if bd_published(results, m.metric)],
+        matrices=[(m, _matrix(results, m, tables[m.name])) for m in metrics_of(results) if tables[m.name]],
+        published=[(m, _published(results, m)) for m in metrics_of(results) if bd_published(results, m.name)],
         bd_range=(LOW_BPP, HIGH_BPP),
         shown_range=SHOWN_BPP,
         palette=list(zip(LIGHT, DARK, strict=True)),
@@ -94,41 +94,41 @@ def _headline(results: Results, tables: Mapping[str, Table]) -> dict[str, Any] |
     against = []
     for anchor in dials:
         found = [
-            (m, tables[m.metric].get((ours.name, anchor))) for m in measures(results) if m.metric in ("psnr", "ms_ssim")
+            (m, tables[m.name].get((ours.name, anchor))) for m in metrics_of(results) if m.name in ("psnr", "ms_ssim")
         ]
         if any(isinstance(cell, BdRate) for _, cell in found):
-            figures = [(m.title.split(" (")[0], _cell(cell, m)) for m, cell in found if isinstance(cell, BdRate)]
+            figures = [(m.label.split(" (")[0], _cell(cell, m)) for m, cell in found if isinstance(cell, BdRate)]
             against.append((titles[anchor], figures))
     return {"title": ours.title, "against": against} if against else None
 
 
-def _matrix(results: Results, measure: Measure, table: Table) -> list[tuple[str, list[dict[str, Any] | None]]]:
+def _matrix(results: Results, metric: Metric, table: Table) -> list[tuple[str, list[dict[str, Any] | None]]]:
     """Rows of the matrix: a title and a cell for each column, None on the diagonal."""
     titles, dials = {codec.name: codec.title for codec in results.codecs}, with_dial(results)
     return [
-        (titles[test], [_cell(table[test, anchor], measure) if test != anchor else None for anchor in dials])
+        (titles[test], [_cell(table[test, anchor], metric) if test != anchor else None for anchor in dials])
         for test in dials
     ]
 
 
-def _published(results: Results, measure: Measure) -> dict[str, Any]:
+def _published(results: Results, metric: Metric) -> dict[str, Any]:
     """MeasuredCodec codecs (rows) against published curves (columns)."""
-    table, titles = bd_published(results, measure.metric), {codec.name: codec.title for codec in results.codecs}
+    table, titles = bd_published(results, metric.name), {codec.name: codec.title for codec in results.codecs}
     columns = [curve for curve in results.published if any(name == curve.name for _, name in table)]
     rows = [
-        (titles[test], [_cell(table[test, curve.name], measure) for curve in columns]) for test in with_dial(results)
+        (titles[test], [_cell(table[test, curve.name], metric) for curve in columns]) for test in with_dial(results)
     ]
     return {"columns": [curve.title for curve in columns], "rows": rows}
 
 
-def _cell(value: BdRate | str, measure: Measure) -> dict[str, Any]:
+def _cell(value: BdRate | str, metric: Metric) -> dict[str, Any]:
     if isinstance(value, str):
         return {"refused": value}
     return {
         "percent": value.percent,
         "text": f"{value.percent:+.1f} %".replace("-", "\N{MINUS SIGN}"),
         "strength": round(min(abs(value.percent), STRONGEST_PERCENT) / STRONGEST_PERCENT * 100),
-        "overlap": overlap_text(value, measure),
+        "overlap": overlap_text(value, metric),
         "rates": f"{value.test_bpp[0]:.2f} to {value.test_bpp[1]:.2f} bpp",
     }
 
@@ -136,9 +136,11 @@ def _cell(value: BdRate | str, measure: Measure) -> dict[str, Any]:
 def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Table]) -> dict[str, Any]:
     """What the scripts draw from."""
     measured, published = styles(results)
-    listed = measures(results)
+    listed = metrics_of(results)
     return {
-        "measures": [{"key": m.metric, "title": m.title, "digits": m.digits, "rising": m.rising} for m in listed],
+        "measures": [
+            {"key": m.name, "title": m.label, "digits": m.digits, "rising": m.higher_is_better} for m in listed
+        ],
         "range": SHOWN_BPP,
         "codecs": [
             {
@@ -152,7 +154,7 @@ def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Tab
                         "setting": row.means.setting,
                         "pictures": row.means.pictures,
                         "bpp": _rounded(row.means.bpp),
-                        "values": {m.metric: _rounded(row.value(m.metric)) for m in listed},
+                        "values": {m.name: _rounded(row.value(m.name)) for m in listed},
                     }
                     for row in setting_rows(results, c.name)
                 ],
@@ -163,7 +165,7 @@ def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Tab
             {
                 "title": c.title,
                 **_style(published[c.name]),
-                "values": {m.metric: _rounded(published_values(c, m.metric)) for m in listed},
+                "values": {m.name: _rounded(published_values(c, m.name)) for m in listed},
             }
             for c in results.published
         ],
@@ -179,7 +181,7 @@ def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Tab
     }
 
 
-def _rows(results: Results, listed: Sequence[Measure]) -> list[list[Any]]:
+def _rows(results: Results, listed: Sequence[Metric]) -> list[list[Any]]:
     """A list for each point: codec, picture, setting, target, bpp, bytes, encode and decode MP/s, measures.
 
     MS-SSIM is linear here, as papers print that of a picture.
@@ -191,7 +193,7 @@ def _rows(results: Results, listed: Sequence[Measure]) -> list[list[Any]]:
         if p.codec in codecs and p.image in pictures:
             speeds = [p.pixels / 1e6 / max(seconds, 1e-9) for seconds in (p.encode_seconds, p.decode_seconds)]
             values = {**p.others, "psnr": p.psnr, "ms_ssim": p.ms_ssim}
-            row = [p.setting, p.target_bpp, p.bpp, p.bytes, *speeds, *(values.get(m.metric) for m in listed)]
+            row = [p.setting, p.target_bpp, p.bpp, p.bytes, *speeds, *(values.get(m.name) for m in listed)]
             rows.append([codecs[p.codec], pictures[p.image], *_rounded(row)])
     return rows
 

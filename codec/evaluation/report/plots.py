@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpcodec.codec.evaluation.metrics.curves import Metric
 from lpcodec.codec.evaluation.report.palette import LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.summary import published_values, setting_rows
 from lpcodec.codec.evaluation.run.results import Results
@@ -49,7 +48,7 @@ def draw(results: Results, out: Path) -> list[Path]:
     return written
 
 
-def _lines(results: Results, metric: Metric) -> list[Line]:
+def _lines(results: Results, metric: str) -> list[Line]:
     measured, published = styles(results)
     lines = []
     for codec in results.codecs:

@@ -2,43 +2,38 @@
 
     Results --setting_rows / target_rows--> Rows (means over pictures) --> page, plots, tables
             --bd_matrix / bd_published--> a BD-rate, or why it is refused, for each pair --> page, tables
+            --bd_by_picture / mean_bd--> the same for each picture, and their mean --> page, tables
             --derived--> the same figures, ready for results.json
 
-Where points are missing, a codec's means are over the pictures that it has at every one of its settings, and a
-BD-rate over the pictures that both codecs have: a picture never counts at one end of a curve alone.
+If points are missing, a codec's means are over the pictures that it has at every one of its settings, and a BD-rate is
+over the pictures that both codecs have: a picture never counts at one end of a curve alone. A BD-rate is that of the
+mean curves; for sets of very different pictures (screens) the mean of the pictures' own BD-rates is given beside it.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate, Curve, Metric, bd_rate, mean_curve
+from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate, Curve, bd_rate, mean_curve
 from lpcodec.codec.evaluation.metrics.distortion import ms_ssim_db
-from lpcodec.codec.evaluation.metrics.extra_metrics import MEASURES
+from lpcodec.codec.evaluation.metrics.extra_metrics import metric_named
+from lpcodec.codec.evaluation.metrics.metric import MS_SSIM, PSNR, Metric
 from lpcodec.codec.evaluation.metrics.point import Means, Point, means
+from lpcodec.codec.evaluation.report.targets import interpolated
 from lpcodec.codec.evaluation.run.results import PublishedCurve, Results
 
-ABOVE = 1.0005  # a rate target counts as exceeded from this share of it on
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A measure of quality that the points have, by the name that BD-rates know it by; `rising`: more is better."""
-
-    metric: Metric
-    title: str
-    digits: int
-    rising: bool
-    unit: str = ""
+ABOVE = 1.0005  # a file above this share of its rate target exceeds it
 
 
 @dataclass(frozen=True)
 class Row:
     """Means of one codec at one setting, or at one rate target, over its pictures.
 
-    Seconds are means a picture. `above_target` counts the pictures whose file came out over the target.
+    Seconds are means per picture. At a target, `above_target` counts the pictures whose smallest file is above it;
+    `interpolated` counts those whose values were interpolated between a file below and one above (targets.py), and
+    `file_bpp` is the mean rate of the real files, none of them above the target if another is below.
     """
 
     means: Means
@@ -46,32 +41,25 @@ class Row:
     decode_seconds: float
     target_bpp: float | None = None
     above_target: int | None = None
+    interpolated: int = 0
+    file_bpp: float | None = None
 
     @property
     def codec(self) -> str:
         return self.means.codec
 
-    def value(self, metric: Metric) -> float | None:
-        """The mean as curves show it (MS-SSIM in dB); None where it is missing or infinite (nothing was lost)."""
+    def value(self, metric: str) -> float | None:
+        """The mean as curves show it (MS-SSIM in dB); None if it is missing or infinite (nothing was lost)."""
         named = {"psnr": self.means.psnr, "ms_ssim": self.means.ms_ssim_db}
         value = named[metric] if metric in named else self.means.others.get(metric)
         return value if value is not None and math.isfinite(value) else None
 
 
-def measures(results: Results) -> tuple[Measure, ...]:
-    """PSNR, MS-SSIM in dB where some picture has it, then the further measures by name."""
+def metrics_of(results: Results) -> tuple[Metric, ...]:
+    """PSNR, MS-SSIM in dB if some picture has it, then the extra metrics by name."""
     points = [*results.points, *results.target_points]
-    found = [Measure("psnr", "PSNR (dB)", 2, True, "dB")]
-    if any(p.ms_ssim is not None for p in points):
-        found.append(Measure("ms_ssim", "MS-SSIM (dB)", 2, True, "dB"))
-    for name in sorted({name for p in points for name in p.others}):
-        if name in MEASURES:
-            title, unit = MEASURES[name].title, "dB" if "dB" in MEASURES[name].title else ""
-            digits = 2 if MEASURES[name].smallest_overlap >= 1 else 4
-            found.append(Measure(name, title, digits, MEASURES[name].higher_is_better, unit))
-        else:
-            found.append(Measure(name, name, 4, True))
-    return tuple(found)
+    basic = (PSNR, MS_SSIM) if any(p.ms_ssim is not None for p in points) else (PSNR,)
+    return (*basic, *(metric_named(name) for name in sorted({name for p in points for name in p.others})))
 
 
 def setting_rows(results: Results, codec: str) -> list[Row]:
@@ -87,7 +75,20 @@ def target_rows(results: Results) -> list[Row]:
         if point.target_bpp is not None:
             groups[point.target_bpp, point.codec].append(point)
     order = [(target, codec.name) for target in results.targets() for codec in results.codecs]
-    return [_row(groups[key], key[0]) for key in order if key in groups]
+    return [_target_row(groups[key], key[0]) for key in order if key in groups]
+
+
+def _target_row(points: Sequence[Point], target: float) -> Row:
+    files = [p for p in points if not p.above]
+    above = {p.image: p for p in points if p.above}
+    values = [interpolated(p, above[p.image], target) if p.image in above else p for p in files]
+    return replace(
+        _row(values),
+        target_bpp=target,
+        above_target=sum(p.bpp > target * ABOVE for p in files),
+        interpolated=sum(p.image in above for p in files),
+        file_bpp=means(files).bpp,
+    )
 
 
 def speed(results: Results, codec: str) -> tuple[float, float] | None:
@@ -108,7 +109,7 @@ def with_dial(results: Results) -> list[str]:
     return [c.name for c in results.codecs if c.has_dial and results.of(c.name)]
 
 
-def bd_matrix(results: Results, metric: Metric) -> dict[tuple[str, str], BdRate | str]:
+def bd_matrix(results: Results, metric: str) -> dict[tuple[str, str], BdRate | str]:
     """Each codec with a dial against each other, by (test, anchor): the BD-rate, or why there is none."""
     groups = {name: _complete_settings(results.of(name)) for name in with_dial(results)}
     images = {name: _images(group) for name, group in groups.items()}
@@ -131,7 +132,25 @@ def bd_matrix(results: Results, metric: Metric) -> dict[tuple[str, str], BdRate 
     return table
 
 
-def bd_published(results: Results, metric: Metric) -> dict[tuple[str, str], BdRate | str]:
+def bd_by_picture(results: Results, metric: str, test: str, anchor: str) -> dict[str, BdRate | str]:
+    """The BD-rate of one codec against another on each picture that both have, or why there is none."""
+    groups = [_complete_settings(results.of(name)) for name in (test, anchor)]
+    common = _images(groups[0]) & _images(groups[1])
+    found: dict[str, BdRate | str] = {}
+    for picture in results.pictures.pictures:
+        if picture.name in common:
+            tested, anchored = ([p for g in group for p in g if p.image == picture.name] for group in groups)
+            found[picture.name] = _bd_or_reason(mean_curve(anchored, anchor), mean_curve(tested, test), metric)
+    return found
+
+
+def mean_bd(by_picture: Mapping[str, BdRate | str]) -> tuple[float, int] | None:
+    """The mean of the pictures' own BD-rates in percent, and how many pictures have one; None if none has."""
+    figures = [cell.percent for cell in by_picture.values() if isinstance(cell, BdRate)]
+    return (sum(figures) / len(figures), len(figures)) if figures else None
+
+
+def bd_published(results: Results, metric: str) -> dict[tuple[str, str], BdRate | str]:
     """Each codec with a dial against each published curve, by (codec, published name). Empty for a subset, whose
     pictures are not those of the published means."""
     if results.pictures.partial:
@@ -151,7 +170,7 @@ def bd_published(results: Results, metric: Metric) -> dict[tuple[str, str], BdRa
     return table
 
 
-def published_values(curve: PublishedCurve, metric: Metric) -> list[tuple[float, float]]:
+def published_values(curve: PublishedCurve, metric: str) -> list[tuple[float, float]]:
     """(bpp, value) of a published curve by rising rate, for PSNR and MS-SSIM in dB; none for what wasn't printed."""
     if metric == "psnr":
         return sorted(zip(curve.bpp, curve.psnr, strict=True))
@@ -161,8 +180,15 @@ def published_values(curve: PublishedCurve, metric: Metric) -> list[tuple[float,
 
 
 def derived(results: Results) -> dict[str, Any]:
-    """Means and BD-rates ready for `results.save`; what is infinite becomes null."""
-    metrics = [measure.metric for measure in measures(results)]
+    """Means and BD-rates ready for `results.save`; what is infinite becomes null.
+
+    BD-rates of single pictures are those of our models against every other codec.
+    """
+    metrics = [metric.name for metric in metrics_of(results)]
+    rated = with_dial(results)
+    models = [c.name for c in results.codecs if c.kind == "model" and c.name in rated]
+    pairs = [(test, anchor) for test in models for anchor in rated if test != anchor]
+    by_picture = {(m, *pair): bd_by_picture(results, m, *pair) for m in metrics for pair in pairs}
     return {
         "means": [_json_row(row) for codec in results.codecs for row in setting_rows(results, codec.name)],
         "target_means": [_json_row(row) for row in target_rows(results)],
@@ -170,6 +196,19 @@ def derived(results: Results) -> dict[str, Any]:
         "bd_rates_published": [
             _json_bd(pair, m, cell) for m in metrics for pair, cell in bd_published(results, m).items()
         ],
+        "bd_rates_by_picture": [_json_by_picture(*key, cells) for key, cells in by_picture.items()],
+    }
+
+
+def _json_by_picture(metric: str, test: str, anchor: str, cells: Mapping[str, BdRate | str]) -> dict[str, Any]:
+    mean = mean_bd(cells)
+    return {
+        "test": test,
+        "anchor": anchor,
+        "metric": metric,
+        "mean_percent": mean and mean[0],
+        "pictures": mean[1] if mean else 0,
+        "percent": {name: cell.percent if isinstance(cell, BdRate) else None for name, cell in cells.items()},
     }
 
 
@@ -187,18 +226,16 @@ def _images(groups: Sequence[Sequence[Point]]) -> frozenset[str]:
     return frozenset(p.image for group in groups for p in group)
 
 
-def _row(points: Sequence[Point], target: float | None = None) -> Row:
+def _row(points: Sequence[Point]) -> Row:
     count = len(points)
     return Row(
         means=means(points),
         encode_seconds=sum(p.encode_seconds for p in points) / count,
         decode_seconds=sum(p.decode_seconds for p in points) / count,
-        target_bpp=target,
-        above_target=None if target is None else sum(p.bpp > target * ABOVE for p in points),
     )
 
 
-def _bd_or_reason(anchor: Curve, test: Curve, metric: Metric) -> BdRate | str:
+def _bd_or_reason(anchor: Curve, test: Curve, metric: str) -> BdRate | str:
     try:
         return bd_rate(anchor, test, metric)
     except ValueError as error:
@@ -228,9 +265,10 @@ def _json_row(row: Row) -> dict[str, Any]:
     }
     if row.target_bpp is not None:
         values |= {"target_bpp": row.target_bpp, "above_target": row.above_target}
+        values |= {"interpolated": row.interpolated, "file_bpp": row.file_bpp}
     return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in values.items()}
 
 
-def _json_bd(pair: tuple[str, str], metric: Metric, cell: BdRate | str) -> dict[str, Any]:
+def _json_bd(pair: tuple[str, str], metric: str, cell: BdRate | str) -> dict[str, Any]:
     row = {"test": pair[0], "anchor": pair[1], "metric": metric}
     return row | ({"refused": cell} if isinstance(cell, str) else asdict(cell))

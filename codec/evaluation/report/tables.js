@@ -45,7 +45,7 @@ images.columns = [
   { title: "codec", of: (r) => data.codecs[r[0]].title },
   { title: "setting", of: (r) => (r[2] === null ? null : +r[2].toPrecision(5)), n: true },
   { title: "bpp", of: (r) => r[4], digits: 4, n: true },
-  ...data.measures.map((m, i) => (m.key === "ms_ssim"
+  ...data.metrics.map((m, i) => (m.key === "ms_ssim"
     ? { title: "MS-SSIM", of: (r) => r[8 + i], digits: 4, n: true }
     : { title: m.title, of: (r) => r[8 + i], digits: m.digits, n: true })),
   { title: "bytes", of: (r) => r[5], digits: 0, n: true },

@@ -14,13 +14,13 @@ from typing import Any
 
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout
 from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate
+from lpcodec.codec.evaluation.metrics.metric import Metric
 from lpcodec.codec.evaluation.metrics.point import Means
 from lpcodec.codec.evaluation.report.summary import (
-    Measure,
     Row,
     bd_matrix,
     bd_published,
-    measures,
+    metrics_of,
     setting_rows,
     target_rows,
 )
@@ -30,6 +30,13 @@ COLUMNS = (
     "codec", "setting", "target_bpp", "image", "width", "height", "bytes", "pixels", "bpp", "psnr", "mse", "ms_ssim",
     "encode_seconds", "decode_seconds",
 )  # fmt: skip
+
+
+TARGETS_NOTE = (
+    "Codecs with whole-number settings stay a few percent under a target. Their qualities are interpolated over log "
+    "rate between the file just below the target and the one just above it; `interpolated` counts those pictures, "
+    "and the files' bpp is the mean rate of the real files below."
+)
 
 
 def points_csv(results: Results) -> str:
@@ -79,18 +86,20 @@ def markdown(results: Results) -> str:
         f"{_plain(machine.cpu)}, {_count(machine.threads, 'thread')}, {_count(machine.workers, 'worker')}, "
         f"{_plain(results.created)}; {_versions(results)}.{contended}",
     ]
+    for note in results.notes:
+        lines += ["", _plain(note)]
     for note in results.pictures.notes:
         lines += ["", f"Changed before it was measured: {_plain(note)}."]
     if rows := target_rows(results):
-        lines += ["", "## At rate targets", "", *_table(*_targets(results, rows))]
-    for measure in measures(results):
-        if matrix := bd_matrix(results, measure.metric):
+        lines += ["", "## At rate targets", "", TARGETS_NOTE, "", *_table(*_targets(results, rows))]
+    for metric in metrics_of(results):
+        if matrix := bd_matrix(results, metric.name):
             rule = f"More bits than the anchor at equal quality, PCHIP over log rate, {LOW_BPP:g} to {HIGH_BPP:g} bpp."
-            lines += ["", f"## BD-rate by {_plain(measure.title)}", "", rule, "", *_bd_table(results, matrix, measure)]
-    for measure in measures(results):
-        if table := bd_published(results, measure.metric):
-            lines += ["", f"## BD-rate by {_plain(measure.title)} against published curves, not measured here", ""]
-            lines += _bd_table(results, table, measure)
+            lines += ["", f"## BD-rate by {_plain(metric.label)}", "", rule, "", *_bd_table(results, matrix, metric)]
+    for metric in metrics_of(results):
+        if table := bd_published(results, metric.name):
+            lines += ["", f"## BD-rate by {_plain(metric.label)} against published curves, not measured here", ""]
+            lines += _bd_table(results, table, metric)
     if results.published:
         lines += ["", "## Published curves", ""]
         lines += [f"- {_plain(c.title)}: {_plain(c.source)}" for c in results.published]
@@ -104,24 +113,24 @@ def markdown(results: Results) -> str:
 
 
 def _targets(results: Results, rows: Sequence[Row]) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
-    extra = [m for m in measures(results) if m.metric not in ("psnr", "ms_ssim")]
+    extra = [m for m in metrics_of(results) if m.name not in ("psnr", "ms_ssim")]
     titles = {codec.name: codec.title for codec in results.codecs}
-    head = ["target bpp", "codec", "pictures", "real bpp", "PSNR (dB)", "MS-SSIM", *(m.title for m in extra)]
-    head += ["pooled bpp", "pooled PSNR (dB)", "encode MP/s", "decode MP/s", "above target"]
+    head = ["target bpp", "codec", "pictures", "files' bpp", "PSNR (dB)", "MS-SSIM", *(m.label for m in extra)]
+    head += ["pooled bpp", "pooled PSNR (dB)", "encode MP/s", "decode MP/s", "interpolated", "above target"]
 
     def cells(row: Row, mean: Means) -> list[str]:
         qualities = [number(row.means.psnr, 2), number(mean.ms_ssim, 4)]
-        qualities += [number(row.value(m.metric), m.digits) for m in extra]
+        qualities += [number(row.value(m.name), m.digits) for m in extra]
         return [
-            f"{row.target_bpp:g}", _plain(titles[row.codec]), str(mean.pictures), number(mean.bpp, 4), *qualities,
+            f"{row.target_bpp:g}", _plain(titles[row.codec]), str(mean.pictures), number(row.file_bpp, 4), *qualities,
             number(mean.pooled_bpp, 4), number(mean.pooled_psnr, 2), speed_text(mean.encode_mps),
-            speed_text(mean.decode_mps), str(row.above_target),
+            speed_text(mean.decode_mps), str(row.interpolated), str(row.above_target),
         ]  # fmt: skip
 
     return [_plain(text) for text in head], (cells(row, row.means) for row in rows)
 
 
-def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], measure: Measure) -> list[str]:
+def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], metric: Metric) -> list[str]:
     """One pair a line: readable where a matrix with overlaps in its cells is not."""
     titles = {c.name: c.title for c in results.published} | {c.name: c.title for c in results.codecs}
     rows = []
@@ -131,7 +140,7 @@ def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], meas
             rows.append((*names, "refused", _plain(cell), ""))
         else:
             rates = f"{cell.test_bpp[0]:.3f} to {cell.test_bpp[1]:.3f}"
-            rows.append((*names, f"{cell.percent:+.1f} %", overlap_text(cell, measure), rates))
+            rows.append((*names, f"{cell.percent:+.1f} %", overlap_text(cell, metric), rates))
     return _table(("codec", "anchor", "BD-rate", "overlap", "codec's bpp there"), rows)
 
 
@@ -142,11 +151,11 @@ def number(value: float | None, digits: int) -> str:
     return "inf" if math.isinf(value) else f"{value:.{digits}f}"
 
 
-def overlap_text(cell: BdRate, measure: Measure) -> str:
-    """The range of quality that a BD-rate is taken over, in the measure's own unit and direction."""
-    digits = 1 if measure.digits == 2 else 3
-    low, high = (cell.low_db, cell.high_db) if measure.rising else (-cell.high_db, -cell.low_db)
-    return f"{low:.{digits}f} to {high:.{digits}f} {measure.unit}".rstrip()
+def overlap_text(cell: BdRate, metric: Metric) -> str:
+    """The range of quality that a BD-rate is taken over, in the metric's own unit and direction."""
+    digits = 1 if metric.digits == 2 else 3
+    low, high = (cell.low_db, cell.high_db) if metric.higher_is_better else (-cell.high_db, -cell.low_db)
+    return f"{low:.{digits}f} to {high:.{digits}f} {metric.unit}".rstrip()
 
 
 def speed_text(megapixels: float) -> str:

@@ -1,10 +1,10 @@
-"""What was measured before: a JSON-lines file in the report's folder that grows by a line a point.
+"""What was measured before: a JSON-lines file in the report's folder that grows by one line per setting or target.
 
-    key (picture, codec, its options and versions, setting or target) --get--> Point, or None
-                                                                   <--put-- Point, when it was measured
+    key (picture, codec, its options and versions, setting or target) --get--> Points, or None
+                                                                   <--put-- Points, when they were measured
 
-A run that was stopped, or one with a codec more, measures only what is missing. A line that can't be read (the last
-of a run that was killed) is passed over; its point is measured again.
+A run that was stopped, or one with one more codec, measures only what is missing. A line that can't be read (the last
+one of a run that was killed) is skipped; its points are measured again.
 """
 
 import json
@@ -16,21 +16,22 @@ from typing import Any
 from lpcodec.codec.evaluation.metrics.point import Point
 
 Memory = tuple[float | None, float | None]
+RULES = "rules=2"  # changes when a metric or the search for a target changes, so that old points are measured again
 
 
 @dataclass(frozen=True)
 class Key:
-    """What decides a point: the picture's digest, the codec's name, and all that decides its files and times:
-    `made_by` is its options, the versions of what runs it, and the number of threads."""
+    """What decides a point: the picture's digest, the codec's name, and all that decides its files and times. `made_by`
+    is its options, the versions of what runs it, and the number of threads."""
 
     digest: str
     codec: str
     made_by: str
 
     def at(self, setting: float | None, target: float | None) -> str:
-        """The key of the point at a fixed setting or, where that is None, at a rate target in bpp."""
+        """The key of the point at a fixed setting or, if that is None, at a rate target in bpp."""
         what = f"setting={setting!r}" if setting is not None else f"bpp={target!r}"
-        return "|".join((self.digest, self.codec, self.made_by, what))
+        return "|".join((self.digest, self.codec, self.made_by, RULES, what))
 
     @property
     def memory(self) -> str:
@@ -38,10 +39,10 @@ class Key:
 
 
 class PointCache:
-    """Points by key. `contended` tells of a point whether other work ran beside it when it was timed."""
+    """Points by key. `contended` says whether other work ran while a point was timed."""
 
     def __init__(self, path: Path) -> None:
-        """Reads the file where there is one. OSError where it can't be read."""
+        """Reads the file if there is one. OSError if it can't be read."""
         self._path = path
         self._rows: dict[str, Any] = {}
         text = path.read_text("utf-8", errors="replace") if path.exists() else ""
@@ -49,8 +50,8 @@ class PointCache:
         for line in text.splitlines():
             try:
                 row = json.loads(line)
-                if "point" in row:
-                    Point.from_json(json.dumps(row["point"]))
+                for point in row.get("points", ()):
+                    Point.from_json(json.dumps(point))
                 self._rows[row["key"]] = row
             except (ValueError, KeyError, TypeError):
                 continue
@@ -58,22 +59,25 @@ class PointCache:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def get(self, key: str, image: str, measures: Sequence[str] = ()) -> Point | None:
-        """The point of `key` with these further measures, for the picture now named `image`; None where it wasn't
-        measured, or without one of them."""
+    def get(self, key: str, image: str, extra_metrics: Sequence[str] = ()) -> tuple[Point, ...] | None:
+        """The points of `key` with these extra metrics, for the picture now named `image`: one, or at a rate target up
+        to two. None if it wasn't measured, or without one of the metrics."""
         row = self._rows.get(key)
-        if row is None or "point" not in row or not set(measures) <= set(row["measures"]):
+        if row is None or "points" not in row or not set(extra_metrics) <= set(row["extra_metrics"]):
             return None
-        point = Point.from_json(json.dumps(row["point"]))
-        return replace(point, image=image, others={m: point.others[m] for m in measures if m in point.others})
+        points = (Point.from_json(json.dumps(each)) for each in row["points"])
+        return tuple(
+            replace(p, image=image, others={m: p.others[m] for m in extra_metrics if m in p.others}) for p in points
+        )
 
     def contended(self, key: str) -> bool:
-        """Whether the time of a point that is there was taken beside other work."""
+        """Whether the time of points that are there was taken beside other work."""
         return bool(self._rows[key]["contended"])
 
-    def put(self, key: str, point: Point, measures: Sequence[str], *, contended: bool) -> None:
-        """Adds a point that was measured with these further measures (one that a small picture lacks counts)."""
-        row = {"point": json.loads(point.to_json()), "measures": list(measures), "contended": contended}
+    def put(self, key: str, points: Sequence[Point], extra_metrics: Sequence[str], *, contended: bool) -> None:
+        """Adds points that were measured with these extra metrics (one that a small picture lacks counts)."""
+        rows = [json.loads(point.to_json()) for point in points]
+        row = {"points": rows, "extra_metrics": list(extra_metrics), "contended": contended}
         self._append({"key": key, **row})
 
     def memory(self, key: str) -> Memory | None:

@@ -2,9 +2,9 @@
 
     results.json --request_for--> Request --runner.run--> Results --differences(old, new)--> Differences
 
-Bytes must be the same. Qualities may differ by what another processor's arithmetic does to a few pixels (one level in a
-decoder's floats, the last digits of MS-SSIM): less than any table shows. The setting that a search came to at a target
-is not compared, since several give the same file; nor are points that the document doesn't have.
+Bytes must be the same. Qualities may differ by what another processor's arithmetic does to a few pixels of a decoder in
+floats: less than any table shows. The setting that a search came to at a target is not compared, because several give
+the same file. Points that the document doesn't have are not compared either.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TOLERANCES: Mapping[str, float] = {"bytes": 0, "psnr": 1e-3, "ms_ssim": 1e-5}
 OTHERS_TOLERANCE = 1e-3
-"""Of a further measure: this share of its value, or this much where it is below 1."""
+"""Of an extra metric: this share of its value, or this much if it is below 1."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def request_for(
 ) -> tuple[Request, list[str]]:
     """The request that measures a document's points again, and the codecs that are left out of it.
 
-    Left out are commands that weren't given again in `commands`: a document's own are never run, as it may be a
-    stranger's.
+    Commands that weren't given again in `commands` are left out: a document's own are never run, because the document
+    may be a stranger's.
     """
     given = {command.name for command in commands}
     left_out = [c.name for c in old.codecs if c.kind == "command" and c.name not in given]
@@ -65,7 +65,7 @@ def request_for(
         commands=tuple(commands),
         settings={name: found for name, found in settings.items() if found},
         targets=tuple(old.targets()),
-        measures=tuple(dict.fromkeys(name for p in points for name in p.others)),
+        extra_metrics=tuple(dict.fromkeys(name for p in points for name in p.others)),
         workers=workers,
         threads=old.machine.threads if workers == 1 else 1,
         only=frozenset(p.name for p in old.pictures.pictures),
@@ -76,7 +76,7 @@ def request_for(
 
 
 def differences(old: Results, new: Results, left_out: Sequence[str] = ()) -> list[Difference]:
-    """What of `old`, but for the codecs left out, isn't in `new` as it was: pictures, then points in order."""
+    """What of `old`, except the codecs left out, isn't in `new` as it was: pictures, then points in order."""
     found = []
     digests = {p.name: p.digest for p in new.pictures.pictures}
     for picture in old.pictures.pictures:
@@ -98,6 +98,7 @@ def differences(old: Results, new: Results, left_out: Sequence[str] = ()) -> lis
 
 def _place(point: Point) -> tuple[str, str, str]:
     where = f"setting {point.setting:g}" if point.target_bpp is None else f"{point.target_bpp:g} bpp"
+    where += ", just above it" if point.above else ""
     return point.codec, point.image, where
 
 

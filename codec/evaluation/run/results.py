@@ -95,7 +95,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Results:
-    """All of a report. `points` are at fixed settings; `target_points` at the rate targets (their `target_bpp`)."""
+    """All of a report. `points` are at fixed settings; `target_points` at the rate targets (their `target_bpp`).
+    `notes` are sentences about the whole report, such as what was left out."""
 
     created: str
     versions: Mapping[str, str]
@@ -106,6 +107,7 @@ class Results:
     target_points: tuple[Point, ...] = ()
     published: tuple[PublishedCurve, ...] = ()
     failures: tuple[Failure, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def of(self, codec: str) -> list[Point]:
         """The points of a codec at fixed settings."""
@@ -144,6 +146,7 @@ def load(path: Path) -> Results:
             target_points=_points(row["target_points"]),
             published=tuple(_published(c) for c in row["published"]),
             failures=tuple(Failure(**f) for f in row["failures"]),
+            notes=tuple(row.get("notes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: not the results of a report: {error!r}") from error

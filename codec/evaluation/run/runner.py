@@ -1,6 +1,6 @@
 """A whole measurement: codecs x pictures -> the document of a report.
 
-    Request --pictures, entries--> Jobs (what the cache lacks) --workers--> Points --cache--> Results
+    Request --pictures, codecs--> Jobs (what the cache lacks) --workers--> Points --cache--> Results
             --memory, published----------------------------------------------------------------/
 
 Every point goes into the cache in the report's folder as soon as it is measured: a run that is stopped loses the points
@@ -29,24 +29,25 @@ from lpcodec.codec.evaluation.run.originals import Original, load_original, pict
 from lpcodec.codec.evaluation.run.results import Failure, PictureAbout, Results, SetAbout
 from lpcodec.codec.evaluation.run.time_left import Clock, Progress
 from lpcodec.codec.evaluation.run.workers import Job, Setup, one_line, run_jobs
+from lpcodec.datasets.pictures import left_out
 
 if TYPE_CHECKING:
     from lpcodec.datasets.registry import DataSet
 
 TARGETS = (0.075, 0.15, 0.3, 0.6)
 CACHE_NAME = "points-cache.jsonl"
-BUSY = 0.3  # so many cores at work before a run begins say that other work is running
+BUSY = 0.3  # cores; more than this at work before a run begins means that other work is running
 
 
 @dataclass(frozen=True)
 class Request:
     """What to measure.
 
-    `folder` has the pictures, `dataset` is the known set that they are of; `only` are the names of the pictures
-    that count, `limit` takes the first so many. `settings` replaces a codec's own sweep. `targets` are rates in bpp.
-    `measures` are further ones by name. `workers` processes measure at the same time, each codec with `threads`
-    threads. The cache lies in `out`. `published` is a file or folder of published curves, "none", or None for the
-    packaged ones. `memory`: measure the peak of each codec too.
+    `folder` has the pictures, `dataset` is the known set to which they belong. `only` are the names of the pictures
+    that count, `limit` takes the first ones only. `settings` replaces a codec's own sweep. `targets` are rates in bpp.
+    `extra_metrics` are names from extra_metrics.py. `workers` processes measure at the same time, each codec with
+    `threads` threads. The cache is kept in `out`. `published` is a file or folder of published curves, "none", or None
+    for the packaged ones. `memory`: measure the peak of each codec too. `notes` are sentences for the page.
     """
 
     folder: Path
@@ -56,17 +57,18 @@ class Request:
     commands: tuple[Command, ...] = ()
     settings: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     targets: tuple[float, ...] = TARGETS
-    measures: tuple[str, ...] = ()
+    extra_metrics: tuple[str, ...] = ()
     workers: int = 1
     threads: int = 1
     limit: int | None = None
     only: frozenset[str] | None = None
     published: str | None = None
     memory: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def setup(self) -> Setup:
-        return Setup(self.commands, self.threads, self.measures)
+        return Setup(self.commands, self.threads, self.extra_metrics)
 
 
 class Originals(Mapping[str, Original]):
@@ -88,7 +90,7 @@ class Originals(Mapping[str, Original]):
 def run(request: Request, progress: Progress = lambda *_: None) -> Results:
     """Measure what `request` asks for, as far as it isn't in the cache of its folder.
 
-    Raises UsageError for codecs, measures or numbers that can't be, FileAccessError where there are no pictures or the
+    Raises UsageError for codecs, metrics or numbers that can't be, FileAccessError if there are no pictures or the
     cache can't be written. Failures of single pictures and codecs are in the document instead.
     """
     _check(request)
@@ -114,6 +116,7 @@ def run(request: Request, progress: Progress = lambda *_: None) -> Results:
         target_points=tuple(targets),
         published=published.curves(request.dataset.name if request.dataset else None, request.published),
         failures=tuple(failures),
+        notes=(*request.notes, *left_out(request.folder)),
     )
 
 
@@ -126,17 +129,17 @@ def originals(request: Request) -> Originals:
 
 def _check(request: Request) -> None:
     if request.workers > 1 and request.threads > 1:
-        raise UsageError("several workers have one thread each: give --jobs or --threads, not both")
+        raise UsageError("several workers have one thread each: ask for more workers or for more threads, not for both")
     for target in request.targets:
         if not 0 < target < 64:
-            raise UsageError(f"target {target:g}: a rate lies between 0 and 64 bpp")
+            raise UsageError(f"target {target:g}: a rate is between 0 and 64 bpp")
     for name, count in Counter(request.codecs).items():
         if count > 1:
             raise UsageError(f"the codec {name} is given twice")
     if not request.codecs:
         raise UsageError("no codecs to measure")
-    extra_metrics.check(request.measures)
-    published.curves(None, request.published)  # so that a wrong name is told before hours of measuring
+    extra_metrics.check(request.extra_metrics)
+    published.curves(None, request.published)  # so that a wrong name is an error before hours of measuring
 
 
 def _with_settings(found: CodecEntry, request: Request) -> CodecEntry:
@@ -188,9 +191,9 @@ def _measure_missing(
     failures = []
     with closing(run_jobs(jobs, request.setup, request.workers)) as outcomes:
         for outcome in outcomes:
-            if outcome.point is not None:
+            if outcome.points:
                 key = keys[outcome.picture, outcome.codec].at(outcome.setting, outcome.target)
-                cache.put(key, outcome.point, request.measures, contended=busy)
+                cache.put(key, outcome.points, request.extra_metrics, contended=busy)
             else:
                 where = f"at {outcome.target:g} bpp: " if outcome.target is not None else ""
                 failures.append(Failure(where + outcome.error, outcome.codec, outcome.setting, outcome.picture))
@@ -208,17 +211,17 @@ def _targets(request: Request, entry: CodecEntry) -> tuple[float, ...]:
 
 def _job(request: Request, entry: CodecEntry, picture: PictureAbout, path: Path, key: Key, cache: PointCache) -> Job:
     """What is missing of a codec on a picture."""
-    swept = {s: cache.get(key.at(s, None), picture.name, request.measures) for s in entry.settings}
+    swept = {s: cache.get(key.at(s, None), picture.name, request.extra_metrics) for s in entry.settings}
     targets = [
-        t for t in _targets(request, entry) if cache.get(key.at(None, t), picture.name, request.measures) is None
+        t for t in _targets(request, entry) if cache.get(key.at(None, t), picture.name, request.extra_metrics) is None
     ]
     return Job(
         codec=entry.about.name,
         picture=picture.name,
         path=path,
-        settings=tuple(s for s, point in swept.items() if point is None),
+        settings=tuple(s for s, found in swept.items() if found is None),
         targets=tuple(targets),
-        known={s: point.bytes for s, point in swept.items() if point is not None},
+        known={s: found[0].bytes for s, found in swept.items() if found is not None},
     )
 
 
@@ -254,8 +257,8 @@ def _collect(
         for setting, target in [*((s, None) for s in c.settings), *((None, t) for t in _targets(request, c))]:
             for picture in pictures:
                 key = _key(picture, c).at(setting, target)
-                if (point := cache.get(key, picture.name, request.measures)) is not None:
-                    (points if target is None else targets).append(point)
+                if (found := cache.get(key, picture.name, request.extra_metrics)) is not None:
+                    (points if target is None else targets).extend(found)
                     contended |= cache.contended(key)
     return points, targets, contended
 

@@ -1,11 +1,12 @@
-"""Worker processes that measure: jobs in, points and failures out, whatever becomes of a worker.
+"""Worker processes that measure: jobs in, points and failures out, even if a worker dies.
 
     parent --Job over a pipe--> worker: load picture, warm codec, measure --Outcome--> parent --> run
       a worker that dies: its present point is a failure, the rest of its job goes to a fresh worker
 
 A job is a codec on a picture with what is missing there: its sweep first, then its rate targets, whose search starts
-from the sweep's sizes. Workers are spawned, so they share nothing and a codec that crashes takes nothing else with
-it. They ignore Ctrl-C, which is the parent's: it ends them and keeps what they had sent.
+from the sweep's sizes. Workers are spawned, so they share nothing, and a codec that crashes takes nothing else with it.
+They ignore Ctrl-C, which is for the parent: it ends them and keeps what they had sent. (pebble and loky offer pools of
+processes that may die, but neither says which part of a job was done, nor keeps a codec warm between jobs.)
 """
 
 import multiprocessing
@@ -33,11 +34,11 @@ SECONDS_TO_END = 2.0
 
 @dataclass(frozen=True)
 class Setup:
-    """What every worker needs to know: the command templates, threads for each codec, further measures by name."""
+    """What every worker needs to know: the command templates, threads for each codec, extra metrics by name."""
 
     commands: "tuple[Command, ...]" = ()
     threads: int = 1
-    measures: tuple[str, ...] = ()
+    extra_metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Job:
     known: Mapping[float, int] = field(default_factory=dict)
 
     def without(self, setting: float | None, target: float | None, size: int | None) -> "Job":
-        """The job with one thing less to do; `size` is the file's where it was measured at a setting."""
+        """The job with one thing less to do; `size` is that of the file, if it was measured at a setting."""
         if setting is None:
             return replace(self, targets=tuple(t for t in self.targets if t != target))
         known = {**self.known, setting: size} if size is not None else self.known
@@ -61,18 +62,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One point of a job, at a setting or (where that is None) a target: measured, or the error in one line."""
+    """One setting or (if that is None) one target of a job: its points, or no points and the error in one line. At a
+    target there may be two: the file below it, and the one just above."""
 
     codec: str
     picture: str
     setting: float | None
     target: float | None
-    point: "Point | None"
+    points: "tuple[Point, ...]"
     error: str = ""
 
 
 def run_jobs(jobs: Sequence[Job], setup: Setup, workers: int) -> Generator[Outcome, None, None]:
-    """Every point of the jobs, in no order, from so many processes. Closing the iterator ends them at once."""
+    """The outcomes of the jobs in no order, from `workers` processes. Closing the iterator ends them at once."""
     waiting = deque(jobs)
     team: list[_Worker] = []
     try:
@@ -101,7 +103,7 @@ def _hear(worker: "_Worker", waiting: deque[Job]) -> Iterator[Outcome]:
         yield died
         return
     if message is not None:
-        size = None if message.point is None else message.point.bytes
+        size = message.points[0].bytes if message.points else None
         worker.job = worker.job.without(message.setting, message.target, size)
         yield message
     elif waiting:
@@ -137,7 +139,7 @@ class _Worker:
         how = signal.strsignal(-code) if code is not None and code < 0 else f"exit code {code}"
         setting = self.job.settings[0] if self.job.settings else None
         target = None if self.job.settings or not self.job.targets else self.job.targets[0]
-        died = Outcome(self.job.codec, self.job.picture, setting, target, None, f"the process died: {how}")
+        died = Outcome(self.job.codec, self.job.picture, setting, target, (), f"the process died: {how}")
         return died, self.job.without(setting, target, None)
 
     def end(self) -> None:
@@ -166,9 +168,9 @@ def _serve(pipe: Connection, setup: Setup) -> None:
                     _warm(warm[job.codec], original)
             except Exception as error:
                 for setting, target in _wanted(job):
-                    pipe.send(Outcome(job.codec, job.picture, setting, target, None, one_line(error)))
+                    pipe.send(Outcome(job.codec, job.picture, setting, target, (), one_line(error)))
             else:
-                for outcome in _measure(job, warm[job.codec], original, setup.measures):
+                for outcome in _measure(job, warm[job.codec], original, setup.extra_metrics):
                     pipe.send(outcome)
             pipe.send(None)
     except (EOFError, OSError):
@@ -177,21 +179,23 @@ def _serve(pipe: Connection, setup: Setup) -> None:
         end_quietly()
 
 
-def _measure(job: Job, entry: "CodecEntry", original: "Original", measures: Sequence[str]) -> Iterator[Outcome]:
+def _measure(job: Job, entry: "CodecEntry", original: "Original", extra_metrics: Sequence[str]) -> Iterator[Outcome]:
     from lpcodec.codec.evaluation.run.measure import measure, measure_at_bpp
 
     known = dict(job.known)
     for setting, target in _wanted(job):
-        point, said = None, ""
+        points: tuple[Point, ...] = ()
+        said = ""
         try:
             if setting is not None:
-                point = measure(entry.codec, setting, original, measures)
-                known[setting] = point.bytes
+                points = (measure(entry.codec, setting, original, extra_metrics),)
+                known[setting] = points[0].bytes
             elif target is not None:
-                point = measure_at_bpp(entry.codec, target, original, measures, known)
+                found = measure_at_bpp(entry.codec, target, original, extra_metrics, known)
+                points = (found.point,) if found.above is None else (found.point, found.above)
         except Exception as error:
             said = one_line(error)
-        yield Outcome(job.codec, job.picture, setting, target, point, said)
+        yield Outcome(job.codec, job.picture, setting, target, points, said)
 
 
 def _wanted(job: Job) -> list[tuple[float | None, float | None]]:
@@ -200,8 +204,8 @@ def _wanted(job: Job) -> list[tuple[float | None, float | None]]:
 
 
 def _warm(entry: "CodecEntry", original: "Original") -> None:
-    """Code a small piece once, so that imports, weights and plans made at first use are in no time. A command has
-    none of these; a codec that fails here fails again where it is measured, and is reported there."""
+    """Code a small piece once, so that imports, weights and plans made at first use are not timed. A command has none
+    of these. A codec that fails here fails again when it is measured, and is reported then."""
     if entry.about.kind == "command":
         return
     piece = original.pixels[:WARM_SIDE, :WARM_SIDE]
@@ -232,7 +236,7 @@ def _leave(_number: int, _frame: object) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """An error's text on one line, led by its class where it is a foreign one."""
+    """An error's text on one line, after its class if the error is not one of ours."""
     from lpcodec.codec.errors import LpcodecError
     from lpcodec.codec.evaluation.codecs.command import CommandError
 

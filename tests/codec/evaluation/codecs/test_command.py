@@ -48,7 +48,9 @@ def test_a_codec_with_a_command_to_decode_and_endings(original: Original) -> Non
 
 
 def test_its_dial_is_searched_for_a_rate(original: Original) -> None:
-    point = measure_at_bpp(parse(f"mine[10,50,90]={JPEG}"), 3.0, original)
+    found = measure_at_bpp(parse(f"mine[10,50,90]={JPEG}"), 3.0, original)
+    point = found.point
+    assert found.above is not None
     assert 2.0 < point.bpp <= 3.0
     assert point.setting not in (10, 50, 90)
 

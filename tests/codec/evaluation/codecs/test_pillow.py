@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from lpcodec.codec.evaluation.codecs import pillow
 from lpcodec.codec.evaluation.codecs.pillow import Peer, available
@@ -27,7 +27,7 @@ PIXELS = texture()
 
 
 def test_those_that_come_with_pillow_are_there() -> None:
-    assert {"jpeg", "jpeg2000", "webp", "avif", "avif-speed2", "avif-420", "avif-iq"} <= set(PEERS)
+    assert {"jpeg", "jpeg2000", "webp", "avif", "avif-speed2", "avif-default"} <= set(PEERS)
     assert all(name == peer.name for name, peer in PEERS.items())
 
 
@@ -72,20 +72,28 @@ def test_jpeg_keeps_its_chroma_from_quality_80() -> None:
 def test_avif_prints_what_it_was_told() -> None:
     assert pillow.avif(2, threads=4).options == "speed 2, 4:4:4, tune=psnr, max_threads=4"
     assert pillow.avif(2).arguments(30)["advanced"] == {"tune": "psnr"}
-    assert pillow.avif(chroma="4:2:0").options == "speed 6, 4:2:0, tune=psnr, max_threads=1"
-    assert [PEERS[name].title for name in ("avif", "avif-420", "avif-iq", "avif-speed2")] == [
-        "AVIF speed 6", "AVIF speed 6, 4:2:0", "AVIF speed 6, tune=iq", "AVIF speed 2",
+    assert [PEERS[name].title for name in ("avif", "avif-speed2", "avif-default")] == [
+        "AVIF tuned for PSNR", "AVIF tuned for PSNR, speed 2", "AVIF",
     ]  # fmt: skip
 
 
 def test_avif_variants_are_what_they_are_called() -> None:
-    usual, colours_halved, for_the_eye = (PEERS[name].encode(PIXELS, 60) for name in ("avif", "avif-420", "avif-iq"))
-    assert b"av1C" in usual
-    profiles = [data[data.index(b"av1C") + 5] >> 5 for data in (usual, colours_halved)]
+    tuned, default = (PEERS[name].encode(PIXELS, 60) for name in ("avif", "avif-default"))
+    profiles = [data[data.index(b"av1C") + 5] >> 5 for data in (tuned, default)]
     assert profiles == [1, 0]  # High codes colours whole, Main halves them
-    default = io.BytesIO()
-    Image.fromarray(PIXELS).save(default, "AVIF", quality=60, speed=6, subsampling="4:4:4", max_threads=1)
-    assert for_the_eye == default.getvalue()
+    plain = io.BytesIO()
+    Image.fromarray(PIXELS).save(plain, "AVIF", quality=60, max_threads=1)
+    assert default == plain.getvalue()
+
+
+@pytest.mark.parametrize("quality", [88, 93])
+def test_jpeg_of_noise_fits_into_pillows_buffer(quality: int) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    before = ImageFile.MAXBLOCK
+    data = PEERS["jpeg"].encode(noise, quality)
+    assert len(data) > noise.size / 3 > before
+    assert PEERS["jpeg"].decode(data).shape == noise.shape
+    assert before == ImageFile.MAXBLOCK
 
 
 @pytest.mark.parametrize("name", sorted({"avif", "jxl", "heic"} & set(PEERS)))

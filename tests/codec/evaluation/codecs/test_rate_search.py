@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lpcodec.codec.errors import TargetError
 from lpcodec.codec.evaluation.codecs import pillow
-from lpcodec.codec.evaluation.codecs.rate_search import encode_to_bpp
+from lpcodec.codec.evaluation.codecs.rate_search import SearchResult, encode_to_bpp
 from lpcodec.codec.evaluation.metrics import distortion
 
 
@@ -62,10 +62,15 @@ def test_any_rising_dial_is_searched_to_its_last_step(data: st.DataObject, falls
         with pytest.raises(TargetError):
             encode_to_bpp(dial, TINY, budget / 10, known)
         return
-    found, setting = encode_to_bpp(dial, TINY, budget / 10, known)
-    assert len(found) == sizes[int(setting)] <= budget
-    finer = int(setting) + (-1 if falls else 1)
-    assert sizes.get(finer, budget + 1) > budget or sizes[finer] == len(found)
+    found = encode_to_bpp(dial, TINY, budget / 10, known)
+    assert len(found.data) == sizes[int(found.setting)] <= budget
+    finer = int(found.setting) + (-1 if falls else 1)
+    assert sizes.get(finer, budget + 1) > budget or sizes[finer] == len(found.data)
+    if found.above is None:
+        assert grown[-1] <= budget
+    else:
+        assert found.above == finer
+        assert sizes[finer] > budget
     assert len(dial.asked) <= 2 * len(sizes).bit_length() + 3
 
 
@@ -87,21 +92,23 @@ def test_a_rate_is_positive() -> None:
 @settings(max_examples=15, deadline=None)
 def test_an_integer_dial_is_searched_to_the_last_step(target: float) -> None:
     jpeg = pillow.jpeg()
-    data, setting = encode_to_bpp(jpeg, PIXELS, target)
-    assert rate(data) <= target
-    assert data == jpeg.encode(PIXELS, setting)
-    assert setting == jpeg.finest or rate(jpeg.encode(PIXELS, setting + 1)) > target
+    found = encode_to_bpp(jpeg, PIXELS, target)
+    assert rate(found.data) <= target
+    assert found.data == jpeg.encode(PIXELS, found.setting)
+    assert found.above == (None if found.setting == jpeg.finest else found.setting + 1)
+    assert found.above is None or rate(jpeg.encode(PIXELS, found.above)) > target
 
 
 @pytest.mark.parametrize("target", [0.4, 1.0, 3.0])
 def test_a_continuous_dial_comes_close(target: float) -> None:
-    data, _ = encode_to_bpp(pillow.jpeg2000(), PIXELS, target)
-    assert 0.95 * target < rate(data) <= target
+    found = encode_to_bpp(pillow.jpeg2000(), PIXELS, target)
+    assert 0.95 * target < rate(found.data) <= target
+    assert found.above is None
 
 
 def test_a_rate_above_the_finest_gives_the_finest() -> None:
     jpeg = pillow.jpeg()
-    assert encode_to_bpp(jpeg, PIXELS, 100) == (jpeg.encode(PIXELS, 95), 95)
+    assert encode_to_bpp(jpeg, PIXELS, 100) == SearchResult(jpeg.encode(PIXELS, 95), 95, None)
 
 
 def test_a_rate_below_the_coarsest_is_refused_with_the_nearest() -> None:

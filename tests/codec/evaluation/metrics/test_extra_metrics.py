@@ -37,14 +37,14 @@ def installed(name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", extra_metrics.MEASURES)
+@pytest.mark.parametrize("name", extra_metrics.EXTRA_METRICS)
 def test_a_measure_gets_worse_with_noise(name: str) -> None:
     if not installed(name):
         pytest.skip(f"{name} isn't installed here")
     original = waves()
-    values = [extra_metrics.measure(name, original, worse(original, amount)) for amount in (3, 25)]
+    values = [extra_metrics.value_of(name, original, worse(original, amount)) for amount in (3, 25)]
     assert None not in values
-    assert (values[0] > values[1]) == extra_metrics.MEASURES[name].higher_is_better  # type: ignore[operator]
+    assert (values[0] > values[1]) == extra_metrics.EXTRA_METRICS[name].higher_is_better  # type: ignore[operator]
 
 
 def test_luma_weighs_the_channels_as_bt_601_does() -> None:
@@ -77,12 +77,12 @@ def test_equal_pictures_are_perfect() -> None:
 
 
 def test_a_picture_too_small_for_a_measure_has_none() -> None:
-    assert extra_metrics.measure("ssim", waves(10), waves(10)) is None
-    assert extra_metrics.measure("psnr-y", waves(10), waves(10)) is not None
+    assert extra_metrics.value_of("ssim", waves(10), waves(10)) is None
+    assert extra_metrics.value_of("psnr-y", waves(10), waves(10)) is not None
 
 
 def test_an_unknown_measure_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no measure named 'vmaf'; there are: psnr-y, ssim, lpips"):
+    with pytest.raises(UsageError, match="no metric named 'vmaf'; there are: psnr-y, ssim, lpips"):
         extra_metrics.check(["ssim", "vmaf"])
 
 
@@ -121,7 +121,7 @@ def test_butteraugli_is_the_first_number_that_its_program_prints(
     program.write_text(f"#!{sys.executable}\n{check}\nprint('1.2345000000')\nprint('3-norm: 0.55')\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     extra_metrics.check(["butteraugli"])
-    assert extra_metrics.measure("butteraugli", waves(), waves()) == 1.2345
+    assert extra_metrics.value_of("butteraugli", waves(), waves()) == 1.2345
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('out of luck')\n")
     with pytest.raises(UsageError, match="butteraugli_main failed: out of luck"):
-        extra_metrics.measure("butteraugli", waves(), waves())
+        extra_metrics.value_of("butteraugli", waves(), waves())

@@ -73,5 +73,12 @@ def test_means_of_different_settings_have_none_and_of_small_pictures_no_ms_ssim(
 
 @pytest.mark.parametrize("points", [[], [a_point(), a_point()], [a_point(), a_point(codec="y", image="b")]])
 def test_means_need_one_codec_and_each_picture_once(points: list[Point]) -> None:
-    with pytest.raises(ValueError, match="one codec, one a picture"):
+    with pytest.raises(ValueError, match="one codec, one per picture"):
         means(points)
+
+
+def test_an_exact_picture_counts_as_sixty_decibels_in_means() -> None:
+    mean = means([a_point(psnr=40.0), a_point(image="b", psnr=math.inf, mse=0.0), a_point(image="c", psnr=71.0)])
+    assert mean.psnr == pytest.approx((40 + 60 + 60) / 3)
+    assert mean.exact == 1
+    assert means([a_point(psnr=math.inf, mse=0.0)]).pooled_psnr == 60

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING
 from lpcodec.codec.evaluation.report.page import embedded, page
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.summary import bd_matrix, target_rows
@@ -178,10 +179,10 @@ def test_a_page_of_almost_nothing(results: Results) -> None:
     assert document_of(empty)["rows"] == []
 
 
-def test_infinite_values_are_said_not_hidden(results: Results) -> None:
+def test_exact_pictures_leave_every_figure_finite(results: Results) -> None:
     lossless = tuple(
         replace(p, psnr=math.inf, mse=0.0, ms_ssim=1.0) if p.codec == "jpeg" else p for p in results.points
     )
     html = page(replace(results, points=lossless), ())
-    assert "inf" in Outline(html).cells
-    assert document_of(html)["codecs"][1]["points"][0]["values"]["psnr"] is None
+    assert "inf" not in Outline(html).cells
+    assert document_of(html)["codecs"][1]["points"][0]["values"]["psnr"] == PSNR_CEILING

@@ -97,7 +97,7 @@ def test_curves_are_drawn_toggled_and_switched(watch: Watch) -> None:
     before = page.locator("#rd [data-curve='JPEG'] .curve").get_attribute("d")
     choose(page, "rd-scale", "linear")
     linear = page.locator("#rd [data-curve='JPEG'] .curve").get_attribute("d")
-    choose(page, "rd-measure", "MS-SSIM (dB)")
+    choose(page, "rd-metric", "MS-SSIM (dB)")
     assert len({before, linear, page.locator("#rd [data-curve='JPEG'] .curve").get_attribute("d")}) == 3
     assert "MS-SSIM (dB)" in (page.locator("#rd svg").text_content() or "")
 
@@ -134,7 +134,7 @@ def test_one_measure_of_bd_rate_at_a_time_and_all_on_paper(watch: Watch) -> None
     page = watch.page
     matrix = page.get_by_role("table", name="BD-rate by MS-SSIM (dB)", exact=True)
     assert not matrix.is_visible()
-    choose(page, "bd-measure", "MS-SSIM (dB)")
+    choose(page, "bd-metric", "MS-SSIM (dB)")
     assert matrix.is_visible()
     page.emulate_media(media="print")
     assert page.get_by_role("table", name="BD-rate by PSNR (dB)", exact=True).is_visible()
@@ -271,5 +271,5 @@ def test_the_figures_are_there_without_a_script(browser: "Browser", report: Path
     watch = Watch(browser, report, java_script_enabled=False)
     assert watch.page.get_by_role("table", name="BD-rate by PSNR (dB)", exact=True).is_visible()
     assert watch.page.locator("#rd noscript img").is_visible()
-    assert not watch.page.locator("#rd-measure").is_visible()
+    assert not watch.page.locator("#rd-metric").is_visible()
     watch.close()

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from lpcodec.codec.evaluation.metrics.curves import BdRate, bd_rate, mean_curve
-from lpcodec.codec.evaluation.metrics.point import Point, means
+from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING, Point, means
 from lpcodec.codec.evaluation.report.palette import DARK, LIGHT, styles
 from lpcodec.codec.evaluation.report.summary import (
+    bd_by_picture,
     bd_matrix,
     bd_published,
     derived,
-    measures,
+    mean_bd,
+    metrics_of,
     setting_rows,
     speed,
     target_rows,
@@ -93,13 +95,13 @@ def test_published_curves_are_anchors_of_a_whole_set_alone(results: Results, par
 
 
 def test_measures_are_those_of_the_points(results: Results) -> None:
-    assert [(m.metric, m.rising) for m in measures(results)] == [
+    assert [(m.name, m.higher_is_better) for m in metrics_of(results)] == [
         ("psnr", True), ("ms_ssim", True), ("lpips", False), ("ssim", True),
     ]  # fmt: skip
     plain = replace(
         results, target_points=(), points=tuple(replace(p, ms_ssim=None, others={}) for p in results.points)
     )
-    assert [m.metric for m in measures(plain)] == ["psnr"]
+    assert [m.name for m in metrics_of(plain)] == ["psnr"]
 
 
 def test_speed_is_all_pixels_over_all_seconds(results: Results) -> None:
@@ -117,7 +119,9 @@ def test_the_document_keeps_the_derived_figures_and_loads_again(results: Results
     assert load(path) == document
     written = json.loads(path.read_text("utf-8"))
     assert written["means"][0]["codec"] == "default"
-    assert written["means"][0]["psnr"] is None  # strict JSON has no infinity
+    assert written["means"][0]["exact"] == 1
+    assert 30 < written["means"][0]["psnr"] < PSNR_CEILING
+    assert written["points"][0]["psnr"] is None  # strict JSON has no infinity
     assert len(written["bd_rates"]) == 6 * 4
     assert {row["anchor"] for row in written["bd_rates_published"]} == {"vtm"}
 
@@ -141,3 +145,53 @@ def test_curves_stand_out_from_the_page(colors: tuple[str, ...], paper: str) -> 
     for color in colors:
         low, high = sorted((luminance(color), luminance(paper)))
         assert (high + 0.05) / (low + 0.05) >= 4.5, color
+
+
+def with_one_exact(results: Results) -> Results:
+    """One picture of three comes back exactly from both codecs at their finer settings, as a stored screenshot does."""
+    exact = tuple(
+        replace(p, psnr=math.inf, mse=0.0, ms_ssim=1.0) if p.image == "bridge" and p.setting >= 30 else p
+        for p in results.points
+    )
+    return replace(results, points=exact, target_points=())
+
+
+def test_one_exact_picture_leaves_means_and_bd_rates_finite(results: Results, tmp_path: Path) -> None:
+    document = with_one_exact(results)
+    for metric in ("psnr", "ms_ssim"):
+        assert isinstance(bd_matrix(document, metric)["default", "jpeg"], BdRate)
+    found = derived(document)
+    assert all(row["psnr"] is not None and row["ms_ssim_db"] is not None for row in found["means"])
+    save(document, tmp_path / "results.json", found)
+    assert "Infinity" not in (tmp_path / "results.json").read_text()
+
+
+def test_bd_rates_by_picture_and_their_mean(results: Results) -> None:
+    cells = bd_by_picture(results, "psnr", "default", "jpeg")
+    assert list(cells) == [picture.name for picture in results.pictures.pictures]
+    single = replace(results, points=tuple(p for p in results.points if p.image == "bridge"))
+    assert cells["bridge"] == bd_matrix(single, "psnr")["default", "jpeg"]
+    figures = [cell.percent for cell in cells.values() if isinstance(cell, BdRate)]
+    mean = mean_bd({**cells, "flat": "refused"})
+    assert mean == (pytest.approx(sum(figures) / 3), 3)
+    assert mean_bd({"flat": "refused"}) is None
+    rows = {(r["test"], r["anchor"], r["metric"]): r for r in derived(results)["bd_rates_by_picture"]}
+    assert {test for test, _, _ in rows} == {"default"}  # our models alone
+    assert rows["default", "jpeg", "psnr"]["mean_percent"] == pytest.approx(sum(figures) / 3)
+
+
+def test_target_rows_are_at_the_target_if_files_lie_on_both_sides(results: Results) -> None:
+    def made(picture: str, rate: float) -> Point:
+        point = next(p for p in results.of("jpeg") if p.image == picture)
+        return replace(
+            point, bytes=round(rate * point.pixels / 8), bpp=rate, psnr=38 + 6 * math.log2(rate), target_bpp=0.3
+        )
+
+    below = [made(p, 0.27) for p in ("bridge", "überall")]
+    above = [replace(made(p, 0.32), above=True) for p in ("bridge", "überall")]
+    lone = made("cat & <b>dog</b>", 0.35)  # the codec can't go lower
+    (row,) = target_rows(replace(results, target_points=(*below, *above, lone)))
+    assert (row.interpolated, row.above_target, row.means.pictures) == (2, 1, 3)
+    assert row.file_bpp == pytest.approx((0.27 + 0.27 + 0.35) / 3)
+    assert row.means.bpp == pytest.approx((0.3 + 0.3 + 0.35) / 3, abs=1e-4)
+    assert row.means.psnr == pytest.approx(38 + 6 * (2 * math.log2(0.3) + math.log2(0.35)) / 3, abs=1e-3)

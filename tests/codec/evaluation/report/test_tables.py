@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpcodec.codec.evaluation.metrics.point import Point
+from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING, Point
 from lpcodec.codec.evaluation.report.filenames import file_name
-from lpcodec.codec.evaluation.report.summary import bd_matrix, measures, setting_rows, target_rows
+from lpcodec.codec.evaluation.report.summary import bd_matrix, metrics_of, setting_rows, target_rows
 from lpcodec.codec.evaluation.report.tables import compressai, markdown, number, overlap_text, points_csv, speed_text
 from lpcodec.codec.evaluation.run.results import Results
 
@@ -59,7 +59,8 @@ def test_compressai_leaves_out_what_it_cannot_say(results: Results) -> None:
     )  # fmt: skip
     columns = compressai(replace(results, points=points), results.codecs[1])["results"]
     assert "ms-ssim-rgb" not in columns
-    assert len(columns["bpp"]) == len(columns["psnr-rgb"]) == 4
+    assert len(columns["bpp"]) == len(columns["psnr-rgb"]) == 5
+    assert columns["psnr-rgb"][-1] == PSNR_CEILING
 
 
 def test_markdown_says_the_means_and_where_they_come_from(results: Results, partial: Results) -> None:
@@ -73,12 +74,12 @@ def test_markdown_says_the_means_and_where_they_come_from(results: Results, part
 
 def test_markdown_has_each_bd_rate_with_its_overlap(results: Results) -> None:
     text = markdown(results)
-    for measure in measures(results):
-        cell = bd_matrix(results, measure.metric)["default", "jpeg"]
+    for metric in metrics_of(results):
+        cell = bd_matrix(results, metric.name)["default", "jpeg"]
         line = "| Our default | JPEG | " + (
             f"refused | {cell} |"
             if isinstance(cell, str)
-            else f"{cell.percent:+.1f} % | {overlap_text(cell, measure)} |"
+            else f"{cell.percent:+.1f} % | {overlap_text(cell, metric)} |"
         )
         assert line in text
 
@@ -98,7 +99,7 @@ def test_markdown_tables_keep_their_columns_whatever_the_names(results: Results)
 
 
 def test_an_overlap_is_in_the_measures_own_direction(results: Results) -> None:
-    lpips = next(m for m in measures(results) if m.metric == "lpips")
+    lpips = next(m for m in metrics_of(results) if m.name == "lpips")
     cell = bd_matrix(results, "psnr")["default", "jpeg"]
     assert not isinstance(cell, str)
     assert overlap_text(replace(cell, low_db=-0.4, high_db=-0.1), lpips) == "0.100 to 0.400"

@@ -42,25 +42,25 @@ def test_points_that_differ_in_anything_have_different_keys(keys: list[str]) -> 
 def test_a_point_is_found_by_its_key_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "cache.jsonl"
     at, point = KEY.at(50.0, None), a_point()
-    PointCache(path).put(at, point, (), contended=True)
+    PointCache(path).put(at, (point,), (), contended=True)
     again = PointCache(path)
-    assert again.get(at, "a") == point
+    assert again.get(at, "a") == (point,)
     assert again.contended(at)
     renamed = again.get(at, "b")
     assert renamed is not None
-    assert renamed.image == "b"
+    assert renamed[0].image == "b"
     for other in (KEY.at(None, 50.0), Key("d2", "jpeg", KEY.made_by).at(50.0, None), KEY.at(51.0, None)):
         assert again.get(other, "a") is None
 
 
-def test_measures_that_were_not_taken_are_missing(tmp_path: Path) -> None:
+def test_metrics_that_were_not_taken_are_missing(tmp_path: Path) -> None:
     cache, at = PointCache(tmp_path / "c.jsonl"), KEY.at(50.0, None)
-    cache.put(at, a_point(others={"psnr-y": 31.0}), ("psnr-y", "ssim"), contended=False)  # too small for SSIM
+    cache.put(at, (a_point(others={"psnr-y": 31.0}),), ("psnr-y", "ssim"), contended=False)  # too small for SSIM
     plain, both = cache.get(at, "a"), cache.get(at, "a", ("psnr-y", "ssim"))
     assert plain is not None
-    assert plain.others == {}
+    assert plain[0].others == {}
     assert both is not None
-    assert both.others == {"psnr-y": 31.0}
+    assert both[0].others == {"psnr-y": 31.0}
     assert cache.get(at, "a", ("psnr-y", "lpips")) is None
 
 
@@ -69,15 +69,22 @@ def test_a_file_that_was_cut_off_goes_on(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "c.jsonl"
     cache = PointCache(path)
     for setting in (50.0, 60.0):
-        cache.put(KEY.at(setting, None), a_point(setting), (), contended=False)
+        cache.put(KEY.at(setting, None), (a_point(setting),), (), contended=False)
     path.write_text(path.read_text()[:-cut])
     torn = PointCache(path)
-    assert torn.get(KEY.at(50.0, None), "a") == a_point(50.0)
-    torn.put(KEY.at(70.0, None), a_point(70.0), (), contended=False)
+    assert torn.get(KEY.at(50.0, None), "a") == (a_point(50.0),)
+    torn.put(KEY.at(70.0, None), (a_point(70.0),), (), contended=False)
     whole = PointCache(path)
-    assert whole.get(KEY.at(50.0, None), "a") == a_point(50.0)
-    assert whole.get(KEY.at(70.0, None), "a") == a_point(70.0)
+    assert whole.get(KEY.at(50.0, None), "a") == (a_point(50.0),)
+    assert whole.get(KEY.at(70.0, None), "a") == (a_point(70.0),)
     json.loads(path.read_text().splitlines()[-1])
+
+
+def test_a_target_has_the_file_below_and_the_one_above(tmp_path: Path) -> None:
+    both = (a_point(50, target_bpp=1.0), a_point(51, target_bpp=1.0, above=True))
+    at = KEY.at(None, 1.0)
+    PointCache(tmp_path / "c.jsonl").put(at, both, (), contended=False)
+    assert PointCache(tmp_path / "c.jsonl").get(at, "a") == both
 
 
 def test_memory_is_kept_beside_the_points(tmp_path: Path) -> None:

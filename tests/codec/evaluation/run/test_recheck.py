@@ -89,7 +89,7 @@ def test_a_check_asks_for_the_documents_points_and_runs_none_of_its_commands() -
     assert (request.codecs, left_out) == (("x",), ["mine"])
     assert request.settings == {"x": (50.0, 60.0)}
     assert request.targets == (0.3,)
-    assert request.measures == ("ssim",)
+    assert request.extra_metrics == ("ssim",)
     assert request.only == {"a", "b"}
     assert (request.threads, request.workers) == (2, 1)
     given_again = parse("mine[50,60]=c {in} {out} {q}")

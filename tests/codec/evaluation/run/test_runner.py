@@ -60,15 +60,15 @@ def untimed(points: Sequence[Point]) -> list[Point]:
 
 def test_a_run_measures_every_codec_on_every_picture(request_for: Callable[..., Request]) -> None:
     told: list[tuple[int, int, float | None, str]] = []
-    request = request_for(("jpeg", "webp"), measures=("psnr-y",), settings={"webp": (5.0, 60.0)}, memory=True)
+    request = request_for(("jpeg", "webp"), extra_metrics=("psnr-y",), settings={"webp": (5.0, 60.0)}, memory=True)
     found = runner.run(request, lambda *words: told.append(words))
     assert [c.name for c in found.codecs] == ["jpeg", "webp"]
     assert [(p.setting, p.image) for p in found.of("webp")] == [(5, "a"), (5, "b"), (60, "a"), (60, "b")]
     assert len(found.of("jpeg")) == 2 * 11
-    assert [(p.codec, p.image, p.target_bpp) for p in found.target_points] == [
-        (codec, image, 1.5) for codec in ("jpeg", "webp") for image in ("a", "b")
+    assert [(p.codec, p.image, p.target_bpp, p.above) for p in found.target_points] == [
+        (codec, image, 1.5, above) for codec in ("jpeg", "webp") for image in ("a", "b") for above in (False, True)
     ]
-    assert all(p.bpp <= 1.5 for p in found.target_points)
+    assert all((p.bpp > 1.5) == p.above for p in found.target_points)
     assert all(set(p.others) == {"psnr-y"} for p in (*found.points, *found.target_points))
     assert (found.pictures.name, found.pictures.label) == ("waves", "waves, 2 pictures")
     assert {p.name: (p.width, p.height) for p in found.pictures.pictures} == {"a": (64, 48), "b": (64, 48)}
@@ -137,8 +137,8 @@ def test_what_a_cache_has_is_decided_by_all_that_matters(request_for: Callable[.
     assert measured("mine") == 0
     assert measured("other") == 4
     assert measured("mine", mark="y") == 4  # other options
-    assert measured("mine", measures=("psnr-y",)) == 4
-    assert measured("mine", settings={"mine": (50.0, 60.0)}, measures=("psnr-y",)) == 2
+    assert measured("mine", extra_metrics=("psnr-y",)) == 4
+    assert measured("mine", settings={"mine": (50.0, 60.0)}, extra_metrics=("psnr-y",)) == 2
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(request_for: Callable[..., Request], tmp_path: Path) -> None:
@@ -203,9 +203,9 @@ def test_requests_that_cannot_be_are_refused_before_anything(
         ({"codecs": ("gif",)}, "no codec named 'gif'"),
         ({"codecs": ()}, "no codecs"),
         ({"codecs": ("jpeg", "jpeg")}, "given twice"),
-        ({"measures": ("vmaf",)}, "no measure named"),
+        ({"extra_metrics": ("vmaf",)}, "no metric named"),
         ({"targets": (0.0,)}, "between 0 and 64"),
-        ({"workers": 2, "threads": 2}, "not both"),
+        ({"workers": 2, "threads": 2}, "not for both"),
     ):
         with pytest.raises(UsageError, match=why):
             runner.run(request_for(**changes))
