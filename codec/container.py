@@ -130,6 +130,10 @@ class Header:
     symbols_hash: bytes = bytes(4)
     grey_as_rgb: bool = False
 
+    def mode(self, has_alpha: bool) -> str:
+        """Pillow's mode of the decoded picture: L, LA, RGB or RGBA."""
+        return ("L" if self.grey and not self.grey_as_rgb else "RGB") + ("A" if has_alpha else "")
+
 
 @dataclass(frozen=True)
 class Section:

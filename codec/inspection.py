@@ -18,8 +18,7 @@ def info(data: bytes) -> dict[str, Any]:
     """
     file = container.read(data)
     header = file.header
-    colours = "L" if header.grey and not header.grey_as_rgb else "RGB"
-    mode = colours + ("A" if file.payload(SectionType.ALPHA) is not None else "")
+    mode = header.mode(file.payload(SectionType.ALPHA) is not None)
     about: dict[str, Any] = {
         "format_version": container.VERSION, "width": header.width, "height": header.height, "mode": mode,
         "kind": header.kind.name.lower(), "bytes": len(data), "bpp": 8 * len(data) / (header.width * header.height),

@@ -43,7 +43,7 @@ class Outline:
     @property
     def mode(self) -> str:
         """Pillow's mode of the decoded picture: L, LA, RGB or RGBA."""
-        return ("L" if self.header.grey else "RGB") + ("A" if self.entry(SectionType.ALPHA) else "")
+        return self.header.mode(self.entry(SectionType.ALPHA) is not None)
 
     def entry(self, section_type: int) -> Entry | None:
         """The first section of this type; None if the file has none."""

@@ -53,11 +53,17 @@ class TestOpening:
 
     @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
     def test_size_and_mode_are_known_unread(self, thumbnail: Image.Image, mode: str) -> None:
-        data = lpcodec.encode(thumbnail.convert(mode), quality=20)
+        self._check(thumbnail.convert(mode))
+
+    def test_grey_that_came_as_rgb_opens_as_rgb(self, thumbnail: Image.Image) -> None:
+        self._check(thumbnail.convert("L").convert("RGB"))
+
+    def _check(self, picture: Image.Image) -> None:
+        data, mode = lpcodec.encode(picture, quality=20), picture.mode
         with Image.open(BytesIO(data)) as image:
-            assert (image.mode, image.size) == (mode, thumbnail.size)
+            assert (image.mode, image.size) == (mode, picture.size)
             image.load()
-            assert (image.mode, image.size) == (mode, thumbnail.size)
+            assert (image.mode, image.size) == (mode, picture.size)
 
     def test_opening_imports_no_torch_and_decodes_nothing(self, coded: bytes, tmp_path: Path) -> None:
         path = tmp_path / "face.lpc"

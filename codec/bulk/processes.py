@@ -1,0 +1,202 @@
+"""Worker processes: jobs in, results out in the same order, whatever becomes of a worker.
+
+```
+items --jobs over pipes--> worker: work(job) --> results, in the items' order
+    a worker that dies: its job's result is Died, a fresh worker goes on with the next
+```
+Workers are spawned, so they share nothing with the parent (a forked torch hangs), and compute with one thread each.
+They ignore Ctrl-C, which is the parent's, and end when their pipe does, even if the parent was killed.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+Context = TypeVar("Context")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+SECONDS_TO_END = 5.0
+_ITEMS_AHEAD = 64
+_BYTES_AHEAD = 64 << 20
+
+
+@dataclass(frozen=True)
+class Item(Generic[Context, Job]):
+    """Something that keeps its place in the order: a job with what it is for, or without a job only that.
+
+    `held` are the bytes that it keeps in memory until it is taken.
+    """
+
+    context: Context
+    job: Job | None = None
+    held: int = 0
+
+
+@dataclass(frozen=True)
+class Died:
+    """In place of a result: the worker process ended while it had the job. `how` is a signal or an exit code."""
+
+    how: str
+
+
+class _Slot(Generic[Context, Job, Result]):
+    """An item on its way: `done` as soon as its result is there, or at once if it has no job."""
+
+    def __init__(self, item: Item[Context, Job]) -> None:
+        self.item = item
+        self.done = item.job is None
+        self.result: Result | Died | None = None
+
+
+def in_order(
+    items: Iterable[Item[Context, Job]], work: Callable[[Job], Result], *, workers: int, prepare: Callable[[], None]
+) -> Generator[tuple[Context, Result | Died | None], None, None]:
+    """The result of each item, in order; None for an item without a job. Closing the iterator ends the workers.
+
+    Items are drawn no further ahead than 64 per worker or 64 MiB held per worker. `work` and `prepare`, which runs once
+    in each worker, are functions that pickle knows by name.
+    """
+    source, drawn_all, held = iter(items), False, 0
+    slots: deque[_Slot[Context, Job, Result]] = deque()
+    team = _Team[Context, Job, Result](work, prepare, workers)
+    try:
+        while slots or not drawn_all:
+            has_room = not drawn_all and len(slots) < _ITEMS_AHEAD * workers and held < _BYTES_AHEAD * workers
+            if has_room and (item := next(source, None)) is not None:
+                held += item.held
+                slots.append(_Slot(item))
+                team.put(slots[-1])
+            elif has_room:
+                drawn_all = True
+            team.collect(block=not has_room and not slots[0].done)
+            while slots and slots[0].done:
+                slot = slots.popleft()
+                held -= slot.item.held
+                yield slot.item.context, slot.result
+    finally:
+        team.end()
+
+
+class _Team(Generic[Context, Job, Result]):
+    """Up to `workers` processes, and the jobs that wait for one."""
+
+    def __init__(self, work: Callable[[Job], Result], prepare: Callable[[], None], workers: int) -> None:
+        self._work, self._prepare, self._workers = work, prepare, workers
+        self._waiting: deque[_Slot[Context, Job, Result]] = deque()
+        self._busy: list[_Worker[Context, Job, Result]] = []
+        self._idle: list[_Worker[Context, Job, Result]] = []
+
+    def put(self, slot: _Slot[Context, Job, Result]) -> None:
+        """Take a job, if the item has one."""
+        if not slot.done:
+            self._waiting.append(slot)
+        self._give()
+
+    def collect(self, *, block: bool) -> None:
+        """Take the results that are there; if `block`, wait for one."""
+        ready = wait([worker.pipe for worker in self._busy], timeout=None if block else 0) if self._busy else []
+        for worker in [w for w in self._busy if w.pipe in ready]:
+            self._busy.remove(worker)
+            if worker.take():
+                self._idle.append(worker)
+        self._give()
+
+    def _give(self) -> None:
+        while self._waiting and len(self._busy) < self._workers:
+            worker = self._idle.pop() if self._idle else _Worker(self._work, self._prepare)
+            worker.give(self._waiting.popleft())
+            self._busy.append(worker)
+
+    def end(self) -> None:
+        """End all workers, those that are at work too."""
+        for worker in (*self._busy, *self._idle):
+            worker.hang_up()
+        for worker in (*self._busy, *self._idle):
+            worker.end()
+
+
+class _Worker(Generic[Context, Job, Result]):
+    """A process and the pipe to it; one job at a time."""
+
+    def __init__(self, work: Callable[[Job], Result], prepare: Callable[[], None]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(target=_serve, args=(theirs, work, prepare), daemon=True)
+        self._process.start()
+        theirs.close()  # so that its end of the pipe closes with it
+        self._slot: _Slot[Context, Job, Result] | None = None
+
+    def give(self, slot: _Slot[Context, Job, Result]) -> None:
+        self._slot = slot
+        with suppress(OSError):  # it has died; `take` finds out
+            self.pipe.send(slot.item.job)
+
+    def take(self) -> bool:
+        """Take the result of the present job; False if the worker died over it."""
+        assert self._slot is not None
+        slot, self._slot = self._slot, None
+        slot.done = True
+        try:
+            slot.result = self.pipe.recv()
+            return True
+        except (EOFError, OSError):
+            self._process.join(SECONDS_TO_END)
+            code = self._process.exitcode
+            slot.result = Died(
+                signal.strsignal(-code) or str(-code) if code is not None and code < 0 else f"code {code}"
+            )
+            self.end()
+            return False
+
+    def hang_up(self) -> None:
+        """Tell the worker to go: an idle one ends when its pipe does, a busy one is terminated."""
+        self.pipe.close()
+        if self._slot is not None and self._process.is_alive():
+            self._process.terminate()
+
+    def end(self) -> None:
+        self.pipe.close()
+        self._process.join(SECONDS_TO_END)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(SECONDS_TO_END)
+
+
+def _serve(pipe: Connection, work: Callable[[Job], Result], prepare: Callable[[], None]) -> None:
+    """The life of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    use_one_thread()
+    try:
+        prepare()
+    except Exception:
+        pass  # each job fails for the same reason, and says so
+    try:
+        while True:
+            pipe.send(work(pipe.recv()))
+    except (EOFError, OSError):
+        return
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def use_one_thread() -> None:
+    """Let this process compute with one thread: with more, several processes would be in each other's way."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # heeded by a torch that is imported from now on
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)

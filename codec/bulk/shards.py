@@ -1,0 +1,114 @@
+"""Tar shards in webdataset's layout: pictures are recoded, everything else is copied, the order stays.
+
+```
+shard --members--> Member, Member, ...      (Member, its Coded) --ShardWriter--> shard of the same name
+```
+`0001.jpg`, `0001.json` become `0001.lpc`, `0001.json`. A picture that can't be recoded is left out, what belongs to it
+is kept. The new shard has its name only when it is complete.
+"""
+
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from lpcodec.codec.bulk import storage
+from lpcodec.codec.bulk.sources import SHARD_ENDINGS, Source
+from lpcodec.codec.bulk.unit import Coded, Row, Settings, failure
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in a shard. `is_picture`: it is to be recoded."""
+
+    info: tarfile.TarInfo
+    data: bytes
+    is_picture: bool
+
+
+def members(source: Source, endings: frozenset[str]) -> Iterator[Member]:
+    """The files of a shard, one after the other, read as a stream. tarfile.TarError or OSError if it is damaged."""
+    with storage.open_read(source.url) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+        for info in tar:
+            tar.members = []  # type: ignore[attr-defined]  # or it would remember all of them
+            content = tar.extractfile(info) if info.isfile() else None
+            if content is not None:
+                yield Member(info, content.read(), PurePosixPath(info.name).suffix.lower() in endings)
+
+
+def output_name(name: str) -> str:
+    """The name of the shard that is written for one: always a plain .tar."""
+    ending = next(e for e in SHARD_ENDINGS if name.lower().endswith(e))
+    return f"{name[: -len(ending)]}.tar"
+
+
+class ShardWriter:
+    """Writes one shard. `finish` gives it its name; without that, `discard` leaves nothing behind."""
+
+    def __init__(self, source: Source, to: str, settings: Settings) -> None:
+        self._source, self._settings = source, settings
+        self.output = output_name(source.name)
+        self._target = storage.join(to, self.output)
+        if storage.is_local(to):
+            self._partial = storage.partial_name(self._target)
+        else:
+            handle, name = tempfile.mkstemp(suffix=".tar")
+            os.close(handle)
+            self._partial = Path(name)
+        self._stream = open(self._partial, "wb")  # noqa: SIM115: closed by `finish` or `discard`
+        self._tar = tarfile.open(fileobj=self._stream, mode="w")  # noqa: SIM115
+        self._names: set[str] = set()
+        self._rows: list[Row] = []
+
+    def member_names(self, member: Member) -> tuple[str, str]:
+        """The names of a picture and of its output in the manifest."""
+        return f"{self._source.name}/{member.info.name}", f"{self.output}/{self._new_name(member)}"
+
+    def add(self, member: Member, coded: Coded | None = None) -> Row | None:
+        """Append a member: as it is, or what a picture became. The row of a picture."""
+        name = self._new_name(member)
+        row = None if coded is None else coded.row
+        if coded is not None and coded.data is not None and name in self._names:
+            row = failure(coded.row.name, coded.row.output, f"{name} is in the shard already", coded.row.bytes_in)
+            row = replace(row, code=2)
+        elif coded is None or coded.data is not None:
+            self._append(member.info, name, member.data if coded is None or coded.data is None else coded.data)
+        if row is not None:
+            self._rows.append(row)
+        return row
+
+    def finish(self) -> tuple[Row, ...]:
+        """Close the shard and give it its name. The rows of its pictures, and last that of the shard itself."""
+        self._tar.close()
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        size = self._partial.stat().st_size
+        if storage.is_local(self._target):
+            os.replace(self._partial, storage.local_path(self._target))
+        else:
+            system, path = storage.file_system(self._target)
+            system.put_file(str(self._partial), path)
+            self._partial.unlink()
+        return (*self._rows, Row(self._source.name, self.output, bytes_in=self._source.size, bytes=size))
+
+    def discard(self) -> None:
+        """Leave nothing behind of an unfinished shard."""
+        with suppress(Exception):
+            self._stream.close()
+        with suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+    def _new_name(self, member: Member) -> str:
+        return self._settings.output_name(member.info.name) if member.is_picture else member.info.name
+
+    def _append(self, old: tarfile.TarInfo, name: str, data: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime, info.mode = len(data), old.mtime, old.mode
+        info.uid, info.gid, info.uname, info.gname = old.uid, old.gid, old.uname, old.gname
+        self._names.add(name)
+        self._tar.addfile(info, io.BytesIO(data))

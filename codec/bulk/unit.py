@@ -1,0 +1,171 @@
+"""The unit of a batch: one picture, from bytes to bytes. It is a pure function, so any engine may run it anywhere.
+
+```
+bytes --recode--> Coded: bytes and facts, or the error in one line
+source --recode_file: read, recode, write--> Row of the manifest
+```
+"""
+
+import io
+import time
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from lpcodec.codec.bulk import storage
+from lpcodec.codec.errors import ExitCode, LpcodecError
+
+ENCODED = ".lpc"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is done to each picture. `options` are keywords of `lpcodec.encode` or `lpcodec.decode`.
+
+    `ending` is that of the output; for decoding it says which format. `measure`: decode each coded picture and note
+    its PSNR.
+    """
+
+    task: Literal["encode", "decode"]
+    options: dict[str, Any] = field(default_factory=dict)
+    ending: str = ENCODED
+    measure: bool = False
+
+    def output_name(self, name: str) -> str:
+        """The name of the output of an input: `a/photo.png` becomes `a/photo.lpc`."""
+        return str(PurePosixPath(name).with_suffix(self.ending))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one picture: a line of the manifest.
+
+    `bytes_in` and `bytes` are the sizes of input and output; `bpp` is that of an encoded file; `psnr` in dB
+    is None unless it was measured, or if the picture is exact; `seconds` is the time that the unit took. `error` is
+    None if all went well, and `code` an exit code of docs/errors.md.
+    """
+
+    name: str
+    output: str
+    bytes_in: int = 0
+    bytes: int = 0
+    width: int = 0
+    height: int = 0
+    bpp: float | None = None
+    quality: float | None = None
+    psnr: float | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The output of the unit: the bytes, None if they couldn't be made, and the row for the manifest."""
+
+    data: bytes | None
+    row: Row
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture for a worker: `data`, or a file to read; `target` is where the output goes, None to give it back."""
+
+    name: str
+    output: str
+    data: bytes | None = None
+    url: str = ""
+    target: str | None = None
+
+
+def recode(data: bytes, settings: Settings, name: str = "", output: str = "") -> Coded:
+    """Encode or decode one picture. A picture that can't be is a row with an error; nothing is raised for it."""
+    start = time.perf_counter()
+    try:
+        made, facts = (_encode if settings.task == "encode" else _decode)(data, settings)
+    except Exception as error:
+        return Coded(None, failure(name, output, error, len(data), time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    return Coded(made, Row(name, output, bytes_in=len(data), bytes=len(made), seconds=round(seconds, 4), **facts))
+
+
+def recode_file(job: Job, settings: Settings) -> Coded:
+    """Do a job wholly: read its file if it has no data, recode, and write the output if it has a target."""
+    try:
+        data = storage.read(job.url) if job.data is None else job.data
+    except Exception as error:
+        return Coded(None, failure(job.name, job.output, error))
+    coded = recode(data, settings, job.name, job.output)
+    if job.target is None or coded.data is None:
+        return coded
+    try:
+        storage.write(job.target, coded.data)
+    except Exception as error:
+        return Coded(None, failure(job.name, job.output, error, len(data), coded.row.seconds))
+    return Coded(None, coded.row)
+
+
+def failure(name: str, output: str, error: Exception | str, bytes_in: int = 0, seconds: float = 0.0) -> Row:
+    """The row of a picture that couldn't be recoded."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, LpcodecError):
+        code = int(error.exit_code)
+    elif isinstance(error, MemoryError):
+        code, text = int(ExitCode.OVER_LIMIT), "not enough memory for this picture"
+    elif isinstance(error, OSError):
+        code, text = int(ExitCode.FILE_ACCESS), error.strerror or text
+    else:
+        code = int(ExitCode.BUG)
+        text = text if isinstance(error, str) else f"{type(error).__name__}: {text}"
+    return Row(name, output, bytes_in=bytes_in, seconds=round(seconds, 4), error=text, code=code)
+
+
+def prepare(settings: Settings) -> None:
+    """Load what every picture needs, so that the first one doesn't wait for it."""
+    if settings.task == "encode":
+        from lpcodec.codec import models
+
+        for name in models.variants(settings.options.get("model", "default")):
+            models.load(name, settings.options.get("device", "cpu"))
+
+
+def _encode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:
+    from lpcodec.codec import api
+
+    result = api.encode_report(data, **settings.options)
+    facts: dict[str, Any] = {
+        "width": result.width, "height": result.height, "bpp": round(result.bpp, 5), "notes": result.notes,
+        "quality": None if result.quality is None else round(result.quality, 3),
+    }  # fmt: skip
+    if settings.measure:
+        facts["psnr"] = _psnr(data, result.data, settings)
+    return result.data, facts
+
+
+def _psnr(original: bytes, coded: bytes, settings: Settings) -> float | None:
+    """PSNR in dB over all colour samples; None if they are equal."""
+    from lpcodec.codec import api, picture
+
+    limit = settings.options.get("max_pixels") or api.DEFAULT_MAX_PIXELS
+    wanted = picture.load(original, max_pixels=limit).pixels
+    found = np.asarray(api.decode(coded, max_pixels=limit, device=settings.options.get("device", "cpu")))
+    found = found.reshape(*wanted.shape[:2], -1)[..., : wanted.shape[2]]
+    squares = sum(
+        int(np.square(a.astype(np.int32) - b).sum(dtype=np.int64)) for a, b in zip(wanted, found, strict=True)
+    )
+    return round(10 * float(np.log10(255**2 * wanted.size / squares)), 4) if squares else None
+
+
+def _decode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:
+    from PIL import Image
+
+    from lpcodec.codec import api, picture
+
+    result = api.decode_report(data, **settings.options)
+    stream = io.BytesIO()
+    picture.save(result.image, stream, Image.registered_extensions()[settings.ending])
+    width, height = result.image.size
+    return stream.getvalue(), {"width": width, "height": height, "notes": result.notes}
