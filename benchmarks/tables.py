@@ -16,7 +16,7 @@ import bjontegaard  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers")
+NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers", "scale")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
@@ -302,6 +302,20 @@ def effort() -> list[str]:
     return table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows)
 
 
+def scale() -> list[str]:
+    """Pictures per second of `lpcodec batch`; no rows before it was measured (benchmarks/scale.py)."""
+    runs = result("scale.json")["runs"] if (RESULTS / "scale.json").exists() else []
+    head = ("task", "from", "engine", "processes", "pictures", "pictures/s", "a million, hours")
+    rows = [
+        (
+            row["task"], row["layout"], row["engine"], str(row["workers"]), f"{row['pictures']:,}",
+            f"{row['pictures_per_second']:.2f}", f"{1e6 / row['pictures_per_second'] / 3600:.1f}",
+        )
+        for row in runs
+    ]  # fmt: skip
+    return table(head, rows)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -311,6 +325,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {
+    "scale": scale,
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),
     "printed": printed,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import lpcodec
-from lpcodec.cli import datasets, decode, demo, encode, export, info, models, report, show, streams, train, verify
+from lpcodec.cli import bulk, datasets, decode, demo, encode, export, info, models, report, show, streams, train, verify
 from lpcodec.cli.failures import complain, end_on_signals, guarded
 from lpcodec.cli.usage import OneLineErrors
 
@@ -48,6 +48,7 @@ app.command(epilog=demo.EXAMPLES)(guarded(demo.demo))
 app.command(epilog=report.EXAMPLES)(guarded(report.report))
 app.command(epilog=train.EXAMPLES)(guarded(train.train))
 app.command(epilog=export.EXAMPLES)(guarded(export.export))
+app.add_typer(bulk.app, name="batch", epilog=bulk.EXAMPLES)
 app.add_typer(datasets.app, name="datasets", epilog=datasets.EXAMPLES)
 app.add_typer(show.app, name="show", epilog=show.EXAMPLES)
 

@@ -81,11 +81,6 @@ def end_of_shard(writer: ShardWriter, source: Source, error: Exception | None) -
     return Event(row, (row,))
 
 
-def member_job(writer: ShardWriter, member: Member) -> Job:
-    """The job of a picture in a shard."""
-    return Job(*writer.member_names(member), data=member.data)
-
-
 def read_members(source: Source, endings: frozenset[str]) -> Iterator[Member | Exception]:
     """The members of a shard, and at the end the error that stopped the reading, if one did."""
     try:

@@ -151,9 +151,8 @@ class _Worker(Generic[Context, Job, Result]):
         except (EOFError, OSError):
             self._process.join(SECONDS_TO_END)
             code = self._process.exitcode
-            slot.result = Died(
-                signal.strsignal(-code) or str(-code) if code is not None and code < 0 else f"code {code}"
-            )
+            how = signal.strsignal(-code) if code is not None and code < 0 else None
+            slot.result = Died(how or f"exit code {code}")
             self.end()
             return False
 
@@ -176,10 +175,8 @@ def _serve(pipe: Connection, work: Callable[[Job], Result], prepare: Callable[[]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     use_one_thread()
-    try:
+    with suppress(Exception):  # each job fails for the same reason, and says so
         prepare()
-    except Exception:
-        pass  # each job fails for the same reason, and says so
     try:
         while True:
             pipe.send(work(pipe.recv()))

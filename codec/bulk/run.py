@@ -18,7 +18,8 @@ Engine = Callable[[Sequence[Source], Settings, str, frozenset[str]], Generator[E
 class Summary:
     """How far a batch is. `pictures` counts those of this run, done or failed; `before` are sources done earlier.
 
-    `part` of the work (0..1) is by bytes of input. `code` is the largest exit code of all sources, earlier ones too.
+    `bytes_in` and `bytes_out` are those of the pictures that are done; `part` of the work (0..1) is by bytes of input.
+    `code` is the largest exit code of all sources, earlier ones too.
     """
 
     sources: int = 0
@@ -27,6 +28,7 @@ class Summary:
     failed: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_read: int = 0
     part: float = 0.0
     seconds: float = 0.0
     code: int = 0
@@ -63,7 +65,7 @@ def run(
                 manifest.add(row)
             if event.seen is not None:
                 _count(summary, event.seen)
-            summary.part = min(1.0, summary.bytes_in / total)
+            summary.part = min(1.0, summary.bytes_read / total)
             summary.seconds = time.monotonic() - start
             report(summary, event.seen)
     finally:
@@ -93,8 +95,9 @@ def _outputs(sources: Sequence[Source], settings: Settings) -> dict[str, str]:
 
 def _count(summary: Summary, row: Row) -> None:
     summary.pictures += 1
-    summary.bytes_in += row.bytes_in
+    summary.bytes_read += row.bytes_in
     if row.error is None:
+        summary.bytes_in += row.bytes_in
         summary.bytes_out += row.bytes
     else:
         summary.failed += 1

@@ -59,7 +59,7 @@ class ShardWriter:
             handle, name = tempfile.mkstemp(suffix=".tar")
             os.close(handle)
             self._partial = Path(name)
-        self._stream = open(self._partial, "wb")  # noqa: SIM115: closed by `finish` or `discard`
+        self._stream = open(self._partial, "wb")  # noqa: SIM115 (`finish` or `discard` closes it)
         self._tar = tarfile.open(fileobj=self._stream, mode="w")  # noqa: SIM115
         self._names: set[str] = set()
         self._rows: list[Row] = []

@@ -110,7 +110,7 @@ def recode_file(job: Job, settings: Settings) -> Coded:
 
 def failure(name: str, output: str, error: Exception | str, bytes_in: int = 0, seconds: float = 0.0) -> Row:
     """The row of a picture that couldn't be recoded."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()).removeprefix("the picture: ") or type(error).__name__
     if isinstance(error, LpcodecError):
         code = int(error.exit_code)
     elif isinstance(error, MemoryError):
