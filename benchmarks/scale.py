@@ -2,8 +2,9 @@
 
     python benchmarks/scale.py --data FOLDER --out docs/results/scale.json
 
-The pictures are cut from those in FOLDER, 768 x 512 pixels each, and written as tar shards and as files. Each run is the
-command itself in a new process, so start-up is in its time. Run it on an idle machine: the file notes the load before.
+The pictures are cut from those in FOLDER, 768 x 512 pixels each, and written as tar shards and as files. Each run is
+the command itself in a new process, so start-up is in its time. Run it on an idle machine: the file notes the load
+before.
 `python benchmarks/tables.py` then fills the table of docs/scale.md.
 """
 

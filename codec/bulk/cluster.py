@@ -107,11 +107,15 @@ def _pass(
     """One run of Ray Data over the sources: each event with the name of its source."""
     rows = [dataclasses.asdict(source) for source in sources]
     data = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_task))
+    alone = per_task == 1
+    actors_of_pass = ray.data.ActorPoolStrategy(
+        size=min(actors, -(-len(rows) // per_task)), max_tasks_in_flight_per_actor=1 if alone else None
+    )
     with warnings.catch_warnings():  # Ray's default is to try a task that kills its actor for ever
         warnings.simplefilter("ignore")
         data = data.flat_map(
-            _Recoder, fn_constructor_args=(settings, to, endings), num_cpus=1, max_restarts=-1, max_task_retries=0,
-            compute=ray.data.ActorPoolStrategy(size=min(actors, -(-len(rows) // per_task))),
+            _Recoder, fn_constructor_args=(settings, to, endings), compute=actors_of_pass, num_cpus=1, max_restarts=-1,
+            max_task_retries=int(alone),
         )  # fmt: skip
     for row in data.iter_rows():
         yield row["source"], _from_text(row["event"])
