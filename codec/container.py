@@ -265,13 +265,18 @@ def metadata_to_bytes(raw: bytes) -> bytes:
     """The payload of an ICC, EXIF or XMP section: raw deflate. Raises ValueError above MAX_METADATA bytes."""
     if len(raw) > MAX_METADATA:
         raise ValueError(f"{len(raw)} bytes of metadata: at most {MAX_METADATA} can be held")
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return deflate.compress(raw) + deflate.flush()
+    return deflated(raw)
 
 
 def metadata_from_bytes(payload: bytes) -> bytes:
     """The mirror of `metadata_to_bytes`. Raises DamagedFileError; inflates MAX_METADATA bytes at most."""
     return inflate(payload, MAX_METADATA, "metadata")
+
+
+def deflated(raw: bytes) -> bytes:
+    """One raw deflate stream, as `inflate` reads it."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return stream.compress(raw) + stream.flush()
 
 
 def inflate(payload: bytes, limit: int, what: str) -> bytes:
@@ -317,6 +322,12 @@ class _Cursor:
             return read_varint(lambda: self.byte(what))
         except ValueError as error:
             raise DamagedFileError(f"damaged: {what} is {error}") from error
+
+
+def read_varint(data: bytes, what: str) -> tuple[int, int]:
+    """The varint that `data` begins with, and where it ends. DamagedFileError, naming `what`, if it isn't canonical."""
+    cursor = _Cursor(data)
+    return cursor.varint(what), cursor.position
 
 
 def _file_digest(body: bytes | bytearray | memoryview) -> bytes:

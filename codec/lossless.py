@@ -21,6 +21,8 @@ from lpcodec.codec.tiles import grid
 
 _WEBP_MAX_SIDE = 16383
 _QUICK_TILE, _STRIP = 1024, 64
+_PNG_BELOW = 1 << 10
+"""Bytes of a WebP below which PNG is tried as well."""
 _CONSTANT, _DEFLATE, _PICTURE = range(3)
 
 
@@ -57,12 +59,15 @@ def stored_to_bytes(pixels: Pixels) -> bytes:
     Small pictures are given more effort than those of many megapixels.
     """
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
-    count, candidates = image.width * image.height, [BytesIO()]
-    image.save(candidates[0], "PNG", compress_level=9 if count <= 2**20 else 6)
+    count, candidates = image.width * image.height, []
     if max(image.size) <= _WEBP_MAX_SIDE:
         method, effort = (4, 75) if count <= 2**22 else (1, 20)
         candidates.append(BytesIO())
-        image.convert("RGB").save(candidates[1], "WEBP", lossless=True, method=method, quality=effort)
+        image.convert("RGB").save(candidates[0], "WEBP", lossless=True, method=method, quality=effort)
+    # PNG is smaller for a few colours in a small picture alone; its effort is wasted on most.
+    if not candidates or candidates[0].tell() < _PNG_BELOW:
+        candidates.append(BytesIO())
+        image.save(candidates[-1], "PNG", compress_level=9 if count <= 2**20 else 6)
     return min((candidate.getvalue() for candidate in candidates), key=len)
 
 

@@ -1,0 +1,102 @@
+"""Cells of the picture that are stored instead of coded: flat areas, text, drawings, parts of screens.
+
+```
+encoder:  pixels --cell_choice.py--> Cells --to_bytes--> CELLS section
+          pixels, Cells --smoothed--> pixels without the stored parts --> the learned codec
+decoder:  CELLS section --from_bytes--> Cells;  decoded pixels, Cells --pasted--> pixels
+```
+
+A cell is a square of 16 pixels a side (those at the right and bottom of the picture may be cut): the place of one
+latent. Stored cells show exactly the pixels of the section, whatever the codec made of their place.
+
+Payload of a CELLS section:
+
+    v       length of the map in bytes, 1 or more
+            the map: which cells are stored, a bit each, row by row, as raw deflate (the first cell in a byte's top bit;
+              a row starts at a new byte; each row but the first is XORed with the one above; spare bits are 0)
+            the picture, as in a STORED section (lossless.py): the pixels of the stored cells, anything elsewhere
+
+Refused as damaged: a map of another size, one with spare bits set, one with no stored cell, and a picture that isn't
+one of this size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpcodec.codec import container, lossless
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.fill import filled
+
+CELL = 16
+"""Pixels a side of a cell."""
+
+Pixels = npt.NDArray[np.uint8]
+Map = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Which cells are stored, bool (ceil(H/16), ceil(W/16)), and pixels uint8 (H, W, C).
+
+    Of the pixels only those of the stored cells are shown; the others are written too, so they should be cheap.
+    """
+
+    stored: Map
+    pixels: Pixels
+
+
+def grid_size(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the cells of a picture."""
+    return -(-height // CELL), -(-width // CELL)
+
+
+def by_pixel(cells: Map, height: int, width: int) -> Map:
+    """The map of cells as one of pixels, bool (H, W)."""
+    return cells.repeat(CELL, 0)[:height].repeat(CELL, 1)[:, :width]
+
+
+def smoothed(pixels: Pixels, cells: Cells) -> Pixels:
+    """Return pixels (H, W, C) with the stored cells replaced by a smooth continuation, which costs few bits."""
+    return filled(pixels, ~by_pixel(cells.stored, *pixels.shape[:2]))
+
+
+def pasted(decoded: Pixels, cells: Cells) -> Pixels:
+    """Return decoded pixels (H, W, C) with those of the stored cells in their place. Changes `decoded`."""
+    for row, stored in enumerate(cells.stored):
+        if stored.any():
+            rows = slice(CELL * row, CELL * (row + 1))
+            columns = stored.repeat(CELL)[: decoded.shape[1]]
+            decoded[rows, columns] = cells.pixels[rows, columns]
+    return decoded
+
+
+def to_bytes(cells: Cells) -> bytes:
+    """The payload of a CELLS section. Raises ValueError if no cell is stored."""
+    if not cells.stored.any():
+        raise ValueError("no cell is stored: such a picture has no CELLS section")
+    rows = np.packbits(cells.stored, axis=1)
+    rows[1:] ^= rows[:-1].copy()
+    packed = container.deflated(rows.tobytes())
+    return container.varint(len(packed)) + packed + lossless.stored_to_bytes(cells.pixels)
+
+
+def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
+    """The mirror of `to_bytes`; DamagedFileError for anything else.
+
+    Nothing is decoded before the sizes that the map and the picture declare were compared with the file's.
+    """
+    length, start = container.read_varint(payload, "the length of the map of cells")
+    packed = payload[start : start + length]
+    h, w = grid_size(height, width)
+    row_bytes = -(-w // 8)
+    raw = container.inflate(packed, h * row_bytes, "cells")
+    if len(raw) != h * row_bytes:
+        raise DamagedFileError(f"cells: a map of {len(raw)} bytes for {w} x {h} cells")
+    rows = np.bitwise_xor.accumulate(np.frombuffer(raw, np.uint8).reshape(h, row_bytes), 0)
+    bits = np.unpackbits(rows, axis=1).astype(bool)
+    if bits[:, w:].any() or not bits.any():
+        raise DamagedFileError("cells: a map with cells outside the picture, or with none")
+    return Cells(bits[:, :w], lossless.stored_from_bytes(payload[start + length :], width, height, grey))
+

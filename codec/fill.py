@@ -1,0 +1,76 @@
+"""Pixels that nobody will see, replaced by what is cheap to code: a smooth continuation of those around them.
+
+Pull-push interpolation (Gortler et al. 1996, Burt 1988): known pixels are averaged 2 x 2 until one is left; on the way
+back each unknown pixel takes what the level above has at its place, interpolated linearly.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+_Plane = npt.NDArray[np.float32]
+_BAND = 256
+"""Rows of the result that are made at a time: no second copy of a large picture is held in float."""
+
+
+def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
+    """Return a copy of pixels (H, W, C) uint8 with those outside `known` (H, W) interpolated from the known ones.
+
+    If nothing is known, the result is 128 everywhere.
+    """
+    height, width, channels = pixels.shape
+    if known.all():
+        return pixels.copy()
+    half = (-(-height // 2), -(-width // 2))
+    sums, weights = np.empty((*half, channels), np.float32), np.empty(half, np.float32)
+    for top in range(0, height, _BAND):
+        part = known[top : top + _BAND].astype(np.float32)
+        rows = slice(top // 2, top // 2 + -(-len(part) // 2))
+        sums[rows] = _halved(pixels[top : top + _BAND] * part[..., None])
+        weights[rows] = _halved(part[..., None])[..., 0]
+    coarse = _interpolated(sums, weights)
+    result = pixels.copy()
+    for top in range(0, height, _BAND):
+        rows = slice(top, min(top + _BAND, height))
+        unknown = ~known[rows]
+        if unknown.any():
+            # One row more on either side: the interpolation reaches that far.
+            first, last = max(top // 2 - 1, 0), min(-(-rows.stop // 2) + 1, half[0])
+            band = _doubled(coarse[first:last])[top - 2 * first :][: len(unknown), :width]
+            result[rows][unknown] = np.rint(band[unknown]).astype(np.uint8)
+    return result
+
+
+def _interpolated(sums: _Plane, weights: _Plane) -> _Plane:
+    """The values (h, w, C) of a level: its own average of known pixels, as far as it has any, and the level above."""
+    own = sums / np.maximum(weights, 1e-6)[..., None]
+    share = np.minimum(weights, 1.0)[..., None]
+    if share.min() == 1:
+        return own
+    if share.size == 1:
+        return np.asarray(np.where(share > 0, own, np.float32(128)), np.float32)
+    above = _doubled(_interpolated(_halved(own * share), _halved(share)[..., 0]))[: own.shape[0], : own.shape[1]]
+    blended: _Plane = above + share * (own - above)
+    return blended
+
+
+def _halved(plane: _Plane) -> _Plane:
+    """Sums of 2 x 2 of (h, w, C); an odd last row or column is alone."""
+    tall, wide = plane.shape[0] % 2, plane.shape[1] % 2
+    if tall or wide:
+        plane = np.pad(plane, ((0, tall), (0, wide), (0, 0)))
+    rows = plane[::2] + plane[1::2]
+    summed: _Plane = rows[:, ::2] + rows[:, 1::2]
+    return summed
+
+
+def _doubled(plane: _Plane) -> _Plane:
+    """(h, w, C) at twice the size, linearly interpolated between the centres of pixels."""
+    for axis in (0, 1):
+        before = np.concatenate([plane.take([0], axis), plane.take(range(plane.shape[axis] - 1), axis)], axis)
+        after = np.concatenate([plane.take(range(1, plane.shape[axis]), axis), plane.take([-1], axis)], axis)
+        pair = np.stack([0.75 * plane + 0.25 * before, 0.75 * plane + 0.25 * after], axis + 1)
+        shape = list(plane.shape)
+        shape[axis] *= 2
+        plane = pair.reshape(shape).astype(np.float32)
+    return plane

@@ -1,0 +1,169 @@
+"""Stored cells: the section is the mirror of itself, the choice is by cost, and the seams show nothing."""
+
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageDraw
+
+from lpcodec.codec import cells, container
+from lpcodec.codec.cell_choice import CellChoice
+from lpcodec.codec.cells import Cells
+from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.fill import filled
+from lpcodec.codec.palette import distinct_colours, fewer_colours
+
+MIDDLE_LAMBDA = 5e-3
+"""That of quality 50."""
+
+
+def noise(height: int, width: int, channels: int = 3, seed: int = 1) -> np.ndarray:
+    """What no lossless coder makes smaller."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def page(height: int = 96, width: int = 128) -> np.ndarray:
+    """A page of text: black on white, with grey levels at the letters' edges."""
+    image = Image.new("L", (2 * width, 2 * height), 255)
+    for line in range(0, 2 * height, 24):
+        ImageDraw.Draw(image).text((4, line), "the quick brown fox jumps over the lazy dog", fill=0)
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX).convert("RGB"))
+
+
+@given(st.data(), st.integers(1, 50), st.integers(1, 150), st.booleans())
+def test_a_section_gives_back_the_cells(data: st.DataObject, height: int, width: int, grey: bool) -> None:
+    stored = data.draw(arrays.arrays(bool, cells.grid_size(height, width)).filter(np.any))
+    before = Cells(stored, noise(height, width, 1 if grey else 3))
+    after = cells.from_bytes(cells.to_bytes(before), width, height, grey)
+    np.testing.assert_array_equal(after.stored, before.stored)
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+
+
+def test_no_stored_cell_is_no_section() -> None:
+    with pytest.raises(ValueError, match="no cell is stored"):
+        cells.to_bytes(Cells(np.zeros((1, 1), bool), noise(16, 16)))
+
+
+def _payload(raw_map: bytes, pixels: np.ndarray) -> bytes:
+    whole = Cells(np.ones(cells.grid_size(*pixels.shape[:2]), bool), pixels)
+    length, start = container.read_varint(cells.to_bytes(whole), "map")
+    packed = container.deflated(raw_map)
+    return container.varint(len(packed)) + packed + cells.to_bytes(whole)[start + length :]
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b"", "cut short"),
+        (b"\x80\x00", "canonical varint"),
+        (b"\x01\x00", "not a deflate stream|deflate stream doesn't end"),
+        (_payload(b"\xc0\xc0\xc0", noise(40, 30)), "more than 3 bytes|a map of|outside"),
+        (_payload(b"\xc0\x00", noise(40, 30)), "a map of 2 bytes for 2 x 3 cells"),
+        (_payload(b"\xc0\x00\x00\x00", noise(40, 30)), "more than 3 bytes"),
+        (_payload(b"\x00\x00\x00", noise(40, 30)), "or with none"),
+        (_payload(b"\x20\x00\x00", noise(40, 30)), "cells outside the picture"),
+        (_payload(b"\xc0\x00\x00", noise(40, 31)), "31 x 40 pixels inside a file of 30 x 40"),
+    ],
+)
+def test_damage_is_named(payload: bytes, words: str) -> None:
+    if words.startswith("more than 3 bytes|"):
+        assert cells.from_bytes(payload, 30, 40, False).stored.tolist() == [[True, True], [False] * 2, [True, True]]
+        return
+    with pytest.raises(DamagedFileError, match=words):
+        cells.from_bytes(payload, 30, 40, False)
+
+
+def test_a_map_that_inflates_without_end_is_refused() -> None:
+    bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
+    stream = bomb.compress(bytes(20 << 20)) + bomb.flush()
+    with pytest.raises(DamagedFileError, match="more than 3 bytes"):
+        cells.from_bytes(container.varint(len(stream)) + stream, 30, 40, False)
+
+
+def test_pasting_shows_stored_cells_and_leaves_the_others() -> None:
+    decoded, stored = noise(40, 50), noise(40, 50, seed=2)
+    map_ = np.zeros((3, 4), bool)
+    map_[2, 3] = map_[0, 1] = True
+    result = cells.pasted(decoded.copy(), Cells(map_, stored))
+    shown = np.zeros((40, 50), bool)
+    shown[:16, 16:32] = shown[32:, 48:] = True
+    np.testing.assert_array_equal(result, np.where(shown[..., None], stored, decoded))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255), st.integers(0, 2**31))
+def test_filling_keeps_what_is_known_and_continues_it(height: int, width: int, value: int, seed: int) -> None:
+    known = np.random.default_rng(seed).random((height, width)) < 0.3
+    pixels = np.where(known[..., None], np.uint8(value), noise(height, width))
+    expected = value if known.any() else 128
+    result = filled(pixels, known)
+    np.testing.assert_array_equal(result, np.full_like(pixels, expected))
+
+
+def test_filling_is_smooth_between_what_is_known() -> None:
+    """Between a dark and a bright border, no step is larger than a few times that of a straight ramp."""
+    pixels, known = noise(300, 256), np.zeros((300, 256), bool)
+    known[:, :16] = known[:, -16:] = True
+    pixels[:, :16], pixels[:, -16:] = 20, 240
+    result = filled(pixels, known).astype(int)
+    np.testing.assert_array_equal(result[known], pixels[known])
+    assert np.abs(np.diff(result, axis=1)).max() <= 8
+    assert np.abs(np.diff(result, axis=0)).max() <= 2
+
+
+@given(arrays.arrays(np.uint8, (40, 3), elements=st.integers(0, 255)), st.floats(1e-4, 0.2))
+def test_colours_are_replaced_by_at_most_256(pixels: np.ndarray, lmbda: float) -> None:
+    colours, numbers = distinct_colours(pixels)
+    np.testing.assert_array_equal(colours[numbers], pixels)
+    replaced = fewer_colours(colours, np.bincount(numbers), lmbda)
+    assert replaced.shape == colours.shape
+    assert len(np.unique(replaced, axis=0)) <= 256
+
+
+def test_more_lambda_is_more_colours_and_the_background_stays_exact() -> None:
+    colours, numbers = distinct_colours(page().reshape(-1, 3))
+    counts = np.bincount(numbers)
+    kept = [len(np.unique(fewer_colours(colours, counts, lmbda), axis=0)) for lmbda in (1e-4, 1e-3, 1e-2, 1.0)]
+    assert kept == sorted(kept)
+    assert kept[0] < kept[-1] == len(colours)
+    white = counts.argmax()
+    assert (fewer_colours(colours, counts, 1e-4)[white] == 255).all()
+
+
+def test_noise_has_no_candidates_and_is_not_stored() -> None:
+    assert CellChoice.of(noise(64, 64)) is None
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_text_is_stored_and_noise_beside_it_is_not(grey: bool) -> None:
+    text = page()
+    pixels = np.concatenate([text, noise(*text.shape[:2])], 1)[..., : 1 if grey else 3]
+    choice = CellChoice.of(pixels)
+    assert choice is not None
+    chosen = choice.at(MIDDLE_LAMBDA)
+    assert chosen is not None
+    columns = text.shape[1] // cells.CELL
+    assert chosen.cells.stored[:, :columns].mean() > 0.9
+    assert not chosen.cells.stored[:, columns:].any()
+    again = cells.from_bytes(chosen.payload, pixels.shape[1], pixels.shape[0], grey)
+    np.testing.assert_array_equal(again.stored, chosen.cells.stored)
+    shown = cells.by_pixel(again.stored, *pixels.shape[:2])
+    error = pixels[shown].astype(int) - again.pixels[shown]
+    assert np.square(error).mean() < 12
+    assert (again.pixels[shown][pixels[shown].min(-1) == 255] == 255).all()
+
+
+def test_a_flat_background_is_stored_exactly() -> None:
+    pixels = np.full((256, 256, 3), 255, np.uint8)
+    pixels[96:160, 96:160] = noise(64, 64)
+    choice = CellChoice.of(pixels)
+    assert choice is not None
+    chosen = choice.at(MIDDLE_LAMBDA)
+    assert chosen is not None
+    expected = np.ones((16, 16), bool)
+    expected[6:10, 6:10] = False
+    np.testing.assert_array_equal(chosen.cells.stored, expected)
+    assert (chosen.cells.pixels[:96] == 255).all()
+    assert len(chosen.payload) < 100
