@@ -4,6 +4,8 @@
 pixels --repeats--> candidates --16 x 16 DCT--> what coding costs at any lambda       }
        candidates' pixels, lambda --palette.py--> fewer colours, what storing costs   } the cheaper, cell by cell
 ```
+The first choice is among cells that look drawn. If it takes some, the next ones are among all that could be, with the
+colours of those taken: dense parts of a plot follow, photographs don't.
 
 The cost of a cell is bits + lambda * squared error. Coding is estimated from a cell's DCT coefficients x: with the
 distortion theta = 3 / (2 ln 2 lambda) that a bit is worth, a coefficient takes 1/2 log2(1 + x**2 / theta) bits and
@@ -21,11 +23,11 @@ from lpcodec.codec import cells
 from lpcodec.codec.cells import CELL, Cells, Map, Pixels, by_pixel
 from lpcodec.codec.palette import distinct_colours, fewer_colours
 
-_REPEATING = 0.5
-"""A cell is a candidate if this share of its pixels equals the left or the upper one: photographs have 0.0 to 0.3."""
+_DRAWN, _POSSIBLE = 0.5, 0.1
+"""The share of a cell's pixels that equal the left or the upper one, to come into question at first, and later."""
 _BITS_FACTOR, _ERROR_FACTOR = 1.1, 2.1
 """What the default model takes, in parts of the estimate."""
-_FLAT_BITS = 2.0
+_FLAT_BITS = 4.0
 """Bits that a flat cell is worth beside its cost: an even background is to come back exactly."""
 _EDGE_BITS = 1.0
 """What the map takes at each side between a stored cell and a coded one."""
@@ -35,6 +37,7 @@ _FIRST_BITS_PER_CHANGE = 2.0
 _LOWEST_LOG, _BINS = -2, 24
 """The coefficients' squares are counted by their whole log2."""
 _ROUNDS = 2
+"""Choices after the first; each makes the section, which takes most of the time."""
 
 
 @dataclass(frozen=True)
@@ -65,52 +68,61 @@ class Chosen:
 class CellChoice:
     """One picture's candidates and what coding them takes; `at` chooses among them for a lambda."""
 
-    def __init__(self, pixels: Pixels, candidates: Map) -> None:
-        self._shape, self._candidates = pixels.shape, candidates
-        self._estimate = _Estimate(_coefficients(pixels, candidates), pixels.shape[2])
-        self._flat = np.zeros(candidates.shape, bool)
-        self._flat[candidates] = self._estimate.counts[:, 1:].sum(1) == 0
-        seen = by_pixel(candidates, *pixels.shape[:2])
+    def __init__(self, pixels: Pixels, repeats: npt.NDArray[np.float64]) -> None:
+        self._shape = pixels.shape
+        self._drawn, self._possible = repeats >= _DRAWN, repeats >= _POSSIBLE
+        self._estimate = _Estimate(_coefficients(pixels, self._possible), pixels.shape[2])
+        self._flat = np.zeros(repeats.shape, bool)
+        self._flat[self._possible] = self._estimate.counts[:, 1:].sum(1) == 0
+        seen = by_pixel(self._possible, *pixels.shape[:2])
         self._colours, numbers = distinct_colours(pixels[seen])
         self._numbers = np.zeros(pixels.shape[:2], np.int32)
-        """Of each pixel's colour; 0, which means nothing, outside the candidates."""
+        """Of each pixel's colour; 0, which means nothing, outside the possible cells."""
         self._numbers[seen] = numbers
 
     @classmethod
     def of(cls, pixels: Pixels) -> "CellChoice | None":
-        """The choice for pixels (H, W, 3) or (H, W, 1) uint8; None if no cell comes into question."""
-        candidates = _repeats(pixels) >= _REPEATING
-        return cls(pixels, candidates) if candidates.any() else None
+        """The choice for pixels (H, W, 3) or (H, W, 1) uint8; None if no cell looks drawn."""
+        repeats = _repeats(pixels)
+        return cls(pixels, repeats) if (repeats >= _DRAWN).any() else None
 
     def at(self, lmbda: float) -> Chosen | None:
         """The cells to store for lambda of bits per pixel + lambda * mean squared error (8-bit units); None if coding
         them all is cheaper."""
-        coding = np.zeros(self._candidates.shape)
-        coding[self._candidates] = self._estimate.costs(lmbda)
+        coding = np.zeros(self._possible.shape)
+        coding[self._possible] = self._estimate.costs(lmbda)
         coding += _FLAT_BITS * self._flat
-        stored, bits_per_change = self._candidates, _FIRST_BITS_PER_CHANGE
+        replaced = self._replaced(self._drawn, lmbda)
+        gains = coding - _FIRST_BITS_PER_CHANGE * self._changes(replaced) - lmbda * self._squared_errors(replaced)
+        stored = _most_gain(gains, self._drawn)
         best: Chosen | None = None
         most = 0.0
         for _ in range(_ROUNDS):
-            shown = by_pixel(stored, *self._shape[:2])
-            counts = np.bincount(self._numbers[shown], minlength=len(self._colours))
-            replaced = fewer_colours(self._colours, counts, lmbda)
-            errors = lmbda * self._squared_errors(replaced)
-            changes = self._changes(replaced)
-            stored = _most_gain(coding - bits_per_change * changes - errors, self._candidates)
             if not stored.any():
                 break
-            shown = by_pixel(stored, *self._shape[:2])
-            pixels = replaced[self._numbers]
-            pixels[~shown] = replaced[np.bincount(self._numbers[shown]).argmax()]
-            found = Cells(stored, pixels)
+            replaced = self._replaced(stored, lmbda)
+            errors, changes = lmbda * self._squared_errors(replaced), self._changes(replaced)
+            found = self._cells(stored, replaced)
             payload = cells.to_bytes(found)
             bits = 8 * len(payload) + _SECTION_BITS
             gain = float((coding - errors)[stored].sum()) - bits
             if gain > most:
                 best, most = Chosen(found, payload), gain
             bits_per_change = bits / max(float(changes[stored].sum()), 1.0)
+            stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
         return best
+
+    def _replaced(self, stored: Map, lmbda: float) -> Pixels:
+        """What replaces each colour if these cells are stored."""
+        counts = np.bincount(self._numbers[by_pixel(stored, *self._shape[:2])], minlength=len(self._colours))
+        return fewer_colours(self._colours, counts, lmbda)
+
+    def _cells(self, stored: Map, replaced: Pixels) -> Cells:
+        """The stored cells with replaced colours; elsewhere the most frequent of them, which costs next to nothing."""
+        shown = by_pixel(stored, *self._shape[:2])
+        pixels = replaced[self._numbers]
+        pixels[~shown] = replaced[np.bincount(self._numbers[shown]).argmax()]
+        return Cells(stored, pixels)
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """By cell, if all candidates are stored with these colours: the mean over channels, the sum over pixels."""

@@ -21,6 +21,7 @@ one of this size.
 """
 
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ import numpy.typing as npt
 from lpcodec.codec import container, lossless
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.fill import filled
+from lpcodec.codec.varint import read_varint, varint
 
 CELL = 16
 """Pixels a side of a cell."""
@@ -79,7 +81,7 @@ def to_bytes(cells: Cells) -> bytes:
     rows = np.packbits(cells.stored, axis=1)
     rows[1:] ^= rows[:-1].copy()
     packed = container.deflated(rows.tobytes())
-    return container.varint(len(packed)) + packed + lossless.stored_to_bytes(cells.pixels)
+    return varint(len(packed)) + packed + lossless.stored_to_bytes(cells.pixels)
 
 
 def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
@@ -87,8 +89,11 @@ def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
 
     Nothing is decoded before the sizes that the map and the picture declare were compared with the file's.
     """
-    length, start = container.read_varint(payload, "the length of the map of cells")
-    packed = payload[start : start + length]
+    stream = BytesIO(payload)
+    try:
+        packed = stream.read(read_varint(lambda: stream.read(1)[0]))
+    except (IndexError, ValueError) as error:
+        raise DamagedFileError("cells: the map has no length") from error
     h, w = grid_size(height, width)
     row_bytes = -(-w // 8)
     raw = container.inflate(packed, h * row_bytes, "cells")
@@ -98,5 +103,4 @@ def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
     bits = np.unpackbits(rows, axis=1).astype(bool)
     if bits[:, w:].any() or not bits.any():
         raise DamagedFileError("cells: a map with cells outside the picture, or with none")
-    return Cells(bits[:, :w], lossless.stored_from_bytes(payload[start + length :], width, height, grey))
-
+    return Cells(bits[:, :w], lossless.stored_from_bytes(stream.read(), width, height, grey))

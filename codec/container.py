@@ -324,12 +324,6 @@ class _Cursor:
             raise DamagedFileError(f"damaged: {what} is {error}") from error
 
 
-def read_varint(data: bytes, what: str) -> tuple[int, int]:
-    """The varint that `data` begins with, and where it ends. DamagedFileError, naming `what`, if it isn't canonical."""
-    cursor = _Cursor(data)
-    return cursor.varint(what), cursor.position
-
-
 def _file_digest(body: bytes | bytearray | memoryview) -> bytes:
     return hashlib.blake2s(body, digest_size=DIGEST_BYTES).digest()
 

@@ -4,17 +4,18 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 
-from lpcodec.codec import cells, container
+from lpcodec.codec import cells, container, lossless
 from lpcodec.codec.cell_choice import CellChoice
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.fill import filled
 from lpcodec.codec.palette import distinct_colours, fewer_colours
+from lpcodec.codec.varint import varint
 
 MIDDLE_LAMBDA = 5e-3
 """That of quality 50."""
@@ -33,6 +34,7 @@ def page(height: int = 96, width: int = 128) -> np.ndarray:
     return np.asarray(image.resize((width, height), Image.Resampling.BOX).convert("RGB"))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.data(), st.integers(1, 50), st.integers(1, 150), st.booleans())
 def test_a_section_gives_back_the_cells(data: st.DataObject, height: int, width: int, grey: bool) -> None:
     stored = data.draw(arrays.arrays(bool, cells.grid_size(height, width)).filter(np.any))
@@ -48,30 +50,32 @@ def test_no_stored_cell_is_no_section() -> None:
 
 
 def _payload(raw_map: bytes, pixels: np.ndarray) -> bytes:
-    whole = Cells(np.ones(cells.grid_size(*pixels.shape[:2]), bool), pixels)
-    length, start = container.read_varint(cells.to_bytes(whole), "map")
     packed = container.deflated(raw_map)
-    return container.varint(len(packed)) + packed + cells.to_bytes(whole)[start + length :]
+    return varint(len(packed)) + packed + lossless.stored_to_bytes(pixels)
+
+
+def test_rows_of_the_map_are_differences_from_the_row_above() -> None:
+    """The first row is 11, and what changes from row to row is 11, too: 11, 00, 11."""
+    read = cells.from_bytes(_payload(b"\xc0\xc0\xc0", noise(40, 30)), 30, 40, False)
+    assert read.stored.tolist() == [[True, True], [False, False], [True, True]]
 
 
 @pytest.mark.parametrize(
     ("payload", "words"),
     [
-        (b"", "cut short"),
-        (b"\x80\x00", "canonical varint"),
-        (b"\x01\x00", "not a deflate stream|deflate stream doesn't end"),
-        (_payload(b"\xc0\xc0\xc0", noise(40, 30)), "more than 3 bytes|a map of|outside"),
+        (b"", "the map has no length"),
+        (b"\x80\x00", "the map has no length"),
+        (b"\x01\xff", "not a deflate stream"),
+        (b"\x09\x03", "doesn't end where the section does"),
         (_payload(b"\xc0\x00", noise(40, 30)), "a map of 2 bytes for 2 x 3 cells"),
         (_payload(b"\xc0\x00\x00\x00", noise(40, 30)), "more than 3 bytes"),
         (_payload(b"\x00\x00\x00", noise(40, 30)), "or with none"),
         (_payload(b"\x20\x00\x00", noise(40, 30)), "cells outside the picture"),
         (_payload(b"\xc0\x00\x00", noise(40, 31)), "31 x 40 pixels inside a file of 30 x 40"),
+        (_payload(b"\xc0\x00\x00", noise(40, 30))[:-9], "can't be decoded"),
     ],
 )
 def test_damage_is_named(payload: bytes, words: str) -> None:
-    if words.startswith("more than 3 bytes|"):
-        assert cells.from_bytes(payload, 30, 40, False).stored.tolist() == [[True, True], [False] * 2, [True, True]]
-        return
     with pytest.raises(DamagedFileError, match=words):
         cells.from_bytes(payload, 30, 40, False)
 
@@ -80,7 +84,7 @@ def test_a_map_that_inflates_without_end_is_refused() -> None:
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
     stream = bomb.compress(bytes(20 << 20)) + bomb.flush()
     with pytest.raises(DamagedFileError, match="more than 3 bytes"):
-        cells.from_bytes(container.varint(len(stream)) + stream, 30, 40, False)
+        cells.from_bytes(varint(len(stream)) + stream, 30, 40, False)
 
 
 def test_pasting_shows_stored_cells_and_leaves_the_others() -> None:
@@ -93,6 +97,7 @@ def test_pasting_shows_stored_cells_and_leaves_the_others() -> None:
     np.testing.assert_array_equal(result, np.where(shown[..., None], stored, decoded))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255), st.integers(0, 2**31))
 def test_filling_keeps_what_is_known_and_continues_it(height: int, width: int, value: int, seed: int) -> None:
     known = np.random.default_rng(seed).random((height, width)) < 0.3
@@ -113,6 +118,7 @@ def test_filling_is_smooth_between_what_is_known() -> None:
     assert np.abs(np.diff(result, axis=0)).max() <= 2
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays.arrays(np.uint8, (40, 3), elements=st.integers(0, 255)), st.floats(1e-4, 0.2))
 def test_colours_are_replaced_by_at_most_256(pixels: np.ndarray, lmbda: float) -> None:
     colours, numbers = distinct_colours(pixels)
@@ -127,7 +133,8 @@ def test_more_lambda_is_more_colours_and_the_background_stays_exact() -> None:
     counts = np.bincount(numbers)
     kept = [len(np.unique(fewer_colours(colours, counts, lmbda), axis=0)) for lmbda in (1e-4, 1e-3, 1e-2, 1.0)]
     assert kept == sorted(kept)
-    assert kept[0] < kept[-1] == len(colours)
+    assert kept[0] < len(colours) / 2
+    assert kept[-1] >= len(colours) - 2
     white = counts.argmax()
     assert (fewer_colours(colours, counts, 1e-4)[white] == 255).all()
 
