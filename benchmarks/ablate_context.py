@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     state = weights_of(read_source(options.source))
     network = HyperpriorNetwork(sizes_of(state))
-    store, held = load_stores(options.data, HELD_SIDE, read_rgb)
+    store, held, _ = load_stores(options.data, HELD_SIDE, read_rgb)
     start_from(network, state, store.batch(1, 64, torch.Generator()))
     network.requires_grad_(False).to(memory_format=torch.channels_last)
     patches = held.batch(HELD_PATCHES, HELD_SIDE, torch.Generator().manual_seed(1))

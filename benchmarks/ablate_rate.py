@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args(argv)
-    _, held = load_stores(options.data, SIDE, read_rgb)
+    held = load_stores(options.data, SIDE, read_rgb).held
     patches = held.batch(PATCHES, SIDE, torch.Generator().manual_seed(1))
     about: dict[str, Any] = {
         "model": options.model, "steps": options.steps, "batch": options.batch, "patch": options.patch, "device": "cpu",

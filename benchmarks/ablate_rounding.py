@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", type=lambda text: text.split(","), default=["default"])
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
-    _, held = load_stores(options.data, SIDE, read_rgb)
+    held = load_stores(options.data, SIDE, read_rgb).held
     patches = held.batch(PATCHES, SIDE, torch.Generator().manual_seed(1))
     rows = []
     usual = likelihood._dead_zones()

@@ -70,6 +70,7 @@ def train(
             device=device,
             options=dict(_pair(option) for option in options or ()),
             progress=tell,
+            note=lambda text: say(f"lpcodec: note: {text}"),
             **given,
         )
     say(f"the run is in {out}; lpcodec export {out} --name {model} --data {data} --out DIR makes weights of it")

@@ -11,6 +11,7 @@ tensor, so the same code feeds a CPU and a GPU.
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,48 +23,73 @@ from lpcodec.datasets.pictures import Reader
 SUFFIXES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT_EVERY = 48
 """Every 48th picture is held out of training and used for validation."""
+_NAMED = 50
+"""At most this many unreadable files are named in one message."""
 
 
 class NoPicturesError(ValueError):
     """A data folder without a picture that is large enough."""
 
 
-def read_pictures(root: Path, read: Reader) -> Iterator[tuple[str, np.ndarray]]:
+def read_pictures(root: Path, read: Reader, unreadable: list[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, pixels uint8 (H, W, 3)) for every picture below `root`, in a stable order.
 
-    Pictures inside .tar files are found too. `root` may be a folder, a .tar file or a picture.
+    Pictures inside .tar files are found too. `root` may be a folder, a .tar file or a picture. Files and folders whose
+    name begins with a dot are left out. If `unreadable` is given, a file that can't be read is described there, and
+    the others are read; otherwise it is an error.
 
     Raises:
         OSError: a file can't be read or is broken; the text names it.
     """
+    if not root.exists():
+        raise FileNotFoundError(f"{root}: no such file or folder")
     files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
     for path in files:
-        if path.suffix.lower() == ".tar":
-            for inside, data in _tar_members(path):
-                name = f"{path.name}/{inside}"
-                yield name, _rgb(name, data, read)
-        elif path.suffix.lower() in SUFFIXES:
-            name = str(path.relative_to(root)) if path != root else path.name
-            yield name, _rgb(name, path.read_bytes(), read)
+        name = str(path.relative_to(root)) if path != root else path.name
+        if path != root and _hidden(name):
+            continue
+        try:
+            if path.suffix.lower() == ".tar":
+                for inside, data in _tar_members(path, name):
+                    yield from _rgb(f"{name}/{inside}", data, read, unreadable)
+            elif path.suffix.lower() in SUFFIXES:
+                yield from _rgb(name, path, read, unreadable)
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable.append(str(error))
 
 
-def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in Path(name).parts)
+
+
+def _tar_members(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                wanted = Path(member.name).suffix.lower() in SUFFIXES and not _hidden(member.name.removeprefix("./"))
+                if member.isfile() and wanted:
                     stream = tar.extractfile(member)
                     if stream is not None:
                         yield member.name, stream.read()
     except tarfile.TarError as error:
-        raise OSError(f"{path.name}: not a whole tar file: {error}") from error
+        raise OSError(f"{name}: not a whole tar file: {error}") from error
 
 
-def _rgb(name: str, data: bytes, read: Reader) -> np.ndarray:
+def _rgb(
+    name: str, source: Path | bytes, read: Reader, unreadable: list[str] | None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The one picture of a file, or none if it can't be read and is described in `unreadable`."""
     try:
-        return read(data)
+        pixels = read(source.read_bytes() if isinstance(source, Path) else source)
     except OSError as error:
-        raise OSError(f"{name}: not a whole picture: {error}") from error
+        text = f"{name}: not a whole picture: {error.strerror or error}"
+        if unreadable is None:
+            raise OSError(text) from error
+        unreadable.append(text)
+    else:
+        yield name, pixels
 
 
 class PictureStore:
@@ -110,23 +136,45 @@ class PictureStore:
         return patches.permute(0, 3, 1, 2).float().div_(255.0)
 
 
-def load_stores(
-    root: Path, smallest: int, read: Reader, device: str | torch.device = "cpu"
-) -> tuple[PictureStore, PictureStore]:
-    """Decode all pictures below `root` with both sides of at least `smallest`; return (training, held out).
+class Stores(NamedTuple):
+    """The pictures of a data folder, and how many were left out because they are smaller than asked for."""
+
+    train: PictureStore
+    held: PictureStore
+    too_small: int
+
+
+def load_stores(root: Path, smallest: int, read: Reader, device: str | torch.device = "cpu") -> Stores:
+    """Decode all pictures below `root` with both sides of at least `smallest`.
 
     Raises:
         EvaluationPictureError: one of them belongs to an evaluation set (guard.py).
         NoPicturesError: fewer than two pictures are there.
-        OSError: a file can't be read or is broken.
+        OSError: there is no such folder, or files in it can't be read or are broken; the text names all of them.
     """
     train: list[np.ndarray] = []
     held: list[np.ndarray] = []
+    unreadable: list[str] = []
+    too_small = 0
     guard = Guard()
-    large_enough = (found for found in read_pictures(root, read) if min(found[1].shape[:2]) >= smallest)
-    for number, (name, pixels) in enumerate(large_enough):
+    for name, pixels in read_pictures(root, read, unreadable):
+        if min(pixels.shape[:2]) < smallest:
+            too_small += 1
+            continue
         guard.check(name, pixels)
-        (held if number % HELD_OUT_EVERY == 0 else train).append(pixels)
+        if not unreadable:
+            (held if (len(train) + len(held)) % HELD_OUT_EVERY == 0 else train).append(pixels)
+    if unreadable:
+        raise OSError(_all_of(unreadable))
     if not train or not held:
-        raise NoPicturesError(f"{root}: fewer than two pictures of at least {smallest} pixels a side")
-    return PictureStore(train, device), PictureStore(held, device)
+        words = f"{root}: fewer than two pictures of at least {smallest} pixels a side"
+        raise NoPicturesError(words + (f" ({too_small} are smaller)" if too_small else ""))
+    return Stores(PictureStore(train, device), PictureStore(held, device), too_small)
+
+
+def _all_of(unreadable: list[str]) -> str:
+    if len(unreadable) == 1:
+        return unreadable[0]
+    more = len(unreadable) - _NAMED
+    listed = "; ".join(unreadable[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return f"{len(unreadable)} files can't be read: {listed}"

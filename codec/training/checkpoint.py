@@ -5,7 +5,7 @@ replaces it only once it is whole and on the disk.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,18 @@ class Checkpoint:
         except (RuntimeError, TypeError) as error:
             model = self.plan["model"]
             raise DamagedFileError(f"{folder / NAME}: its weights don't fit {model} of this version") from error
+
+    def fill_optimisers(self, optimisers: Sequence[torch.optim.Optimizer], folder: Path) -> None:
+        """Put the optimisers' states into optimisers of the plan's model.
+
+        Raises:
+            DamagedFileError: they don't fit.
+        """
+        try:
+            for optimiser, state in zip(optimisers, self.optimisers, strict=True):
+                optimiser.load_state_dict(state)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedFileError(f"{folder / NAME}: its optimisers' state doesn't fit this version") from error
 
     def _is_of_this_version(self) -> bool:
         states = (self.weights, self.averaged)

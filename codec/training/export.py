@@ -15,6 +15,7 @@ from lpcodec.codec import atomic, models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.codec.training.log import held_figures
 
 
 def export(run: Path, name: str, out: Path, *, data: Path | None = None, order: int = 0, note: str = "") -> Path:
@@ -55,11 +56,7 @@ def export(run: Path, name: str, out: Path, *, data: Path | None = None, order: 
 
 def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
     plan = {k: v for k, v in state.plan.items() if v is not None}
-    held: dict[str, float] = {}
-    for line in (run / "log.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        held = {k: v for k, v in entry.items() if k.startswith("held_")} or held
     return {
         **plan, "steps": state.step, "seconds": round(state.seconds), "device": state.plan.get("device", "cpu"),
-        **held,
+        **held_figures(run),
     }  # fmt: skip

@@ -14,7 +14,6 @@ used if they are installed.
 import contextlib
 import copy
 import ctypes
-import json
 import math
 import signal
 import time
@@ -27,9 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec import models
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import DivergedError, FileAccessError, UsageError
 from lpcodec.codec.families.family import Objective
 from lpcodec.codec.training.checkpoint import NAME, Checkpoint
+from lpcodec.codec.training.log import RunLog, draw_curve
 from lpcodec.codec.training.muon import Muon
 from lpcodec.codec.training.parallel import Workers
 from lpcodec.codec.training.source import origin, read_source
@@ -39,6 +39,7 @@ from lpcodec.datasets.patches import NoPicturesError
 Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
 """(step, steps if known, seconds left if known, latest figures)."""
 
+BATCH = 8
 WARM_UP_STEPS = 300
 CLIP = 1.0
 EMA_DECAY = 0.999
@@ -47,8 +48,8 @@ CHECKPOINT_SECONDS = 240.0
 SEEDS_APART = 1_000_003
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
-SMOOTHED = 24
-"""The curve's running mean goes over so many logged batches."""
+NOT_FINITE = 10
+"""A run ends when this many steps in a row had no finite gradient; each such step changes no weight."""
 
 
 def train(
@@ -62,42 +63,51 @@ def train(
     device: str = "cpu",
     batch: int | None = None,
     patch: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     options: Mapping[str, str] | None = None,
     learning_rate: float | None = None,
     source: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Train `model` on the pictures below `data`; write log, checkpoints and the curve to `out`; return `out`.
 
     Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for the model's
     default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
+    What is left out of `batch` (8 patches), `patch`, `seed` (0) and `learning_rate` is the model's choice.
     `source` starts a new run from the weights of another (its folder) or from installed ones (a model's name).
     `options` are the family's own, by name (`models.family_of(...).options`), their values as text.
 
+    `note` is given what is worth saying at the start, a line at a time.
+
     Raises:
-        UsageError: an unknown model, both limits, nothing to resume, a run of another model, a folder that already
-            holds a run, weights to start from that don't fit, or a picture of an evaluation set in `data`.
-        FileAccessError: `data` has no usable pictures.
+        UsageError: an unknown model, both limits, nothing to resume, a run of another model or with other values, a
+            folder that already holds a run, weights to start from that don't fit, or a picture of an evaluation set
+            in `data`.
+        FileAccessError: `data` has no usable pictures, or the run can't be written.
+        DamagedFileError: the checkpoint of the run, or of `source`, isn't whole.
+        DivergedError: the loss or the weights are no longer finite; the last checkpoint is kept.
     """
     if steps is not None and time_limit is not None:
         raise UsageError("give a number of steps or a time limit, not both")
     if threads:
         torch.set_num_threads(threads)
     _keep_freed_memory()
-    plan: dict[str, Any] = {
-        "model": model, "steps": steps, "time_limit": time_limit, "batch": batch, "patch": patch, "seed": seed,
-        "learning_rate": learning_rate, "from": source, **_options(model, options or {}),
-    }  # fmt: skip
+    chosen = {"batch": batch, "patch": patch, "seed": seed, "learning_rate": learning_rate}
+    options = _options(model, options or {})
     found = _find_run(out, resume, device)
-    if found is not None:
-        if found.plan["model"] != model:
-            raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
+    if found is None:
+        plan = {
+            "model": model, "steps": steps, "time_limit": time_limit, "from": source,
+            **chosen, "batch": batch or BATCH, "seed": seed or 0, **options,
+        }  # fmt: skip
+        if source is not None:
+            plan["origin"] = origin(source)
+    else:
+        _check_resumed(found, out, model, {**chosen, "from": source}, options)
         new_end = {"steps": steps, "time_limit": time_limit} if steps is not None or time_limit is not None else {}
         plan = {**found.plan, **new_end}
-    elif source is not None:
-        plan["origin"] = origin(source)
     workers = Workers(device)
     device = workers.device
     plan |= {"device": device, "processes": workers.count}
@@ -114,8 +124,30 @@ def train(
         raise UsageError(f"training pictures: {error}") from error
     except (NoPicturesError, OSError) as error:
         raise FileAccessError(f"training pictures: {error}") from error
-    out.mkdir(parents=True, exist_ok=True)
+    if note and workers.first and plan["data"].get("too_small"):
+        note(f"{plan['data']['too_small']} pictures are left out: a side is shorter than the patches")
+    _make_folder(out)
     return _Run(objective, plan, out, workers, found).go(progress if workers.first else None)
+
+
+def _check_resumed(
+    found: Checkpoint, out: Path, model: str, chosen: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """A resumed run keeps what it was started with; whoever asks for something else is told.
+
+    Raises:
+        UsageError: another model, or a value in `chosen` (None: not asked for) or `options` that the run doesn't have.
+    """
+    if found.plan["model"] != model:
+        raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
+    asked = {name: value for name, value in chosen.items() if value is not None} | dict(options)
+    for name, value in asked.items():
+        had = found.plan.get(name)
+        if value != had:
+            words = f"with {name.replace('_', ' ')} {had}" if had is not None else f"without {name.replace('_', ' ')}"
+            raise UsageError(
+                f"{out}: the run was started {words}, and goes on so; for {value}, start a new run from its weights"
+            )
 
 
 def _options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -144,6 +176,13 @@ def _keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileAccessError(f"{out}: {error.strerror or error}") from error
 
 
 def _stopping_signals() -> list[signal.Signals]:
@@ -178,9 +217,8 @@ class _Run:
         self.optimisers = _optimisers(objective, plan["learning_rate"])
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
         if found is not None:
-            network.load_state_dict(found.weights)
-            for optimiser, state in zip(self.optimisers, found.optimisers, strict=True):
-                optimiser.load_state_dict(state)
+            found.fill(network, found.weights, out)
+            found.fill_optimisers(self.optimisers, out)
             if found.generator.numel() == self.generator.get_state().numel():
                 self.generator.set_state(found.generator.cpu())
             else:  # the state of another device's generator
@@ -190,25 +228,27 @@ class _Run:
         workers.share(network)
         self.averaged = copy.deepcopy(network)
         if found is not None:
-            self.averaged.load_state_dict(found.averaged)
+            found.fill(self.averaged, found.averaged, out)
         if not workers.first:  # patches and noise of its own
             own = seed + self.step + SEEDS_APART * workers.rank
             self.generator.manual_seed(own)
             torch.manual_seed(own)
-        self.board = _board(out) if workers.first else None
+        self.not_finite = 0
+        self.log = RunLog(out, self.step) if workers.first else None
 
     def go(self, progress: Progress | None) -> Path:
         before = {number: signal.signal(number, self._stop) for number in _stopping_signals()}
         try:
             self._train(progress)
+            if self.log is not None:
+                self._checkpoint(self.log)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        if self.workers.first:
-            self._checkpoint()
+            if self.log is not None:
+                self.log.close()
+        if self.log is not None:
             draw_curve(self.out)
-        if self.board is not None:
-            self.board.close()
         self.workers.end()
         return self.out
 
@@ -229,16 +269,16 @@ class _Run:
             now = time.monotonic()
             self.seconds, self.stopped = self.workers.agree(self.seconds + now - clock, self.stopped)
             clock = now
-            if self.step % LOG_EVERY == 0 and self.workers.first:
+            if self.step % LOG_EVERY == 0 and self.log is not None:
                 speed = LOG_EVERY * self.plan["batch"] * self.workers.count / max(self.seconds - logged, 1e-9)
                 figures = {**{name: float(value) for name, value in values.items()}, "patches_per_second": speed}
-                self._log({"step": self.step, "seconds": round(self.seconds, 1), **figures})
+                self.log.add(self.step, self.seconds, figures)
                 logged = self.seconds
             if progress:
                 part = self._part()
                 progress(self.step, self.plan["steps"], self.seconds * (1 - part) / part if part else None, figures)
-            if now - saved > CHECKPOINT_SECONDS and self.workers.first:
-                self._checkpoint()
+            if now - saved > CHECKPOINT_SECONDS and self.log is not None:
+                self._checkpoint(self.log)
                 saved = time.monotonic()
 
     def _take_step(self) -> dict[str, Tensor]:
@@ -253,34 +293,40 @@ class _Run:
         self.workers.average(self.objective.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
         if math.isfinite(float(norm)):
+            self.not_finite = 0
             for optimiser in self.optimisers:
                 optimiser.step()
+        else:
+            self.not_finite += 1
+            if self.not_finite == NOT_FINITE:
+                raise self._diverged(f"the last {NOT_FINITE} steps had no finite gradient")
         self.step += 1
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.objective.network.parameters()), 1 - decay)
         return {"loss": loss.detach(), "gradient": norm, "rate": torch.tensor(rate), **figures}
 
-    def _checkpoint(self) -> None:
+    def _diverged(self, what: str) -> DivergedError:
+        kept = (self.out / NAME).exists()
+        words = "its last checkpoint is kept" if kept else "it has no checkpoint yet"
+        return DivergedError(f"{self.out}: the run diverged at step {self.step}: {what}; {words}; use a lower rate")
+
+    def _checkpoint(self, log: RunLog) -> None:
+        states = (self.objective.network.state_dict(), self.averaged.state_dict())
+        if not all(value.isfinite().all() for state in states for value in state.values()):
+            raise self._diverged("its weights aren't finite")
         # The same noise every time, and none taken from the training's, on a GPU neither.
         device = torch.device(self.workers.device)
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
             torch.manual_seed(1)
             held = self.objective.validate(self.averaged)
-        self.best = min(self.best, held["score"])
-        self._log({"step": self.step, "seconds": round(self.seconds, 1), **{f"held_{k}": v for k, v in held.items()}})
+        if math.isfinite(held["score"]):
+            self.best = min(self.best, held["score"])
+        log.add(self.step, self.seconds, {f"held_{name}": value for name, value in held.items()})
         Checkpoint(
-            self.plan, self.step, self.seconds, self.objective.network.state_dict(), self.averaged.state_dict(),
+            self.plan, self.step, self.seconds, *states,
             [optimiser.state_dict() for optimiser in self.optimisers], self.generator.get_state(), self.best,
         ).save(self.out)  # fmt: skip
-
-    def _log(self, entry: dict[str, float]) -> None:
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps({k: round(v, 6) for k, v in entry.items()}) + "\n")
-        if self.board is not None:
-            for name, value in entry.items():
-                if name not in ("step", "seconds"):
-                    self.board.add_scalar(name, value, entry["step"])
 
 
 def _optimisers(objective: Objective[Any], rate: float) -> list[torch.optim.Optimizer]:
@@ -292,36 +338,3 @@ def _optimisers(objective: Objective[Any], rate: float) -> list[torch.optim.Opti
     if adam := [g for g in groups if not g["muon"]]:
         found.append(torch.optim.Adam(adam, rate, fused=True))
     return found
-
-
-def _board(out: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(out / "tensorboard")  # type: ignore[no-untyped-call, unused-ignore]
-
-
-def draw_curve(out: Path) -> None:
-    """Draw `curve.png` from `log.jsonl`, where matplotlib is installed: the loss of single batches with their running
-    mean, and below, on an axis of its own, the held-out score."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
-    axes, below = figure.subplots(2, 1, sharex=True)
-    steps, losses = ([e[key] for e in entries if "loss" in e] for key in ("step", "loss"))
-    running = [sum(losses[max(0, i - SMOOTHED) : i + 1]) / min(i + 1, SMOOTHED + 1) for i in range(len(losses))]
-    held = [(e["step"], e["held_score"]) for e in entries if "held_score" in e]
-    axes.plot(steps, losses, color="C0", linewidth=0.5, alpha=0.35, label="training, single batches")
-    settled = min(SMOOTHED, len(running) // 2)  # a mean of a few batches says nothing
-    axes.plot(steps[settled:], running[settled:], color="C0", linewidth=1.6, label="training, running mean")
-    below.plot(*zip(*held, strict=True), color="C1", linewidth=2, label="held out")
-    axes.set(ylabel="loss", title=out.name)
-    below.set(xlabel="step", ylabel="loss")
-    for part in (axes, below):
-        part.grid(alpha=0.3)
-        part.legend()
-    figure.savefig(out / "curve.png", dpi=120)

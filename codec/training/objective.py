@@ -32,11 +32,12 @@ class PictureObjective:
 
     def open(self, data: Path, patch: int, device: str) -> dict[str, Any]:
         """Load the pictures below `data`; see `families.family.Objective.open`."""
-        self.store, held = load_stores(data, max(patch, VALIDATION_SIZE), read_rgb, device)
+        self.store, held, too_small = load_stores(data, max(patch, VALIDATION_SIZE), read_rgb, device)
         self._patch = patch
         self.held = held.batch(VALIDATION_PATCHES, VALIDATION_SIZE, torch.Generator(device=device).manual_seed(1))
         return {
-            "pictures": len(self.store), "held_out": len(held), "megapixels": round(len(self.store.pixels) / 1e6, 1)
+            "pictures": len(self.store), "held_out": len(held), "too_small": too_small,
+            "megapixels": round(len(self.store.pixels) / 1e6, 1),
         }  # fmt: skip
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:

@@ -149,25 +149,27 @@ def test_every_48th_large_enough_picture_is_held_out(tmp_path: Path) -> None:
     for number in range(100):
         save(tmp_path / f"{number:03}.png", number)
     save(tmp_path / "000-small.png", 200, height=9)
-    train, held = load_stores(tmp_path, 20, read_rgb)
+    train, held, too_small = load_stores(tmp_path, 20, read_rgb)
+    assert too_small == 1
     numbers = {name: set(store.pixels[:, 2].tolist()) for name, store in (("train", train), ("held", held))}
     assert numbers["held"] == {0, HELD_OUT_EVERY, 2 * HELD_OUT_EVERY}
     assert numbers["train"] == set(range(100)) - numbers["held"]
-    again, held_again = load_stores(tmp_path, 20, read_rgb)
+    again, held_again, _ = load_stores(tmp_path, 20, read_rgb)
     assert torch.equal(train.pixels, again.pixels)
     assert torch.equal(held.pixels, held_again.pixels)
 
 
 def test_too_few_pictures(tmp_path: Path) -> None:
-    for root in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(NoPicturesError, match="fewer than two pictures of at least 20 pixels"):
-            load_stores(root, 20, read_rgb)
+    with pytest.raises(NoPicturesError, match="fewer than two pictures of at least 20 pixels"):
+        load_stores(tmp_path, 20, read_rgb)
+    with pytest.raises(FileNotFoundError, match="missing: no such file or folder"):
+        load_stores(tmp_path / "missing", 20, read_rgb)
     save(tmp_path / "a.png", 0)
     save(tmp_path / "b.png", 0, height=19)
     with pytest.raises(NoPicturesError, match="fewer than two"):
         load_stores(tmp_path, 20, read_rgb)
     save(tmp_path / "c.png", 0)
-    assert [len(store) for store in load_stores(tmp_path, 20, read_rgb)] == [1, 1]
+    assert [len(store) for store in load_stores(tmp_path, 20, read_rgb)[:2]] == [1, 1]
 
 
 def test_what_is_broken_is_named(tmp_path: Path) -> None:
@@ -182,3 +184,28 @@ def test_what_is_broken_is_named(tmp_path: Path) -> None:
         add(tar, "in/side.png", b"no picture")
     with pytest.raises(OSError, match=r"shard\.tar/in/side\.png: not a whole picture"):
         list(read_pictures(tmp_path, read_rgb))
+
+
+def test_all_that_is_broken_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes(png(1)[:60])
+    (tmp_path / "shard.tar").write_bytes(b"no shard" * 200)
+    (tmp_path / "empty.jpg").touch()
+    save(tmp_path / "sound.png", 0)
+    with pytest.raises(OSError, match=r"^3 files can't be read: cut\.png: .*; empty\.jpg: .*; shard\.tar: ") as caught:
+        load_stores(tmp_path, 20, read_rgb)
+    assert "BytesIO" not in str(caught.value)
+    for number in range(60):
+        (tmp_path / f"{number:02}.png").touch()
+    with pytest.raises(OSError, match=r"^63 files can't be read: 00\.png: .*; and 13 more$"):
+        load_stores(tmp_path, 20, read_rgb)
+
+
+def test_names_with_a_dot_in_front_are_left_out(tmp_path: Path) -> None:
+    """macOS writes ._NAME beside every file of a foreign disk, and into tar files."""
+    (tmp_path / ".trash").mkdir()
+    for name in ("._a.png", ".trash/b.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        add(tar, "./._c.png", b"no picture")
+        add(tar, "./d.png", png(1))
+    assert [name for name, _ in read_pictures(tmp_path, read_rgb)] == ["shard.tar/./d.png"]

@@ -18,7 +18,7 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import models
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import DivergedError, FileAccessError, UsageError
 from lpcodec.codec.families.hyperprior import sizes
 from lpcodec.codec.families.hyperprior import training as hyperprior_training
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
@@ -26,10 +26,11 @@ from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 from lpcodec.codec.families.lpcae import network as lpcae
 from lpcodec.codec.families.lpcae import training as lpcae_training
 from lpcodec.codec.families.wcae.training import WcaeObjective
-from lpcodec.codec.training import loop, objective
+from lpcodec.codec.training import log, loop, objective
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
 from lpcodec.codec.training.loop import train
+from tests.full_disk import files_of_at_most
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = HyperpriorSizes(width=16, latents=32, hyper_width=16, hyper_latents=8, context_width=16)
@@ -60,7 +61,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objective, "VALIDATION_PATCHES", 2)
     monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(loop, "LOG_EVERY", 5)
-    monkeypatch.setattr(loop, "_board", lambda out: None)
+    monkeypatch.setattr(log, "_board", lambda folder, step: None)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_run_writes_its_log_its_state_and_its_curve(data: Path, tmp_path: Path
     assert sorted(p.name for p in out.iterdir()) == ["checkpoint.pt", "curve.png", "log.jsonl"]
     state = Checkpoint.load(out)
     assert (state.step, state.plan["model"], state.plan["patch"], state.plan["device"]) == (10, "default", 64, "cpu")
-    assert state.plan["data"] == {"pictures": 5, "held_out": 1, "megapixels": 0.2}
+    assert state.plan["data"] == {"pictures": 5, "held_out": 1, "too_small": 0, "megapixels": 0.2}
     assert state.best == pytest.approx(log[-1]["held_score"], rel=1e-4)
     assert not same(state.weights, state.averaged)
     json.dumps(state.plan)
@@ -138,7 +139,7 @@ def test_the_rate_warms_up_and_falls(data: Path, tmp_path: Path, monkeypatch: py
     assert rates[-1] < 0.003
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_stopped_run_goes_on_where_it_was(number: signal.Signals, data: Path, tmp_path: Path) -> None:
     before = signal.getsignal(number)
 
@@ -226,6 +227,103 @@ def test_a_step_without_a_finite_gradient_is_skipped(
     assert {float(s["step"]) for s in state.optimisers[0]["state"].values()} == {3.0}
 
 
+def test_a_run_without_finite_gradients_ends_and_keeps_its_last_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=5)
+    loss = WcaeObjective.loss
+    steps = iter(range(100))
+
+    def broken(self: WcaeObjective, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        value, figures = loss(self, batch)
+        return (value * math.nan if next(steps) >= 2 else value), {**figures, "psnr": torch.tensor(math.nan)}
+
+    monkeypatch.setattr(WcaeObjective, "loss", broken)
+    with pytest.raises(DivergedError, match=r"diverged at step 16: the last 10 steps .* its last checkpoint is kept"):
+        train("nowcae", data, out, resume=True, steps=50)
+    assert Checkpoint.load(out).step == 5
+    assert [e["step"] for e in entries(out)] == [5, 5, 10, 15]
+    assert entries(out)[-1]["psnr"] is None
+    assert "NaN" not in (out / "log.jsonl").read_text()
+    with pytest.raises(DivergedError, match="it has no checkpoint yet"):
+        run("nowcae", data, tmp_path / "other", steps=50)
+
+
+def test_weights_that_are_not_finite_replace_no_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=2)
+
+    def poison(step: int, *rest: object) -> None:
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    step = torch.optim.Adam.step
+
+    def broken(self: torch.optim.Adam, *given: Any) -> None:
+        step(self, *given)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0].mul_(math.inf)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", broken)
+    with pytest.raises(DivergedError, match="its weights aren't finite; its last checkpoint is kept"):
+        train("nowcae", data, out, resume=True, steps=50, progress=poison)
+    assert Checkpoint.load(out).step == 2
+
+
+def test_a_log_without_checkpoint_and_lines_beyond_it_are_not_gone_on_with(data: Path, tmp_path: Path) -> None:
+    killed = [{"step": n, "seconds": n, "loss": 9.0} for n in (5, 10, 15)]
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "log.jsonl").write_text("".join(json.dumps(e) + "\n" for e in killed))
+    run("nowcae", data, out, steps=10)
+    assert [e["step"] for e in entries(out)] == [5, 10, 10]
+    assert all(e.get("loss") != 9.0 for e in entries(out))
+    with (out / "log.jsonl").open("a") as file:
+        file.write(json.dumps(killed[2]) + "\n" + '{"step": 2')
+    train("nowcae", data, out, resume=True, steps=15)
+    assert [e["step"] for e in entries(out)] == [5, 10, 10, 15, 15]
+
+
+def test_a_resumed_run_keeps_its_values_or_says_so(data: Path, tmp_path: Path) -> None:
+    out = run("wcae", data, tmp_path / "run", steps=1, options={"lmbda": "0.01"})
+    for given, words in (
+        ({"batch": 3}, "started with batch 2, and goes on so; for 3,"),
+        ({"patch": 96}, "with patch 64"),
+        ({"seed": 1}, "with seed 0"),
+        ({"learning_rate": 1.0}, "with learning rate"),
+        ({"options": {"lmbda": "0.02"}}, "with lmbda 0.01"),
+        ({"options": {"channel_prior": "yes"}}, "without channel prior"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            train("wcae", data, out, resume=True, steps=3, **given)
+    same = {"batch": 2, "patch": 64, "seed": 0, "options": {"lmbda": "0.01"}}
+    train("wcae", data, out, resume=True, steps=2, **same)
+    assert Checkpoint.load(out).step == 2
+
+
+def test_what_is_left_out_is_said(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    shutil.copytree(data, folder)
+    Image.new("RGB", (30, 300)).save(folder / "narrow.png")
+    (folder / ".hidden.png").write_bytes(b"no picture")
+    notes: list[str] = []
+    out = run("nowcae", folder, tmp_path / "run", steps=1, note=notes.append)
+    assert notes == ["1 pictures are left out: a side is shorter than the patches"]
+    assert Checkpoint.load(out).plan["data"]["too_small"] == 1
+
+
+def test_a_run_on_a_full_disk_is_one_line_and_keeps_its_checkpoint(data: Path, tmp_path: Path) -> None:
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    with files_of_at_most(20_000), pytest.raises(FileAccessError, match=r"checkpoint\.pt: File too large"):
+        train("nowcae", data, out, resume=True, steps=2)
+    assert Checkpoint.load(out).step == 1
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
+    with files_of_at_most(10_000), pytest.raises(FileAccessError, match=r"nowcae\.safetensors: File too large"):
+        export(out, "nowcae", tmp_path / "weights")
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
 def test_the_averaged_weights_follow(data: Path, tmp_path: Path) -> None:
     first = Checkpoint.load(run("nowcae", data, tmp_path / "one", steps=1))
     torch.manual_seed(0)
@@ -274,13 +372,15 @@ def test_usage_errors(data: Path, tmp_path: Path) -> None:
 def test_folders_without_usable_pictures(data: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    for folder in (empty, tmp_path / "missing"):
-        with pytest.raises(FileAccessError, match=r"training pictures: .*fewer than two .* of at least 64 pixels"):
-            run("default", folder, tmp_path / "run")
-    with pytest.raises(FileAccessError, match="at least 201 pixels"):
+    with pytest.raises(FileAccessError, match=r"training pictures: .*empty: fewer than two .* of at least 64 pixels"):
+        run("default", empty, tmp_path / "run")
+    with pytest.raises(FileAccessError, match=r"training pictures: .*missing: no such file or folder"):
+        run("default", tmp_path / "missing", tmp_path / "run")
+    with pytest.raises(FileAccessError, match=r"at least 201 pixels a side \(6 are smaller\)"):
         run("default", data, tmp_path / "run", patch=201)
-    (empty / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(FileAccessError, match=r"broken\.jpg: not a whole picture"):
+    for name in ("broken.jpg", "cut.png"):
+        (empty / name).write_bytes(b"no picture")
+    with pytest.raises(FileAccessError, match=r"2 files can't be read: broken\.jpg: not .*; cut\.png: not a whole"):
         run("default", empty, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -428,7 +528,7 @@ def test_tensorboard_is_used_where_it_is_installed(data: Path, tmp_path: Path, m
         def close(self) -> None:
             calls.append(("closed",))
 
-    monkeypatch.setattr(loop, "_board", lambda out: Board())
+    monkeypatch.setattr(log, "_board", lambda folder, step: Board())
     run("nowcae", data, tmp_path / "run", steps=5)
     assert calls[-1] == ("closed",)
     assert {name for name, *_ in calls} >= {"loss", "held_score"}
