@@ -5,34 +5,40 @@ from typing import Annotated
 
 import typer
 
-from lpcodec.cli.failures import printable
-from lpcodec.cli.options import examples
+from lpcodec.cli.failures import printable, say
+from lpcodec.cli.options import Overwrite, examples
 
 EXAMPLES = examples(
-    "lpcodec export runs/default --name default --data photos --out weights",
-    "LPCODEC_WEIGHTS=weights lpcodec encode photo.png --bpp 0.15",
+    "lpcodec export runs/default --name mine --data photos --out weights",
+    "LPCODEC_WEIGHTS=weights lpcodec encode photo.png --bpp 0.15 --model mine",
+    "LPCODEC_WEIGHTS=weights lpcodec report --data kodak --codecs lpcodec,mine",
 )
 
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that lpcodec train wrote.")],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The model's name.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where weights and card go.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The model's name, yours to choose.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for weights and card.")],
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DIR", help="The training pictures: fits the default model's tables to them."),
+        typer.Option(
+            "--data", metavar="DIR", help="The training pictures: fits the tables of the default models to them."
+        ),
     ] = None,
     order: Annotated[
-        int, typer.Option("--order", metavar="N", help="Place among several weights of a network; 0 is its default.")
+        int, typer.Option("--order", metavar="N", help="Place among several sets of a model; 0 is its default.")
     ] = 0,
     note: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="For the card: where the data came from, say.")
     ] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Export a run: weights in half precision, integer tables, digest and card.
 
-    With --data the tables are fitted to what the model codes, which saves some percent and takes minutes.
+    With --data the tables are fitted to what the model codes: that saves some percent of the bits and takes minutes.
     """
     from lpcodec.codec.training import export as exporting
 
-    typer.echo(printable(str(exporting.export(run=run, name=name, out=out, data=data, order=order, note=note))))
+    path = exporting.export(run=run, name=name, out=out, data=data, order=order, note=note, overwrite=overwrite)
+    typer.echo(printable(str(path)))
+    say(f"LPCODEC_WEIGHTS={out} lpcodec encode photo.png --model {name} codes with it")

@@ -34,6 +34,7 @@ HINTS = {
     "allow_partial": "--allow-partial writes what can be shown",
     "strip": "--strip leaves the metadata out",
     "best_effort": "--best-effort writes it",
+    "overwrite": "--overwrite replaces it",
 }
 """The option of each `LpcodecError.keyword`: the library's text names none."""
 

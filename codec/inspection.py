@@ -58,7 +58,7 @@ def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
 
 def _model_info(header: Header) -> dict[str, Any]:
     for w in models.weights():
-        network = models.network_named(w.name)
+        network = w.network
         if w.digest == header.model_digest and network.number == header.model_number:
             return {
                 "name": w.name, "number": network.number, "digest": w.digest.hex(), "installed": True,

@@ -3,8 +3,10 @@
 A network is an architecture; one that codes pictures has a number (which files carry). Its weights are
 `NAME.safetensors` with a card `NAME.json`, in the package's `weights/` and in the folder that the environment variable
 LPCODEC_WEIGHTS names. A file names its weights by the network's number and the first 4 bytes of their SHA-256. If both
-folders hold a name, it means the weights of the second. `wcae@0.15` is a set of weights of the network `wcae` for one
-rate; a network's plain name means the first of its sets.
+folders hold a name, it means the weights of the second.
+
+A set of weights has the name of its network, or one of its own; then its card says which `network` it is. `wcae@0.15`
+is the set of the model `wcae` for one rate; a model's plain name means the first of its sets.
 
 The registry knows families by the names of their modules alone (`FAMILIES`), and no class of theirs.
 """
@@ -72,6 +74,16 @@ class Weights:
         return str(self.card["name"])
 
     @property
+    def model(self) -> str:
+        """The name without the rate: `wcae` of `wcae@0.15`."""
+        return self.name.split("@")[0]
+
+    @property
+    def network(self) -> Network:
+        """The architecture. Raises UsageError if this version has none of its name."""
+        return network_named(str(self.card.get("network", self.model)))
+
+    @property
     def digest(self) -> bytes:
         return bytes.fromhex(self.card["digest"])[:4]
 
@@ -91,15 +103,29 @@ def family_of(network: Network) -> Family:
 
 
 def network_named(name: str) -> Network:
-    """Return the network of a model name (`wcae` for `wcae@0.15`).
+    """Return the architecture of a name.
 
     Raises:
         UsageError: there is none.
     """
     for network in networks():
-        if network.name == name.split("@")[0]:
+        if network.name == name:
             return network
-    raise UsageError(f"no model named {name!r}; `lpcodec models` lists them")
+    raise UsageError(f"no model named {name!r}; there are: {', '.join(n.name for n in networks())}")
+
+
+def network_of(name: str) -> Network:
+    """Return the network of a model's name (`wcae` for `wcae@0.15`), or of weights with a name of their own.
+
+    Raises:
+        UsageError: no such model.
+    """
+    model = name.split("@")[0]
+    found = [w.network for w in _visible() if w.model == model]
+    found += [network for network in networks() if network.name == model]
+    if not found:
+        raise UsageError(f"no model named {name!r}; there are: {', '.join(w.name for w in _visible())}")
+    return found[0]
 
 
 def network_numbered(number: int) -> Network | None:
@@ -130,12 +156,12 @@ def weights() -> list[Weights]:
             card = Weights(path.with_suffix(".safetensors"), _card(path, path.stat().st_mtime_ns))
             if len(card.digest) != 4:
                 raise ValueError("its digest is too short")
-            network_named(card.name)
-            found.append(card)
+            found.append((card.network.name, card))
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
             raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
     place = {network.name: i for i, network in enumerate(networks())}
-    return sorted(found, key=lambda w: (place[w.name.split("@")[0]], w.card.get("order", 0), w.name))
+    found.sort(key=lambda pair: (place[pair[0]], pair[1].model != pair[0], pair[1].card.get("order", 0), pair[1].name))
+    return [card for _, card in found]
 
 
 def _visible() -> list[Weights]:
@@ -146,8 +172,8 @@ def _visible() -> list[Weights]:
 
 
 def names(task: Task = "codec") -> list[str]:
-    """The names of the models for a task, by default of those that code pictures."""
-    return [str(entry["name"]) for entry in describe() if entry["task"] == task]
+    """The names of the installed weights for a task, by default of those that code pictures."""
+    return [w.name for w in _visible() if w.network.task == task]
 
 
 def describe() -> list[dict[str, Any]]:
@@ -155,7 +181,7 @@ def describe() -> list[dict[str, Any]]:
     sets = _visible()
     rows = []
     for network in networks():
-        mine = [w for w in sets if w.name.split("@")[0] == network.name]
+        mine = [w for w in sets if w.network == network]
         about: dict[str, Any] = {
             "name": network.name, "network": network.name, "task": network.task, "number": network.number,
             "parameters": network.parameters,
@@ -176,13 +202,13 @@ def variants(name: str, task: Task = "codec") -> list[str]:
     Raises:
         UsageError: no such model, no weights for it, or one for another task.
     """
-    network = network_named(name)
+    network = network_of(name)
     if network.task != task:
         known = ", ".join(n.name for n in networks() if n.task == task) if task != "codec" else ", ".join(names())
         raise UsageError(f"{name} {_WHAT[network.task]}; a model that {_WHAT[task]} is needed: choose one of {known}")
-    found = [w.name for w in _visible() if name in (w.name, w.name.split("@")[0])]
+    found = [w.name for w in _visible() if name in (w.name, w.model)]
     if not found:
-        sets = [w.name for w in _visible() if w.name.split("@")[0] == network.name]
+        sets = [w.name for w in _visible() if w.network == network]
         raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
     return found
 
@@ -239,7 +265,7 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Model[C
         UnknownModelError: those weights aren't installed.
     """
     for w in weights():
-        if w.digest == digest and network_named(w.name).number == number:
+        if w.digest == digest and w.network.number == number:
             return _load(w.path, w.digest, device)
     network = network_numbered(number)
     name = f"number {number}" if network is None else network.name
@@ -258,7 +284,7 @@ def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     from safetensors.torch import load as parse_tensors
 
-    chosen = variants(name, network_named(name).task)[0]
+    chosen = variants(name, network_of(name).task)[0]
     found = next(w for w in _visible() if w.name == chosen)
     return parse_tensors(_read_checked(found.path, found.digest)), found.card
 
@@ -271,7 +297,7 @@ def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
     protect_children()
     card = json.loads(path.with_suffix(".json").read_text())
     tensors = parse_tensors(_read_checked(path, wanted))
-    network = network_named(card["name"])
+    network = Weights(path, card).network
     trained = family_of(network).load(network, tensors, card, device)
     return Model(card["name"], network.number or 0, wanted, trained)
 

@@ -19,7 +19,7 @@ def read_source(name: str) -> Source:
         run = Checkpoint.load(Path(name))
         return Source(name, run.plan["model"], state=run.averaged)
     tensors, card = models.tensors_of(name)
-    return Source(name, models.network_named(name).name, tensors=tensors, card=card)
+    return Source(name, models.network_of(name).name, tensors=tensors, card=card)
 
 
 def origin(name: str) -> dict[str, Any]:

@@ -104,10 +104,12 @@ def test_export(lpcodec: Any, replace_module: Any) -> None:
 
     replace_module("lpcodec.codec.training.export", export=export)
     base = ("export", "run", "--name", "wcae@0.15", "--out", "weights")
-    assert lpcodec(*base).stdout == "weights/wcae.safetensors\n"
-    lpcodec(*base, "--data", "photos", "--order", "2", "--note", "CC0")
+    ran = lpcodec(*base)
+    assert ran.stdout == "weights/wcae.safetensors\n"
+    assert ran.stderr == "LPCODEC_WEIGHTS=weights lpcodec encode photo.png --model wcae@0.15 codes with it\n"
+    lpcodec(*base, "--data", "photos", "--order", "2", "--note", "CC0", "--overwrite")
     always = {"run": Path("run"), "name": "wcae@0.15", "out": Path("weights")}
     assert calls == [
-        {**always, "data": None, "order": 0, "note": ""},
-        {**always, "data": Path("photos"), "order": 2, "note": "CC0"},
+        {**always, "data": None, "order": 0, "note": "", "overwrite": False},
+        {**always, "data": Path("photos"), "order": 2, "note": "CC0", "overwrite": True},
     ]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import UnknownModelError, UsageError
 from lpcodec.codec.families.decomposition.training import fresh
@@ -32,7 +33,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def put(folder: Path, name: str, seed: int = 0, **card: Any) -> bytes:
     """Write a set of random weights of the wcae family and its card; return its digest of 4 bytes."""
     torch.manual_seed(seed)
-    network = load_network(name.split("@")[0])
+    network = load_network(card.get("network", name.split("@")[0]))
     data = save(WcaeCodec(network).to_tensors())
     (folder / f"{name}.safetensors").write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
@@ -50,7 +51,7 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     ]  # fmt: skip
     tasks = dict.fromkeys(codecs, "codec") | dict.fromkeys(fronts, "front-end") | dict.fromkeys(upscalers, "upscaling")
     assert list(rows) == list(tasks)
-    assert models.names() == codecs
+    assert models.names() == [], "without weights none can be used"
     for name, row in rows.items():
         with torch.device("meta" if name in upscalers else "cpu"):  # some are large
             network = models.family_of(models.network_named(name)).objective({"model": name}, "cpu").network
@@ -72,7 +73,7 @@ def test_numbers_of_networks_are_never_given_anew() -> None:
 
 def test_the_packaged_weights_are_whole() -> None:
     for card in models._PACKAGED.glob("*.json"):
-        task = models.network_named(card.stem).task
+        task = models.network_of(card.stem).task
         if task == "front-end":
             assert models.load_frontend(card.stem).levels == 1
             continue
@@ -110,9 +111,34 @@ def test_variants_come_in_their_order(own: Path) -> None:
     assert models.variants("wcae") == ["wcae@0.3", "wcae@0.15", "wcae@0.6"]
     assert models.variants("wcae@0.6") == ["wcae@0.6"]
     assert models.load("wcae").name == "wcae@0.3"
-    assert models.names() == [
-        "default", "fast", "hq", "lpcae", "wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae", "wcae-wide",
-    ]  # fmt: skip
+    assert models.names() == ["wcae@0.3", "wcae@0.15", "wcae@0.6", "nowcae"]
+
+
+def test_weights_with_a_name_of_their_own_stand_beside_the_shipped_ones(own: Path) -> None:
+    shipped = put(models._PACKAGED, "nowcae", seed=1)
+    mine = put(own, "mine", seed=2, network="nowcae")
+    for rate, seed in (("0.1", 3), ("0.2", 4)):
+        put(own, f"ours@{rate}", seed=seed, network="nowcae")
+    assert models.names() == ["nowcae", "mine", "ours@0.1", "ours@0.2"]
+    assert models.variants("nowcae") == ["nowcae"], "a network's name doesn't mean weights with another"
+    assert models.variants("ours") == ["ours@0.1", "ours@0.2"]
+    for name, digest in (("mine", mine), ("nowcae", shipped)):
+        model = models.load(name)
+        assert (model.name, model.number, model.digest) == (name, 17, digest)
+        assert models.load_by_identity(17, digest) is model
+    row = next(row for row in models.describe() if row["name"] == "mine")
+    assert (row["network"], row["number"], row["weights"]) == ("nowcae", 17, True)
+    data = lpcodec.encode(np.full((20, 30, 3), 7, np.uint8), model="mine", bpp=0.1, best_effort=True)
+    assert lpcodec.decode(data).size == (30, 20)
+    assert models.network_of("ours@0.2") == models.network_of("mine") == models.network_named("nowcae")
+    assert models.tensors_of("mine")[1]["name"] == "mine"
+
+
+def test_info_names_one_s_own_weights(own: Path) -> None:
+    put(own, "mine", network="nowcae")
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8) // 8
+    data = lpcodec.encode(picture, model="mine")
+    assert lpcodec.info(data)["model"]["name"] == "mine"
 
 
 def put_frontend(folder: Path, name: str) -> dict[str, torch.Tensor]:
@@ -170,9 +196,12 @@ def test_without_the_variable_only_packaged_weights_count(own: Path, monkeypatch
 
 
 def test_unknown_names(own: Path) -> None:
-    for call in (models.load, models.variants, models.network_named):
-        with pytest.raises(UsageError, match=r"no model named 'jpeg'; `lpcodec models` lists them"):
+    put(own, "nowcae")
+    for call in (models.load, models.variants, models.network_of):
+        with pytest.raises(UsageError, match=r"^no model named 'jpeg'; there are: nowcae$"):
             call("jpeg")
+    with pytest.raises(UsageError, match=r"^no model named 'jpeg'; there are: default, fast, hq, "):
+        models.network_named("jpeg")
     with pytest.raises(UsageError, match=r"no weights for 'wcae' are installed$"):
         models.load("wcae")
     put(own, "wcae@0.3")
@@ -224,7 +253,8 @@ def test_replaced_weights_are_read_again(own: Path) -> None:
     "text",
     [
         "{", "[]", "{}", '{"name": "nowcae"}', '{"name": "nowcae", "digest": "xy"}',
-        '{"name": "nowcae", "digest": "ab"}', '{"name": "jpeg", "digest": "0123456789"}', "\x00",
+        '{"name": "nowcae", "digest": "ab"}', '{"name": "mine", "digest": "0123456789", "network": "none"}',
+        '{"name": "jpeg", "digest": "0123456789"}', "\x00",
     ],
 )  # fmt: skip
 def test_what_is_no_card_is_named(own: Path, text: str) -> None:

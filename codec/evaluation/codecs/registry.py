@@ -69,7 +69,7 @@ def find_codec(name: str, commands: Sequence[Command] = (), threads: int = 1) ->
         return CodecEntry(about, found, found.settings, platform.platform(), about.has_dial)
     if name in pillow.MAKERS:
         return _peer(name, threads)
-    if name == DEFAULT or name in {network.name for network in models.networks()} | set(models.names()):
+    if name == DEFAULT or name in {network.name for network in models.networks()} or _is_ours(name):
         return _ours(name, threads)
     if compressai_models.known(name):
         return _compressai(name, threads)
@@ -98,6 +98,11 @@ def _peer(name: str, threads: int) -> CodecEntry:
     about = CodecAbout(name, peer.title, "peer", peer.options)
     relevant = {k: v for k, v in versions().items() if k == "pillow" or k.startswith(("lib", "openjpeg", "pillow-"))}
     return CodecEntry(about, peer, peer.settings, f"{_words(relevant)} threads={threads}", has_rates=True)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a set of weights, or a group of sets, has that name."""
+    return any(name in (each, each.split("@")[0]) for each in models.names())
 
 
 def _ours(name: str, threads: int) -> CodecEntry:

@@ -500,11 +500,27 @@ def test_exports_that_can_not_be(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no checkpoint\.pt; give the folder that lpcodec train wrote"):
         export(tmp_path, "default", tmp_path / "weights")
     out = run("nowcae", data, tmp_path / "run", steps=1)
-    with pytest.raises(UsageError, match="trained nowcae; 'wcae' is a name of another network"):
+    with pytest.raises(UsageError, match="trained nowcae; 'wcae' is the name of another network"):
         export(out, "wcae", tmp_path / "weights")
-    with pytest.raises(UsageError, match="no model named 'mine'"):
-        export(out, "mine", tmp_path / "weights")
+    for name in ("", "a/b", "../mine", ".mine", "mine@fast", "lpcodec", "stored", "mine "):
+        with pytest.raises(UsageError, match="can't be a model's name"):
+            export(out, name, tmp_path / "weights")
     assert not (tmp_path / "weights").exists()
+
+
+def test_exporting_over_a_name_is_asked_for(data: Path, tmp_path: Path, registry: Path) -> None:
+    """Files that were coded with the weights of that name would be lost."""
+    out = run("nowcae", data, tmp_path / "run", steps=1)
+    path = export(out, "mine@0.2", registry)
+    before = {file.name: file.read_bytes() for file in registry.iterdir()}
+    with pytest.raises(UsageError, match="is there already") as caught:
+        export(out, "mine@0.2", registry, note="other")
+    assert caught.value.keyword == "overwrite"
+    assert {file.name: file.read_bytes() for file in registry.iterdir()} == before
+    assert models.load("mine").name == "mine@0.2"
+    assert export(out, "mine@0.2", registry, note="other", overwrite=True) == path
+    assert json.loads(path.with_suffix(".json").read_text())["note"] == "other"
+    round_trip("mine", pictures_of(data)[0])
 
 
 def test_exporting_a_run_again_gives_the_same_file(data: Path, tmp_path: Path) -> None:
