@@ -151,15 +151,13 @@ def test_dependencies_are_documented_with_their_bounds() -> None:
 
 
 def _project_files() -> list[Path]:
-    """What git knows or would add; without git (an unpacked sdist) all that lies in the project's folders."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        names = [name for name in listed.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+    """What git tracks, so that a virtual environment inside the clone is no part of it, whatever its name.
+
+    Without git (an unpacked sdist): all that is in the project's folders.
+    """
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    names = [name for name in listed.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+    if listed.returncode == 0 and "pyproject.toml" in names:
         return [path for path in (ROOT / name for name in names) if path.is_file()]
     folders = (*ROOMS, "tests", "docs", "benchmarks")
     return [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -169,7 +167,9 @@ def test_no_machine_paths() -> None:
     folders = "|".join(("work", "root", "home"))  # written apart, so that this file passes too
     pattern = re.compile(rf"(?<![\w.\-])/(?:{folders})/".encode())
     hits = []
-    for path in _project_files():
+    files = _project_files()
+    assert Path(__file__).resolve() in files
+    for path in files:
         lines = path.read_bytes().splitlines()
         hits += [
             f"{path.relative_to(ROOT)}:{n}: {line[:80]!r}" for n, line in enumerate(lines, 1) if pattern.search(line)
