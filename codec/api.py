@@ -7,15 +7,18 @@ info, verify:  source --sources--> bytes --inspection--> facts
 ```
 """
 
+import warnings
 from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import decoding, encoding, inspection, sources
+from lpcodec.codec import alpha, decoding, encoding, inspection, sources
+from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
+from lpcodec.codec.errors import PictureWarning, UsageError
 from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
 
@@ -30,7 +33,8 @@ DEFAULT_MAX_PIXELS = 1 << 28
 def encode(
     image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
-    best_effort: bool = False, effort: int = 0, max_pixels: int | None = None, device: str = "cpu",
+    best_effort: bool = False, effort: int = 0, exact: bool = False, background: Colour | None = None,
+    alpha_quality: float | None = None, max_pixels: int | None = None, device: str = "cpu",
     progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
@@ -48,11 +52,16 @@ def encode(
         size: the same, in bytes.
         psnr: at least this PSNR in dB, with as few bytes as that takes. If no quality reaches it, the picture is stored
             losslessly.
-        lossless: store the picture losslessly. No model is used.
+        lossless: store the picture losslessly, with its alpha and the colours that it hides. No model is used.
         strip: leave out ICC, EXIF and XMP.
         best_effort: if bpp or size is too small to be reached, give the smallest file there is, with a note.
         effort: 0..9. More gives a smaller file of the same quality, and takes longer: 9 takes hundreds of times as long
             as 0. Decoding takes the same time. Only the models default, fast and hq know more than 0.
+        exact: keep the colours where alpha is 0. By default a smooth continuation of the visible colours stands there:
+            nobody sees them, and they cost bytes.
+        background: lay the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
+        alpha_quality: 0..100; 100 codes alpha losslessly, every 5 below allow an error of one more of 255 levels. By
+            default 90, 2 levels, which nobody sees. Alpha of 0 and 255 always stays exact.
         max_pixels: refuse pictures of more pixels; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N". Files of different devices may differ slightly; they
             decode on all.
@@ -61,12 +70,19 @@ def encode(
     Raises:
         LpcodecError: see `lpcodec.codec.errors`; there is a class for each kind.
 
+    Warns:
+        PictureWarning: once for each thing that was lost, or that turned out otherwise than asked for. `encode_report`
+            gives these notes in its result instead.
+
     >>> data = encode("photo.png", bpp=0.15)  # doctest: +SKIP
     """
-    return encode_report(
+    result = encode_report(
         image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
-        best_effort=best_effort, effort=effort, max_pixels=max_pixels, device=device, progress=progress,
-    ).data  # fmt: skip
+        best_effort=best_effort, effort=effort, exact=exact, background=background, alpha_quality=alpha_quality,
+        max_pixels=max_pixels, device=device, progress=progress,
+    )  # fmt: skip
+    _warn(result.notes)
+    return result.data
 
 
 def check_encode(
@@ -83,17 +99,24 @@ def check_encode(
 def encode_report(
     image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
-    best_effort: bool = False, effort: int = 0, max_pixels: int | None = None, device: str = "cpu",
+    best_effort: bool = False, effort: int = 0, exact: bool = False, background: Colour | None = None,
+    alpha_quality: float | None = None, max_pixels: int | None = None, device: str = "cpu",
     progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
     """`encode`, with the notes and figures of the result."""
     target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
     check_device(device)
+    alpha_error = alpha.error_of_quality(alpha.DEFAULT_QUALITY if alpha_quality is None else alpha_quality)
+    if lossless and alpha_quality is not None and alpha_error:
+        raise UsageError("a lossless picture keeps its alpha: leave the alpha quality out")
+    if background is not None:
+        alpha.colour(background)
     source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(
         source, target, model=model, strip=strip, best_effort=best_effort, effort=effort, device=device,
-        progress=progress,
+        alpha_error=0 if lossless else alpha_error, progress=progress,
     )  # fmt: skip
 
 
@@ -120,11 +143,16 @@ def decode(
         UnknownModelError: made by a newer version, or with weights that aren't installed.
         LimitError: over a limit; checked before anything is allocated.
         UsageError: a level outside 0..8, or a device that isn't there.
+
+    Warns:
+        PictureWarning: once for each note of `decode_report`'s result.
     """
-    return decode_report(
+    result = decode_report(
         source, level=level, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory, device=device,
         progress=progress,
-    ).image  # fmt: skip
+    )  # fmt: skip
+    _warn(result.notes)
+    return result.image
 
 
 def decode_report(
@@ -156,3 +184,9 @@ def verify(source: FileSource, *, max_pixels: int | None = None) -> dict[str, An
         LpcodecError: whatever `decode` would raise.
     """
     return inspection.verify(sources.read(source), max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    """Give notes to the caller of `encode` or `decode` as warnings."""
+    for note in notes:
+        warnings.warn(note, PictureWarning, stacklevel=3)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, lossless, models, picture
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
@@ -178,7 +179,7 @@ def alpha(opened: Opened, level: int = 0) -> Pixels | None:
     header, payload = opened.file.header, opened.file.payload(SectionType.ALPHA)
     if payload is None:
         return None
-    plane = lossless.alpha_from_bytes(payload, header.width, header.height)
+    plane = alphas.from_bytes(payload, header.width, header.height)
     return reduced(plane[..., None], level_size(header, level))[..., 0]
 
 

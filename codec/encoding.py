@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, decoding, lossless, models, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
@@ -99,11 +100,12 @@ class Target:
 
 def encode(
     source: Picture, target: Target, *, model: str, strip: bool, best_effort: bool, effort: int, device: str,
-    progress: Progress | None,
+    alpha_error: int, progress: Progress | None,
 ) -> EncodeResult:  # fmt: skip
-    """Encode a picture; the arguments and errors are those of `api.encode`."""
+    """Encode a picture; the arguments and errors are those of `api.encode`. `alpha_error` is in levels of 255."""
     usable = models_for(target, model, device, effort)
-    job = _Encoding(source, () if strip else _metadata(source), usable, efforts.ITERATIONS[effort], progress)
+    metadata = () if strip else _metadata(source)
+    job = _Encoding(source, metadata, alpha_error, usable, efforts.ITERATIONS[effort], progress)
     if target.lossless:
         return job.stored_result(job.stored())
     limit = target.limit(job.pixels)
@@ -186,14 +188,16 @@ class _Encoding:
     """One picture on its way into a file: analysed once per model, coded as often as a search asks for."""
 
     def __init__(
-        self, source: Picture, metadata: tuple[Section, ...], models: Sequence[Model], iterations: int,
+        self, source: Picture, metadata: tuple[Section, ...], alpha_error: int, models: Sequence[Model], iterations: int,
         progress: Progress | None,
     ) -> None:  # fmt: skip
         self.source, self.progress = source, progress
         self.models, self.iterations = models, iterations
         self.height, self.width = source.pixels.shape[:2]
         self.pixels = self.height * self.width
-        alpha = (Section(SectionType.ALPHA, lossless.alpha_to_bytes(source.alpha)),) if source.alpha is not None else ()
+        alpha: tuple[Section, ...] = ()
+        if source.alpha is not None:
+            alpha = (Section(SectionType.ALPHA, alphas.to_bytes(source.alpha, alpha_error)),)
         self.sections = (*alpha, *metadata)
         self.metadata_bytes = sum(len(s.payload) for s in metadata)
         self.side_bytes = sum(len(s.payload) for s in self.sections)

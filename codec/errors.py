@@ -80,3 +80,7 @@ class DivergedError(LpcodecError):
     """A training whose losses or weights stopped being finite numbers; its last finite checkpoint is kept."""
 
     exit_code = ExitCode.DIVERGED
+
+
+class PictureWarning(UserWarning):
+    """What `encode` and `decode` say to a Python caller: something was lost, or turned out otherwise than asked for."""

@@ -1,19 +1,16 @@
-"""What a file holds losslessly: alpha, and pictures that coding would not pay for.
+"""What a file holds losslessly: pictures for which coding does not pay.
 
-    alpha --alpha_to_bytes--> ALPHA section --alpha_from_bytes--> alpha
     pixels --stored_to_bytes--> STORED section --stored_from_bytes--> pixels
 
 Reading looks at the size that the inner PNG or WebP header declares before Pillow decodes a pixel of it.
 """
 
 import struct
-import zlib
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
 
-from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.picture import Pixels
 from lpcodec.codec.picturefiles.limits import one_line, pixel_ceiling
@@ -23,34 +20,6 @@ _WEBP_MAX_SIDE = 16383
 _QUICK_TILE, _STRIP = 1024, 64
 _PNG_BELOW = 1 << 10
 """Bytes of a WebP below which PNG is tried as well."""
-_CONSTANT, _DEFLATE, _PICTURE = range(3)
-
-
-def alpha_to_bytes(alpha: Pixels) -> bytes:
-    """The payload of an ALPHA section for uint8 (H, W): a tag byte, then the smallest of its codings.
-
-    0 the one value of all pixels, 1 the rows as raw deflate, 2 a grey picture as by `stored_to_bytes`.
-    """
-    if (alpha == alpha.flat[0]).all():
-        return bytes([_CONSTANT, alpha.flat[0]])
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    rows = bytes([_DEFLATE]) + deflate.compress(alpha.tobytes()) + deflate.flush()
-    return min(rows, bytes([_PICTURE]) + stored_to_bytes(alpha[..., None]), key=len)
-
-
-def alpha_from_bytes(payload: bytes, width: int, height: int) -> Pixels:
-    """The alpha channel, uint8 (H, W). DamagedFileError for anything but width x height values."""
-    tag, body = payload[0] if payload else None, payload[1:]
-    if tag == _CONSTANT and len(body) == 1:
-        return np.full((height, width), body[0], np.uint8)
-    if tag == _DEFLATE:
-        rows = inflate(body, width * height, "alpha")
-        if len(rows) == width * height:
-            return np.frombuffer(rows, np.uint8).reshape(height, width).copy()
-        raise DamagedFileError(f"alpha: {len(rows)} values for {width} x {height} pixels")
-    if tag == _PICTURE:
-        return _inner_pixels(body, width, height, True, "alpha")[..., 0]
-    raise DamagedFileError("alpha: coded in no way that this version knows")
 
 
 def stored_to_bytes(pixels: Pixels) -> bytes:
@@ -71,9 +40,9 @@ def stored_to_bytes(pixels: Pixels) -> bytes:
     return min((candidate.getvalue() for candidate in candidates), key=len)
 
 
-def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Pixels:
-    """The mirror of `stored_to_bytes`. DamagedFileError where it isn't such a picture of that size."""
-    return _inner_pixels(payload, width, height, grey, "stored picture")
+def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool, what: str = "stored picture") -> Pixels:
+    """The mirror of `stored_to_bytes`. DamagedFileError, naming `what`, if it isn't such a picture of that size."""
+    return _inner_pixels(payload, width, height, grey, what)
 
 
 def quick_bytes(pixels: Pixels) -> int:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "DecodeResult", "EncodeResult", "LpcodecError", "__version__", "decode", "decode_report", "encode", "encode_report",
-    "info", "verify",
+    "DecodeResult", "EncodeResult", "LpcodecError", "PictureWarning", "__version__", "decode", "decode_report",
+    "encode", "encode_report", "info", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
         info,
         verify,
     )
-    from lpcodec.codec.errors import LpcodecError
+    from lpcodec.codec.errors import LpcodecError, PictureWarning
 
 
 def __getattr__(name: str) -> Any:
-    if name == "LpcodecError":
-        from lpcodec.codec.errors import LpcodecError
+    if name in ("LpcodecError", "PictureWarning"):
+        from lpcodec.codec import errors
 
-        return LpcodecError
+        return getattr(errors, name)
     if name in __all__:
         from lpcodec.codec import api
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lpcodec.codec import api, container, lossless, models
+from lpcodec.codec import alpha, api, container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
@@ -176,7 +176,8 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
     candidates = [
         Section(SectionType.ALPHA, bytes([0, 9])),
         Section(SectionType.ALPHA, bytes([1]) + inflating),
-        Section(SectionType.ALPHA, lossless.alpha_to_bytes(ramp)),
+        Section(SectionType.ALPHA, alpha.to_bytes(ramp)),
+        Section(SectionType.ALPHA, alpha.to_bytes(ramp, 2)),
         Section(SectionType.ALPHA, bytes([2]) + lossless.stored_to_bytes(ramp[..., None])),
         Section(SectionType.ALPHA, random.bytes(20)),
         Section(SectionType.ICC, inflating),

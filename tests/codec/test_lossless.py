@@ -1,8 +1,6 @@
 """Lossless payloads: alpha and stored pictures come back, and hostile ones are damage before they are decoded."""
 
 import struct
-import time
-import zlib
 from io import BytesIO
 
 import numpy as np
@@ -34,59 +32,11 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 @settings(deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.sampled_from([0, 1, 0xF0, 255]))
-def test_alpha_comes_back(width: int, height: int, seed: int, mask: int) -> None:
-    alpha: Pixels = noise(height, width, 1, seed)[..., 0] & np.uint8(mask)
-    payload = lossless.alpha_to_bytes(alpha)
-    assert np.array_equal(lossless.alpha_from_bytes(payload, width, height), alpha)
-    assert len(payload) <= alpha.size + 20
-
-
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
 def test_stored_pictures_come_back(width: int, height: int, seed: int, grey: bool) -> None:
     pixels = noise(height, width, 1 if grey else 3, seed)
     payload = lossless.stored_to_bytes(pixels)
     assert np.array_equal(lossless.stored_from_bytes(payload, width, height, grey), pixels)
-
-
-def smooth(height: int, width: int) -> Pixels:
-    y, x = np.mgrid[:height, :width]
-    disc: Pixels = np.clip((height * 0.4 - np.hypot(y - height / 2, x - width / 2)) * 60 + 128, 0, 255).astype(np.uint8)
-    return disc
-
-
-@pytest.mark.parametrize("coding", ["deflate", "PNG", "WEBP"])
-def test_every_coding_of_alpha_is_read(coding: str) -> None:
-    alpha = smooth(30, 50)
-    if coding == "deflate":
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-        payload = b"\x01" + deflate.compress(alpha.tobytes()) + deflate.flush()
-    else:
-        image = Image.fromarray(alpha)
-        payload = b"\x02" + saved(image.convert("RGB") if coding == "WEBP" else image, coding, lossless=True)
-    assert np.array_equal(lossless.alpha_from_bytes(payload, 50, 30), alpha)
-    for width, height in ((30, 50), (50, 29), (50, 31), (1, 1)):
-        if (coding, width, height) != ("deflate", 30, 50):  # rows don't know how long they are
-            with pytest.raises(DamagedFileError, match="alpha: "):
-                lossless.alpha_from_bytes(payload, width, height)
-
-
-def test_constant_alpha_costs_next_to_nothing() -> None:
-    for value in (0, 128, 255):
-        alpha = np.full((3000, 4000), value, np.uint8)
-        payload = lossless.alpha_to_bytes(alpha)
-        assert payload == bytes([0, value])
-        assert np.array_equal(lossless.alpha_from_bytes(payload, 4000, 3000), alpha)
-
-
-def test_a_large_alpha_takes_a_couple_of_seconds() -> None:
-    alpha = smooth(3000, 4000)
-    begin = time.process_time()
-    payload = lossless.alpha_to_bytes(alpha)
-    assert time.process_time() - begin < 4
-    assert len(payload) < 60_000
-    assert np.array_equal(lossless.alpha_from_bytes(payload, 4000, 3000), alpha)
 
 
 def test_a_side_too_long_for_webp_is_stored_as_png() -> None:
@@ -133,14 +83,6 @@ def test_only_the_plain_forms_that_are_written_are_read() -> None:
     refused(saved(image, "PNG"), 12, 9, True, "neither a PNG nor a WebP")
     refused(saved(image, "WEBP", lossless=True), 12, 9, True, r"decodes to an array of shape \(9, 12, 3\)")
     refused(saved(image_of("RGBA", 12, 9), "WEBP", lossless=True), 12, 9, False, r"shape \(9, 12, 4\)")
-
-
-@pytest.mark.parametrize(
-    "payload", [b"", b"\x00", b"\x00\x01\x02", b"\x01", b"\x01\xff\xff", b"\x02", b"\x03abc", b"\xff"]
-)
-def test_alpha_without_sense_is_damage(payload: bytes) -> None:
-    with pytest.raises(DamagedFileError, match="alpha: "):
-        lossless.alpha_from_bytes(payload, 3, 3)
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP"])

@@ -24,10 +24,10 @@ class Ours:
 
     def encode(self, pixels: Pixels, quality: float) -> bytes:
         """The .lpc file at a fixed quality."""
-        from lpcodec.codec.api import encode
+        from lpcodec.codec.api import encode_report
 
         wanted = quality if self.has_quality else None
-        return encode(Image.fromarray(pixels), model=self.model, quality=wanted)
+        return encode_report(Image.fromarray(pixels), model=self.model, quality=wanted).data
 
     def encode_to_bpp(self, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
         """The .lpc file for a rate target, as near as the model comes to it, and the quality it took."""
@@ -38,9 +38,9 @@ class Ours:
 
     def decode(self, data: bytes) -> Pixels:
         """The pixels of an .lpc file."""
-        from lpcodec.codec.api import decode
+        from lpcodec.codec.api import decode_report
 
-        return np.asarray(decode(data).convert("RGB"))
+        return np.asarray(decode_report(data).image.convert("RGB"))
 
 
 @dataclass(frozen=True)
