@@ -188,8 +188,8 @@ class _Encoding:
     """One picture on its way into a file: analysed once per model, coded as often as a search asks for."""
 
     def __init__(
-        self, source: Picture, metadata: tuple[Section, ...], alpha_error: int, models: Sequence[Model], iterations: int,
-        progress: Progress | None,
+        self, source: Picture, metadata: tuple[Section, ...], alpha_error: int, models: Sequence[Model],
+        iterations: int, progress: Progress | None,
     ) -> None:  # fmt: skip
         self.source, self.progress = source, progress
         self.models, self.iterations = models, iterations

@@ -43,8 +43,8 @@ def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
 
 def _interpolated(sums: _Plane, weights: _Plane) -> _Plane:
     """The values (h, w, C) of a level: its own average of known pixels, as far as it has any, and the level above."""
-    own = sums / np.maximum(weights, 1e-6)[..., None]
-    share = np.minimum(weights, 1.0)[..., None]
+    own: _Plane = np.divide(sums, np.maximum(weights, np.float32(1e-6))[..., None], dtype=np.float32)
+    share = np.minimum(weights, np.float32(1))[..., None]
     if share.min() == 1:
         return own
     if share.size == 1:

@@ -45,7 +45,7 @@ def fewer_colours(colours: Pixels, counts: npt.NDArray[np.int64], lmbda: float) 
     entries, uses = values[:MOST_ENTRIES], weights[:MOST_ENTRIES]
     for _ in range(_ITERATIONS):
         taken = _cheapest(values, entries, uses, lmbda)
-        uses = np.bincount(taken, weights, len(entries))
+        uses = np.bincount(taken, weights, len(entries)).astype(np.float64)
         sums = np.stack([np.bincount(taken, weights * channel, len(entries)) for channel in values.T], 1)
         kept = uses > 0
         entries, uses = (sums[kept] / uses[kept, None]).astype(np.float32), uses[kept]
