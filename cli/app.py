@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 import lpcodec
-from lpcodec.cli import bulk, datasets, decode, demo, encode, export, info, models, report, show, streams, train, verify
+from lpcodec.cli import (
+    bulk,
+    datasets,
+    decode,
+    demo,
+    encode,
+    export,
+    info,
+    models,
+    report,
+    show,
+    streams,
+    train,
+    upscale,
+    verify,
+)
 from lpcodec.cli.failures import complain, end_on_signals, guarded
 from lpcodec.cli.usage import OneLineErrors
 
@@ -41,6 +56,7 @@ def _top(
 
 app.command(epilog=encode.EXAMPLES)(guarded(encode.encode))
 app.command(epilog=decode.EXAMPLES)(guarded(decode.decode))
+app.command(epilog=upscale.EXAMPLES)(guarded(upscale.upscale))
 app.command(epilog=info.EXAMPLES)(guarded(info.info))
 app.command(epilog=verify.EXAMPLES)(guarded(verify.verify))
 app.command(epilog=models.EXAMPLES)(guarded(models.models))

@@ -28,6 +28,7 @@ EXAMPLES = examples(
     "lpcodec decode photo.lpc",
     "lpcodec decode photo.lpc photo.webp",
     "lpcodec decode photo.lpc half.png --level 1",
+    "lpcodec decode photo.lpc large.png --scale 2",
     "lpcodec decode cut.lpc rest.png --allow-partial",
     "lpcodec decode *.lpc --out-dir decoded --skip-existing",
     "lpcodec decode coded pictures --recursive",
@@ -49,6 +50,9 @@ def decode(
             "--level", min=0, max=8, metavar="0..8", help="Halve the sides N times; faster for files in layers."
         ),
     ] = 0,
+    scale: Annotated[
+        int, typer.Option("--scale", min=1, max=8, metavar="N", help="Enlarge 2 or 4 times, by a network.")
+    ] = 1,
     allow_partial: Annotated[
         bool,
         typer.Option(
@@ -69,10 +73,10 @@ def decode(
     """Decode files to pictures; the ending of OUT gives the format."""
     planned, notes = jobs.plan(inputs, jobs.LPC_FILES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
-    formats = {job: _format(job.target) for job in todo}
+    formats = {job: picture_format(job.target) for job in todo}
     if todo:
         use_threads(threads)
-        _check_device(device)
+        check_device(device)
         jobs.prepare_outputs(todo)
     if not quiet:
         for note in notes:
@@ -88,6 +92,7 @@ def decode(
                 result = api.decode_report(
                     files.read_whole(job.source),
                     level=level,
+                    scale=scale,
                     allow_partial=allow_partial,
                     max_pixels=max_pixels,
                     max_memory=max_memory,
@@ -112,13 +117,14 @@ def decode(
     raise typer.Exit(code)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise UsageError unless networks can run on `device`."""
     from lpcodec.codec import devices
 
     devices.check_device(device)
 
 
-def _format(target: Path | None) -> str:
+def picture_format(target: Path | None) -> str:
     """Pillow's name for the format that `target`'s ending asks for; PNG without a name or an ending."""
     from PIL import Image
 

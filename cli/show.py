@@ -1,4 +1,4 @@
-"""`lpcodec show`: what the front-ends make of pictures, to look at and in figures."""
+"""`lpcodec show`: what front-ends and upscalers make of pictures, to look at and in figures."""
 
 import dataclasses
 import functools
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lpcodec.cli import files, progress
+from lpcodec.cli import enlargement, files, progress
 from lpcodec.cli.failures import guarded, printable
 from lpcodec.cli.options import Json, MaxPixels, Quiet, Threads, examples, use_threads
 
@@ -24,7 +24,7 @@ RECONSTRUCTION_EXAMPLES = examples(
 EXAMPLES = examples("lpcodec show decompose photo.png --out bands", "lpcodec show reconstruction kodak")
 
 app = typer.Typer(
-    help="What LPAE, WAE and the Laplacian pyramid make of pictures.",
+    help="What front-ends and upscalers make of pictures.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -100,3 +100,4 @@ def _print_table(rows: "list[Row]", printed: dict[str, float]) -> None:
 
 app.command(epilog=DECOMPOSE_EXAMPLES)(guarded(decompose))
 app.command(epilog=RECONSTRUCTION_EXAMPLES)(guarded(reconstruction))
+app.command(epilog=enlargement.EXAMPLES)(guarded(enlargement.enlargement))

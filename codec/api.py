@@ -1,9 +1,11 @@
-"""What `import lpcodec` gives: encode, decode, info, verify. encoding.py, decoding.py and inspection.py do the work.
+"""What `import lpcodec` gives: encode, decode, info, verify, upscale. encoding.py, decoding.py, inspection.py and
+upscaling.py do the work.
 
 ```
 encode:        source --sources--> Picture --encoding--> bytes
 decode:        source --sources--> bytes --decoding--> Picture --picture--> image
 info, verify:  source --sources--> bytes --inspection--> facts
+upscale:       source --sources--> Picture --upscaling--> Picture --picture--> image
 ```
 """
 
@@ -12,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import alpha, decoding, encoding, inspection, sources
+from lpcodec.codec import alpha, decoding, encoding, inspection, picture, sources, upscaling
 from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
@@ -21,10 +23,11 @@ from lpcodec.codec.encoding import EncodeResult, Target
 from lpcodec.codec.errors import PictureWarning, UsageError
 from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
+from lpcodec.codec.upscaling import UpscaleResult
 
 __all__ = [
-    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "check_encode", "decode", "decode_report", "encode",
-    "encode_report", "info", "verify",
+    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "UpscaleResult", "check_encode", "decode", "decode_report",
+    "encode", "encode_report", "info", "upscale", "upscale_report", "verify",
 ]  # fmt: skip
 
 DEFAULT_MAX_PIXELS = 1 << 28
@@ -121,7 +124,7 @@ def encode_report(
 
 
 def decode(
-    source: FileSource, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    source: FileSource, *, level: int = 0, scale: int = 1, allow_partial: bool = False, max_pixels: int | None = None,
     max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> Image.Image:  # fmt: skip
     """Decode an .lpc file to a PIL image of mode L, LA, RGB or RGBA, with its metadata in `info`.
@@ -130,9 +133,10 @@ def decode(
         source: the path of a file, its bytes, or an open file.
         level: 0..8, how often the sides are halved, rounding up. Files in layers decode faster that way and need only
             their beginning; all others are decoded whole and then reduced.
+        scale: enlarge the decoded picture 2 or 4 times, by the default model of `upscale`. 1 leaves it as it is.
         allow_partial: decode what is left of a damaged file in layers: its leading whole layers, with the detail of the
             others predicted, without alpha and metadata. `decode_report` says whether that was so.
-        max_pixels: refuse pictures of more pixels, whatever the level; by default 268 million.
+        max_pixels: refuse pictures of more pixels, whatever the level, and enlarged ones; by default 268 million.
         max_memory: refuse pictures that would take more bytes of memory.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
@@ -142,28 +146,28 @@ def decode(
         FileAccessError: the file can't be read.
         UnknownModelError: made by a newer version, or with weights that aren't installed.
         LimitError: over a limit; checked before anything is allocated.
-        UsageError: a level outside 0..8, or a device that isn't there.
+        UsageError: a level outside 0..8, a scale that there is no model for, or a device that isn't there.
 
     Warns:
         PictureWarning: once for each note of `decode_report`'s result.
     """
     result = decode_report(
-        source, level=level, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory, device=device,
-        progress=progress,
+        source, level=level, scale=scale, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory,
+        device=device, progress=progress,
     )  # fmt: skip
     _warn(result.notes)
     return result.image
 
 
 def decode_report(
-    source: FileSource, *, level: int = 0, allow_partial: bool = False, max_pixels: int | None = None,
+    source: FileSource, *, level: int = 0, scale: int = 1, allow_partial: bool = False, max_pixels: int | None = None,
     max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> DecodeResult:  # fmt: skip
     """`decode`, with the notes of the result."""
     check_device(device)
     return decoding.decode(
-        sources.read(source), level=level, allow_partial=allow_partial, max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
-        max_memory=max_memory, device=device, progress=progress,
+        sources.read(source), level=level, scale=scale, allow_partial=allow_partial,
+        max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, device=device, progress=progress,
     )  # fmt: skip
 
 
@@ -184,6 +188,47 @@ def verify(source: FileSource, *, max_pixels: int | None = None) -> dict[str, An
         LpcodecError: whatever `decode` would raise.
     """
     return inspection.verify(sources.read(source), max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+
+
+def upscale(
+    image: PictureSource, scale: int, *, model: str = upscaling.DEFAULT, max_pixels: int | None = None,
+    device: str = "cpu", progress: Progress | None = None,
+) -> Image.Image:  # fmt: skip
+    """Enlarge a picture to `scale` times its sides; return a PIL image of mode L, LA, RGB or RGBA, with the metadata.
+
+    Args:
+        image: as `encode` takes it.
+        scale: 2 or 4 with the default model; docs/upscaling.md lists what other models do.
+        model: a name that `lpcodec models` lists for upscaling, or "bicubic".
+        max_pixels: refuse pictures that have more pixels, or would have; by default 268 million.
+        device: where the networks run: "cpu", "cuda" or "cuda:N".
+        progress: called with (stage, part done 0..1).
+
+    Raises:
+        FileAccessError: the source can't be read as a picture.
+        LimitError: over the limit of pixels; checked before anything is computed.
+        UsageError: no such model, a scale that it wasn't trained for, or a device that isn't there.
+
+    Warns:
+        PictureWarning: once for each note of `upscale_report`'s result.
+
+    >>> upscale("photo.png", 2).save("large.png")  # doctest: +SKIP
+    """
+    result = upscale_report(image, scale, model=model, max_pixels=max_pixels, device=device, progress=progress)
+    _warn(result.notes)
+    return result.image
+
+
+def upscale_report(
+    image: PictureSource, scale: int, *, model: str = upscaling.DEFAULT, max_pixels: int | None = None,
+    device: str = "cpu", progress: Progress | None = None,
+) -> UpscaleResult:  # fmt: skip
+    """`upscale`, with the notes of the result."""
+    check_device(device)
+    limit = max_pixels or DEFAULT_MAX_PIXELS
+    loaded = sources.load(image, max_pixels=limit)
+    enlarged = upscaling.upscale(loaded, scale, model=model, max_pixels=limit, device=device, progress=progress)
+    return UpscaleResult(picture.to_image(enlarged), loaded.notes)
 
 
 def _warn(notes: tuple[str, ...]) -> None:

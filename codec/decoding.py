@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import container, lossless, models, picture
+from lpcodec.codec import container, lossless, models, picture, upscaling
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
 from lpcodec.codec.families.family import Frame
@@ -52,7 +52,7 @@ class DecodeResult:
 
 
 def decode(
-    data: bytes, *, level: int, allow_partial: bool, max_pixels: int, max_memory: int | None, device: str,
+    data: bytes, *, level: int, scale: int, allow_partial: bool, max_pixels: int, max_memory: int | None, device: str,
     progress: Progress | None,
 ) -> DecodeResult:  # fmt: skip
     """Decode a file; the arguments and errors are those of `api.decode`."""
@@ -64,6 +64,8 @@ def decode(
         pixels(opened, codec, progress, level), alpha(opened, level), icc, exif, xmp,
         grey_as_rgb=opened.file.header.grey_as_rgb,
     )  # fmt: skip
+    if scale != 1:
+        shown = upscaling.upscale(shown, scale, max_pixels=max_pixels, device=device, progress=progress)
     notes = () if opened.damage is None else (f"decoded in part: {opened.damage}; {_what_is_left(opened.file, codec)}",)
     return DecodeResult(picture.to_image(shown), notes, opened.damage is not None)
 

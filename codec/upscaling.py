@@ -7,6 +7,7 @@ Picture --pixels: network or bicubic--> Picture of 2, 3, 4 or 8 times the sides
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,14 @@ from lpcodec.codec.tiles import Progress
 DEFAULT = "light"
 BICUBIC = "bicubic"
 MAX_SCALE = 8
+
+
+@dataclass(frozen=True)
+class UpscaleResult:
+    """An enlarged picture, and one line for each thing of the original that wasn't kept."""
+
+    image: Image.Image
+    notes: tuple[str, ...]
 
 
 def upscale(
@@ -71,11 +80,12 @@ def weights_for(model: str, scale: int) -> str:
 
 
 def bicubic(pixels: Pixels, scale: int) -> Pixels:
-    """Pillow's bicubic interpolation: uint8 (H, W, C) -> (scale H, scale W, C), every channel on its own."""
-    height, width, channels = pixels.shape
-    size = (scale * width, scale * height)
-    planes = [
-        np.asarray(Image.fromarray(pixels[..., channel]).resize(size, Image.Resampling.BICUBIC))
-        for channel in range(channels)
-    ]
-    return np.stack(planes, axis=2)
+    """Pillow's bicubic interpolation: uint8 (H, W, 1 or 3) -> (scale H, scale W, C)."""
+    return resized(pixels, scale * pixels.shape[0], scale * pixels.shape[1])
+
+
+def resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Pillow's bicubic resampling, antialiased if it reduces: uint8 (H, W, 1 or 3) -> (height, width, C)."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    found = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    return found[..., None] if pixels.shape[2] == 1 else found

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "DecodeResult", "EncodeResult", "LpcodecError", "PictureWarning", "__version__", "decode", "decode_report",
-    "encode", "encode_report", "info", "verify",
+    "DecodeResult", "EncodeResult", "LpcodecError", "PictureWarning", "UpscaleResult", "__version__", "decode",
+    "decode_report", "encode", "encode_report", "info", "upscale", "upscale_report", "verify",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from lpcodec.codec.api import (
         DecodeResult,
         EncodeResult,
+        UpscaleResult,
         decode,
         decode_report,
         encode,
         encode_report,
         info,
+        upscale,
+        upscale_report,
         verify,
     )
     from lpcodec.codec.errors import LpcodecError, PictureWarning
