@@ -38,6 +38,7 @@ EXAMPLES = examples(
     "lpcodec encode *.jpg --out-dir coded --psnr 34 --skip-existing",
     "lpcodec encode photos coded --recursive -q 60",
     "lpcodec encode scan.png --lossless",
+    "lpcodec encode logo.png --background white",
     "lpcodec encode photo.png --bpp 0.15 --effort 4",
     "lpcodec encode - - -q 50 < photo.png > photo.lpc",
 )
@@ -93,6 +94,21 @@ def encode(
         ),
     ] = 0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
+    background: Annotated[
+        str | None,
+        typer.Option("--background", metavar="COLOR", help="Lay the picture on white or #rrggbb; code no alpha."),
+    ] = None,
+    alpha_quality: Annotated[
+        float | None,
+        typer.Option(
+            "--alpha-quality",
+            min=0.0,
+            max=100.0,
+            metavar="0..100",
+            help="100 codes alpha without loss; the default is 90: at most 2 of 255 levels off.",
+        ),
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Keep the colours where the picture is transparent.")] = False,
     best_effort: Annotated[
         bool,
         typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is."),
@@ -131,6 +147,8 @@ def encode(
         "psnr": psnr,
         "lossless": lossless,
         "effort": effort,
+        "background": background,
+        "alpha_quality": alpha_quality,
         "device": device,
     }
     if todo:
@@ -153,6 +171,7 @@ def encode(
                 result = api.encode_report(
                     Path(job.source) if data is None else data,
                     strip=strip,
+                    exact=exact,
                     best_effort=best_effort,
                     max_pixels=max_pixels,
                     progress=bars.stage,

@@ -32,6 +32,7 @@ HINTS = {
     "max_pixels": "--max-pixels raises the limit",
     "max_memory": "--max-memory raises the limit",
     "allow_partial": "--allow-partial writes what can be shown",
+    "alpha_quality": "--alpha-quality codes alpha more coarsely, --background leaves it out",
     "strip": "--strip leaves the metadata out",
     "best_effort": "--best-effort writes it",
     "overwrite": "--overwrite replaces it",

@@ -33,14 +33,20 @@ _FLAT_BPP = 0.05
 Colour = str | tuple[int, int, int]
 
 
-def error_of_quality(quality: float) -> int:
+def error_asked_for(quality: float | None, lossless: bool) -> int:
     """The largest error in levels for an alpha quality of 0..100: 100 is lossless, every 5 below allow one level more.
 
-    Raises UsageError for a quality outside 0..100.
+    None is the default quality, or lossless with a lossless picture. Raises UsageError for a quality outside 0..100,
+    and for one that isn't 100 with a lossless picture.
     """
+    if quality is None:
+        quality = 100 if lossless else DEFAULT_QUALITY
     if not 0 <= quality <= 100:
         raise UsageError(f"alpha quality {quality:g}: it goes from 0 to 100")
-    return math.floor((100 - quality) / _QUALITY_PER_LEVEL)
+    error = math.floor((100 - quality) / _QUALITY_PER_LEVEL)
+    if lossless and error:
+        raise UsageError("a lossless picture keeps its alpha: leave the alpha quality out")
+    return error
 
 
 def colour(background: Colour) -> tuple[int, int, int]:
@@ -94,13 +100,19 @@ def to_bytes(alpha: Pixels, error: int = 0) -> bytes:
         return bytes([_CONSTANT, alpha.flat[0]])
     if np.count_nonzero(np.bincount(alpha.ravel(), minlength=256)) <= _FEW_VALUES:
         error = 0
-    near = bounded.nearest_level(alpha, error) if error else alpha
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    rows = bytes([_DEFLATE]) + deflate.compress(near.tobytes()) + deflate.flush()
-    payload = min(rows, bytes([_PICTURE]) + lossless.stored_to_bytes(near[..., None]), key=len)
+    payload = _exact(alpha)
+    if error:
+        payload = min(payload, _exact(bounded.nearest_level(alpha, error)), key=len)
     if error and 8 * len(payload) > _FLAT_BPP * alpha.size:
         payload = min(payload, bytes([_BOUNDED]) + bounded.to_bytes(alpha, error), key=len)
     return payload
+
+
+def _exact(alpha: Pixels) -> bytes:
+    """Deflated rows or a picture, without loss."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    rows = bytes([_DEFLATE]) + deflate.compress(alpha.tobytes()) + deflate.flush()
+    return min(rows, bytes([_PICTURE]) + lossless.stored_to_bytes(alpha[..., None]), key=len)
 
 
 def from_bytes(payload: bytes, width: int, height: int) -> Pixels:

@@ -20,7 +20,7 @@ from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
-from lpcodec.codec.errors import PictureWarning, UsageError
+from lpcodec.codec.errors import PictureWarning
 from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
 from lpcodec.codec.upscaling import UpscaleResult
@@ -90,12 +90,16 @@ def encode(
 
 def check_encode(
     *, model: str = "default", quality: float | None = None, bpp: float | None = None, size: int | None = None,
-    psnr: float | None = None, lossless: bool = False, effort: int = 0, device: str = "cpu",
+    psnr: float | None = None, lossless: bool = False, effort: int = 0, background: Colour | None = None,
+    alpha_quality: float | None = None, device: str = "cpu",
 ) -> None:  # fmt: skip
     """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
     target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
     check_device(device)
+    alpha.error_asked_for(alpha_quality, lossless)
+    if background is not None:
+        alpha.colour(background)
     encoding.models_for(target, model, device, effort)
 
 
@@ -110,16 +114,14 @@ def encode_report(
     target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
     check_device(device)
-    alpha_error = alpha.error_of_quality(alpha.DEFAULT_QUALITY if alpha_quality is None else alpha_quality)
-    if lossless and alpha_quality is not None and alpha_error:
-        raise UsageError("a lossless picture keeps its alpha: leave the alpha quality out")
+    alpha_error = alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
         alpha.colour(background)
     source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(
         source, target, model=model, strip=strip, best_effort=best_effort, effort=effort, device=device,
-        alpha_error=0 if lossless else alpha_error, progress=progress,
+        alpha_error=alpha_error, progress=progress,
     )  # fmt: skip
 
 

@@ -174,7 +174,10 @@ def _out_of_reach(limit: int, smallest: int, job: "_Encoding", model: Model, str
     reason = f"the smallest file is {smallest:,} bytes ({8 * smallest / job.pixels:.4f} bpp)"
     if job.side_bytes > limit // 2:
         reason += f", of which {job.side_bytes:,} are alpha and metadata"
-    keyword = "strip" if not strip and job.metadata_bytes > limit // 2 else "best_effort"
+    alpha_bytes = job.side_bytes - job.metadata_bytes
+    keyword = "alpha_quality" if alpha_bytes > max(limit // 2, job.metadata_bytes) else "best_effort"
+    if not strip and job.metadata_bytes > max(limit // 2, alpha_bytes):
+        keyword = "strip"
     wanted = f"{limit:,} bytes ({8 * limit / job.pixels:.4f} bpp)"
     return TargetError(f"{wanted} can't be reached with model {model.name}: {reason}", keyword=keyword)
 

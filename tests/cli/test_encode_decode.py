@@ -103,6 +103,11 @@ def test_options_reach_the_codec(lpcodec: Any, api: Any) -> None:
         "--model",
         "hq",
         "--strip",
+        "--exact",
+        "--background",
+        "white",
+        "--alpha-quality",
+        "100",
         "--best-effort",
         "--max-pixels",
         "5M",
@@ -112,6 +117,7 @@ def test_options_reach_the_codec(lpcodec: Any, api: Any) -> None:
     options = api.calls[0][2]
     assert (options["model"], options["strip"], options["best_effort"]) == ("hq", True, True)
     assert (options["max_pixels"], options["device"], options["lossless"]) == (5_000_000, "cuda", False)
+    assert (options["exact"], options["background"], options["alpha_quality"]) == (True, "white", 100)
     lpcodec("decode", "a.lpc", "b.png", "--max-pixels", "5M", "--max-memory", "2G")
     options = api.calls[1][2]
     assert (options["max_pixels"], options["max_memory"]) == (5_000_000, 2_000_000_000)
