@@ -14,35 +14,83 @@ from PIL import Image
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.picture import Pixels
 from lpcodec.codec.picturefiles.limits import one_line, pixel_ceiling
-from lpcodec.codec.tiles import grid
+from lpcodec.codec.tiles import Span, grid
+from lpcodec.codec.varint import read_varint, varint
 
 _WEBP_MAX_SIDE = 16383
+_PART = 2048
+"""Pixels a side of a part of a large stored picture."""
 _QUICK_TILE, _STRIP = 1024, 64
 _PNG_BELOW = 1 << 10
 """Bytes of a WebP below which PNG is tried as well."""
 
 
 def stored_to_bytes(pixels: Pixels) -> bytes:
-    """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, the smaller of PNG and WebP.
+    """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, as PNG or WebP, whichever is smaller.
 
-    Small pictures are given more effort than those of many megapixels.
+    A picture of more than 4 megapixels is stored in parts of up to 2048 x 2048 pixels, row by row, each behind its
+    length (a varint). So neither side needs memory for more than one part beside the picture itself: WebP takes 18
+    bytes for each pixel that it decodes. Pictures in parts are given less effort.
     """
+    places = _parts(*pixels.shape[:2])
+    if len(places) == 1:
+        return _coded(pixels, thorough=True)
+    parts = (_coded(pixels[rows.core, columns.core], thorough=False) for rows, columns in places)
+    return b"".join(varint(len(part)) + part for part in parts)
+
+
+def _parts(height: int, width: int) -> list[tuple[Span, Span]]:
+    whole = height * width <= _PART**2
+    return list(grid(height, width, max(height, width) if whole else _PART, 0))
+
+
+def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
+    """One part as a whole PNG or WebP."""
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
-    count, candidates = image.width * image.height, []
+    method, effort = (4, 75) if thorough else (1, 20)
+    candidates = []
     if max(image.size) <= _WEBP_MAX_SIDE:
-        method, effort = (4, 75) if count <= 2**22 else (1, 20)
         candidates.append(BytesIO())
         image.convert("RGB").save(candidates[0], "WEBP", lossless=True, method=method, quality=effort)
     # PNG is smaller for a few colours in a small picture alone; its effort is wasted on most.
     if not candidates or candidates[0].tell() < _PNG_BELOW:
         candidates.append(BytesIO())
-        image.save(candidates[-1], "PNG", compress_level=9 if count <= 2**20 else 6)
+        image.save(candidates[-1], "PNG", compress_level=9 if image.width * image.height <= 2**20 else 6)
     return min((candidate.getvalue() for candidate in candidates), key=len)
 
 
 def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool, what: str = "stored picture") -> Pixels:
-    """The mirror of `stored_to_bytes`. DamagedFileError, naming `what`, if it isn't such a picture of that size."""
-    return _inner_pixels(payload, width, height, grey, what)
+    """The mirror of `stored_to_bytes`. DamagedFileError, naming `what`, if it isn't such a picture of that size.
+
+    The headers of all parts are looked at before any is decoded.
+    """
+    places = _parts(height, width)
+    if len(places) == 1:
+        _check_header(payload, width, height, grey, what)
+        return _inner_pixels(payload, width, height, grey, what)
+    parts, stream = [], BytesIO(payload)
+    for rows, columns in places:
+        part = _next_part(stream, what)
+        _check_header(part, columns.stop - columns.start, rows.stop - rows.start, grey, what)
+        parts.append(part)
+    if stream.read(1):
+        raise DamagedFileError(f"{what}: bytes follow its last part")
+    pixels = np.empty((height, width, 1 if grey else 3), np.uint8)
+    for (rows, columns), part in zip(places, parts, strict=True):
+        core = pixels[rows.core, columns.core]
+        core[:] = _inner_pixels(part, core.shape[1], core.shape[0], grey, what)
+    return pixels
+
+
+def _next_part(stream: BytesIO, what: str) -> bytes:
+    try:
+        length = read_varint(lambda: stream.read(1)[0])
+    except (IndexError, ValueError):
+        raise DamagedFileError(f"{what}: the length of a part is missing") from None
+    part = stream.read(length)
+    if len(part) != length:
+        raise DamagedFileError(f"{what}: a part was cut short")
+    return part
 
 
 def quick_bytes(pixels: Pixels) -> int:
@@ -67,14 +115,18 @@ def _webp_bytes(pixels: Pixels, effort: int) -> int:
     return stream.tell()
 
 
-def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:
-    """Decode a PNG or WebP inside a section to (H, W, 1) or (H, W, 3), once its header was seen to agree."""
-    format = "PNG" if data.startswith(b"\x89PNG") else "WEBP"
-    size = _png_size(data, grey) if format == "PNG" else _webp_size(data)
+def _check_header(data: bytes, width: int, height: int, grey: bool, what: str) -> None:
+    """Raise DamagedFileError if a part isn't a PNG or WebP of that size, by its first bytes."""
+    size = _png_size(data, grey) if data.startswith(b"\x89PNG") else _webp_size(data)
     if size is None:
         raise DamagedFileError(f"{what}: neither a PNG nor a WebP as lpcodec writes them")
     if size != (width, height):
         raise DamagedFileError(f"{what}: {size[0]} x {size[1]} pixels inside a file of {width} x {height}")
+
+
+def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:
+    """Decode a PNG or WebP whose header was checked to (H, W, 1) or (H, W, 3)."""
+    format = "PNG" if data.startswith(b"\x89PNG") else "WEBP"
     with pixel_ceiling(width * height):
         try:
             with Image.open(BytesIO(data), formats=[format]) as image:

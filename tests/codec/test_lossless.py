@@ -5,13 +5,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from lpcodec.codec import lossless
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.picture import Pixels
+from lpcodec.codec.varint import read_varint
 
 
 def noise(height: int, width: int, channels: int, seed: int = 0) -> Pixels:
@@ -37,6 +38,39 @@ def test_stored_pictures_come_back(width: int, height: int, seed: int, grey: boo
     pixels = noise(height, width, 1 if grey else 3, seed)
     payload = lossless.stored_to_bytes(pixels)
     assert np.array_equal(lossless.stored_from_bytes(payload, width, height, grey), pixels)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_large_pictures_come_back_from_their_parts(
+    monkeypatch: pytest.MonkeyPatch, width: int, height: int, seed: int, grey: bool
+) -> None:
+    monkeypatch.setattr(lossless, "_PART", 8)
+    pixels = noise(height, width, 1 if grey else 3, seed)
+    payload = lossless.stored_to_bytes(pixels)
+    assert np.array_equal(lossless.stored_from_bytes(payload, width, height, grey), pixels)
+
+
+def test_pictures_up_to_4_megapixels_are_one_part() -> None:
+    assert len(lossless._parts(2048, 2048)) == len(lossless._parts(1, 1 << 22)) == 1
+    assert len(lossless._parts(2048, 2049)) == 2
+    assert len(lossless._parts(16384, 16384)) == 64
+
+
+def test_damaged_parts_are_damage_before_any_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lossless, "_PART", 8)
+    payload = lossless.stored_to_bytes(noise(20, 12, 3))
+    stream = BytesIO(payload)
+    length = read_varint(lambda: stream.read(1)[0])
+    first = stream.tell() + length
+    monkeypatch.setattr(lossless, "_inner_pixels", lambda *_: pytest.fail("it was decoded"))
+    refused(b"", 12, 20, False, "the length of a part is missing")
+    refused(payload[:-1], 12, 20, False, "a part was cut short")
+    refused(payload + b"\0", 12, 20, False, "bytes follow its last part")
+    refused(b"\xff" * 5 + payload, 12, 20, False, "the length of a part is missing")
+    refused(b"\xff\xff\xff\xff\x7f" + payload, 12, 20, False, "a part was cut short")
+    refused(payload, 20, 12, False, "pixels inside a file of")
+    refused(payload[:first] + b"\x03abc", 12, 20, False, "neither a PNG nor a WebP")
 
 
 def test_a_side_too_long_for_webp_is_stored_as_png() -> None:

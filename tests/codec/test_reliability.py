@@ -174,6 +174,28 @@ class TestG4Bounds:
             lpcodec.decode(stored_file(png))
         assert time.perf_counter() - start < 5
 
+    def test_a_small_file_that_declares_268_megapixels_takes_little_memory(self, tmp_path: Path) -> None:
+        """Stored as WebP, whose library allocates 18 bytes for each pixel that the file declares."""
+        resource = pytest.importorskip("resource")
+        webp = b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8L" + struct.pack("<I", 10)
+        for side, parts in ((HUGE, 1), (2048, 64)):
+            body = webp + b"\x2f" + struct.pack("<I", side - 1 | side - 1 << 14) + bytes(5)
+            payload = body if parts == 1 else b"".join(bytes([len(body)]) + body for _ in range(parts))
+            (tmp_path / "huge.lpc").write_bytes(stored_file(payload))
+            program = (
+                "import resource, sys\nimport lpcodec\nfrom lpcodec.codec import api\n"
+                "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\nbefore = peak()\n"
+                "try: lpcodec.decode(open(sys.argv[1], 'rb').read())\n"
+                "except lpcodec.LpcodecError as error: print(type(error).__name__, peak() - before)\n"
+            )
+            start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            words = [sys.executable, "-c", program, str(tmp_path / "huge.lpc")]
+            ran = subprocess.run(words, capture_output=True, text=True, check=True)
+            kind, kilobytes = ran.stdout.split()
+            assert kind == "DamagedFileError"
+            assert int(kilobytes) < 300 << 10
+            assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start < 5
+
     def test_a_wcae_payload_too_short_for_the_declared_size_is_refused_unread(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -197,7 +219,7 @@ class TestG4Bounds:
         file = container.read(originals[0])
         for alpha in (np.zeros((300, 300), np.uint8), np.arange(90_000).reshape(300, 300).astype(np.uint8)):
             payload = bytes([2]) + lossless.stored_to_bytes(alpha[..., None])
-            sections = (*file.sections, Section(SectionType.ALPHA, payload))
+            sections = tuple(sorted((*file.sections, Section(SectionType.ALPHA, payload)), key=lambda s: s.type))
             with pytest.raises(DamagedFileError, match="300 x 300 pixels inside a file of"):
                 lpcodec.decode(container.write(LpcFile(file.header, sections)))
 
