@@ -128,7 +128,8 @@ def weights() -> list[str]:
             f"{pictures:,} of {plan['patch']}²",
             plan["device"], f"{plan['learning_rate']:g}",
             f"{plan.get('lmbda', 'all' if 'entropy' in cost else '')}", f"{plan['held_score']:.4g}",
-            f"{cost['synthesis']:.1f} + {cost.get('entropy', 0):.1f}",
+            f"{cost['synthesis']:.1f} + {cost.get('entropy', 0):.1f}" if "synthesis" in cost else
+            ", ".join(f"{part} {kmac:.1f}" for part, kmac in cost.items()),
         ))  # fmt: skip
     head = ("weights", "steps", "patches", "device", "rate", "lambda", "held-out loss", "decode kMAC/px")
     return table(head, rows)
