@@ -18,7 +18,9 @@ from lpcodec.cli.options import (
     Recursive,
     SkipExisting,
     Threads,
+    Untrusted,
     examples,
+    limits,
     use_threads,
 )
 from lpcodec.codec.errors import ExitCode, UsageError
@@ -32,6 +34,7 @@ EXAMPLES = examples(
     "lpcodec decode cut.lpc rest.png --allow-partial",
     "lpcodec decode *.lpc --out-dir decoded --skip-existing",
     "lpcodec decode coded pictures --recursive",
+    "lpcodec decode uploads --out-dir pictures --untrusted",
     "lpcodec decode - - < photo.lpc > photo.png",
 )
 
@@ -66,6 +69,7 @@ def decode(
     skip_existing: SkipExisting = False,
     max_pixels: MaxPixels = None,
     max_memory: MaxMemory = None,
+    untrusted: Untrusted = False,
     threads: Threads = None,
     device: Device = "cpu",
     quiet: Quiet = False,
@@ -94,8 +98,7 @@ def decode(
                     level=level,
                     scale=scale,
                     allow_partial=allow_partial,
-                    max_pixels=max_pixels,
-                    max_memory=max_memory,
+                    **limits(untrusted, max_pixels, max_memory),
                     device=device,
                     progress=bars.stage,
                 )

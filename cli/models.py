@@ -27,9 +27,12 @@ def _as_hex(value: object) -> str:
 
 
 def _cost(kmac: dict[str, float] | None) -> str:
-    """Thousands of multiply-accumulates a pixel: synthesis + entropy side, where a model has one."""
+    """Thousands of multiply-accumulates per pixel: synthesis + entropy side if a model has one, or each scale of a
+    network that enlarges."""
     if kmac is None:
         return ""
+    if "synthesis" not in kmac:
+        return ", ".join(f"{value:.1f} ({name})" for name, value in kmac.items())
     return f"{kmac['synthesis']:.1f}" + (f" + {kmac['entropy']:.1f}" if "entropy" in kmac else "")
 
 

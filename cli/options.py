@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lpcodec.codec.limits import UNTRUSTED_MEMORY, UNTRUSTED_PIXELS
+
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(k|m|g)(i?))?b?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.IGNORECASE)
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3}
@@ -74,10 +76,26 @@ MaxMemory = Annotated[
     int | None,
     typer.Option("--max-memory", parser=amount, metavar="BYTES", help="Refuse what would need more memory, e.g. 2G."),
 ]
+Untrusted = Annotated[
+    bool,
+    typer.Option(
+        "--untrusted",
+        help="For strangers' files: small limits, 40M pixels and 2G bytes, where --max-pixels or --max-memory say "
+        "nothing else.",
+    ),
+]
 Threads = Annotated[int | None, typer.Option("--threads", "-j", min=1, metavar="N", help="Threads to compute with.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu, cuda or cuda:N.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def limits(untrusted: bool, max_pixels: int | None, max_memory: int | None) -> dict[str, int | None]:
+    """The limits to decode with: those that were given, then those for strangers' files, then the library's own."""
+    if untrusted:
+        max_pixels = UNTRUSTED_PIXELS if max_pixels is None else max_pixels
+        max_memory = UNTRUSTED_MEMORY if max_memory is None else max_memory
+    return {"max_pixels": max_pixels, "max_memory": max_memory}
 
 
 def use_threads(count: int | None) -> None:

@@ -321,3 +321,24 @@ def test_a_file_is_no_folder_for_outputs(lpcodec: Any, folder: Path) -> None:
     (folder / "o.lpc").mkdir()
     (folder / "x/a.lpc").mkdir(parents=True)
     assert lpcodec("encode", "a.png", "x", "--overwrite").stderr == "lpcodec: error: x/a.lpc: a folder has this name\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "pixels", "memory"),
+    [
+        ((), None, None),
+        (("--untrusted",), 40_000_000, 2_000_000_000),
+        (("--untrusted", "--max-pixels", "90M"), 90_000_000, 2_000_000_000),
+        (("--max-memory", "3G", "--untrusted"), 40_000_000, 3_000_000_000),
+    ],
+)
+def test_one_switch_sets_small_limits(
+    lpcodec: Any, api: Any, words: tuple[str, ...], pixels: int | None, memory: int | None
+) -> None:
+    lpcodec("encode", picture("a.png"))
+    assert lpcodec("decode", "a.lpc", "b.png", *words).exit_code == 0
+    _, _, given = api.calls[-1]
+    assert (given["max_pixels"], given["max_memory"]) == (pixels, memory)
+    if "--max-memory" not in words:  # verifying makes no picture
+        assert lpcodec("verify", "a.lpc", *words).exit_code == 0
+        assert api.calls[-1][2]["max_pixels"] == pixels

@@ -91,3 +91,11 @@ def test_models_for_people(lpcodec: Any, replace_module: Any, monkeypatch: pytes
     text = lpcodec("models").stdout
     for words in ("default", "4,763,232", "abababab ", "x [y]", "wcae", "none"):
         assert words in text
+
+
+def test_the_installed_models_are_listed(lpcodec: Any) -> None:
+    """The real registry: every card, whatever costs it holds."""
+    ran = lpcodec("models")
+    assert ran.exit_code == 0, ran.stderr
+    for name in ("default", "wcae@0.13", "lpae"):
+        assert f" {name} " in ran.stdout
