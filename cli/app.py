@@ -19,6 +19,7 @@ from lpcodec.cli import (
     info,
     models,
     report,
+    serve,
     show,
     streams,
     train,
@@ -62,6 +63,7 @@ app.command(epilog=verify.EXAMPLES)(guarded(verify.verify))
 app.command(epilog=models.EXAMPLES)(guarded(models.models))
 app.command(epilog=demo.EXAMPLES)(guarded(demo.demo))
 app.command(epilog=report.EXAMPLES)(guarded(report.report))
+app.command(epilog=serve.EXAMPLES)(guarded(serve.serve))
 app.command(epilog=train.EXAMPLES)(guarded(train.train))
 app.command(epilog=export.EXAMPLES)(guarded(export.export))
 app.add_typer(bulk.app, name="batch", epilog=bulk.EXAMPLES)
