@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lpcodec.cli.failures import guarded, say
-from lpcodec.cli.options import Device, MaxMemory, MaxPixels, Quiet, amount, examples
+from lpcodec.cli.options import Device, MaxMemory, MaxPixels, Quiet, amount, complete_models, examples
 from lpcodec.cli.progress import SECONDS_BETWEEN_LINES
 from lpcodec.codec.errors import UsageError
 
@@ -78,17 +78,26 @@ Address = Annotated[
 def encode(
     sources: Sources,
     to: To,
-    quality: Annotated[float | None, typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100")] = None,
     bpp: Annotated[float | None, typer.Option("--bpp", metavar="B", help="At most B bits per pixel.")] = None,
     size: Annotated[
         int | None, typer.Option("--size", parser=amount, metavar="BYTES", help="At most this many bytes, e.g. 20k.")
     ] = None,
-    psnr: Annotated[float | None, typer.Option("--psnr", metavar="DB", help="At least this many dB.")] = None,
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="See lpcodec models.")] = "default",
-    effort: Annotated[int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="More: smaller, slower.")] = 0,
+    psnr: Annotated[float | None, typer.Option("--psnr", metavar="DB", help="At least this PSNR.")] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100", help="A fixed quality; 50 by default."),
+    ] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Store the pictures without loss.")] = False,
+    model: Annotated[
+        str,
+        typer.Option("--model", metavar="NAME", autocompletion=complete_models, help="See lpcodec models."),
+    ] = "default",
+    effort: Annotated[
+        int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="Search longer for smaller files.")
+    ] = 0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     best_effort: Annotated[
-        bool, typer.Option("--best-effort", help="If the target is out of reach, write the nearest that isn't.")
+        bool, typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is.")
     ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Decode each coded picture and note its PSNR in the manifest; slower.")
@@ -109,12 +118,12 @@ def encode(
     from lpcodec.codec.bulk.unit import Settings
     from lpcodec.codec.encoding import Target
 
-    Target(quality, bpp, size, psnr)
+    Target(quality, bpp, size, psnr, lossless)
     efforts.check_effort(effort)
     models.variants(model)
     options = {
-        "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "model": model, "effort": effort, "strip": strip,
-        "best_effort": best_effort, "max_pixels": max_pixels, "device": device,
+        "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
+        "effort": effort, "strip": strip, "best_effort": best_effort, "max_pixels": max_pixels, "device": device,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings("encode", given, measure=measure)

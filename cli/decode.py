@@ -29,6 +29,7 @@ ENDING = ".png"
 EXAMPLES = examples(
     "lpcodec decode photo.lpc",
     "lpcodec decode photo.lpc photo.webp",
+    "lpcodec decode photo.lpc photo.avif --quality 60",
     "lpcodec decode photo.lpc half.png --level 1",
     "lpcodec decode photo.lpc large.png --scale 2",
     "lpcodec decode cut.lpc rest.png --allow-partial",
@@ -56,6 +57,17 @@ def decode(
     scale: Annotated[
         int, typer.Option("--scale", min=1, max=8, metavar="N", help="Enlarge 2 or 4 times, by a network.")
     ] = 1,
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            "-q",
+            min=0,
+            max=100,
+            metavar="0..100",
+            help="Of a .jpg, .webp, .avif, .heic or .jxl; by default WebP and JPEG XL are lossless, the others fine.",
+        ),
+    ] = None,
     allow_partial: Annotated[
         bool,
         typer.Option(
@@ -77,7 +89,7 @@ def decode(
     """Decode files to pictures; the ending of OUT gives the format."""
     planned, notes = jobs.plan(inputs, jobs.LPC_FILES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
-    formats = {job: picture_format(job.target) for job in todo}
+    formats = {job: picture_format(job.target, quality) for job in todo}
     if todo:
         use_threads(threads)
         check_device(device)
@@ -104,7 +116,7 @@ def decode(
                 )
                 lost: list[str] = []
                 files.write_whole(
-                    job.target, lambda stream: lost.extend(picture.save(result.image, stream, formats[job]))
+                    job.target, lambda stream: lost.extend(picture.save(result.image, stream, formats[job], quality))
                 )
             finally:
                 bars.end()
@@ -127,13 +139,21 @@ def check_device(device: str) -> None:
     devices.check_device(device)
 
 
-def picture_format(target: Path | None) -> str:
+def picture_format(target: Path | None, quality: int | None = None) -> str:
     """Pillow's name for the format that `target`'s ending asks for; PNG without a name or an ending."""
     from PIL import Image
 
-    if target is None or not target.suffix:
-        return "PNG"
-    name = Image.registered_extensions().get(target.suffix.lower())
-    if target.suffix.lower() == ".lpc" or name is None or name not in Image.SAVE:
-        raise UsageError(f"{target}: no picture format of Pillow's ends in {target.suffix}; use .png")
+    from lpcodec.codec.picturefiles.plugins import advice_to_write
+    from lpcodec.codec.picturefiles.saving import LOSSY_FORMATS
+
+    name = "PNG"
+    if target is not None and target.suffix:
+        ending = target.suffix.lower()
+        if advice := advice_to_write(ending):
+            raise UsageError(f"{target}: {advice}")
+        name = Image.registered_extensions().get(ending, "")
+        if ending == ".lpc" or name not in Image.SAVE:
+            raise UsageError(f"{target}: no picture format of Pillow's ends in {target.suffix}; use .png")
+    if quality is not None and name not in LOSSY_FORMATS:
+        raise UsageError(f"{name} has no quality: --quality is for .jpg, .webp, .avif, .heic and .jxl")
     return name

@@ -49,7 +49,8 @@ def encode(
         list[str],
         typer.Argument(
             metavar="IN [OUT]",
-            help="A picture or a folder of pictures, and where to write (default: beside it). - is stdin, stdout.",
+            help="A picture (.png, .jpg, .webp, .avif, .heic, .jxl, .tif and more) or a folder of them, and where to "
+            "write (default: beside it). - is stdin, stdout.",
         ),
     ],
     bpp: Annotated[

@@ -1,5 +1,6 @@
 """`lpcodec serve`: a page on this machine on which a picture is compared at any rate."""
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -58,4 +59,5 @@ def serve(
     hosts = (*_LOOPBACK[:2], "[::1]", shown) if host in _LOOPBACK else ("*",)
     setup = Setup(folder, max_upload, max_pixels, model, hosts)
     server = uvicorn.Server(uvicorn.Config(application(setup), log_level="warning", lifespan="on"))
-    server.run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        server.run(sockets=[listening])

@@ -179,7 +179,7 @@ class TestDamage:
 
 class TestSaving:
     @pytest.mark.parametrize(
-        "options", [{"quality": 30}, {"bpp": 0.5}, {"size": 2000}, {"psnr": 28}, {"effort": 1}, {}]
+        "options", [{"quality": 30}, {"bpp": 0.5}, {"size": 2000}, {"psnr": 28}, {"effort": 1}, {"lossless": True}, {}]
     )
     def test_the_bytes_are_those_of_encode(self, face: Image.Image, options: dict[str, float], tmp_path: Path) -> None:
         image = face.crop((0, 0, 96, 80))

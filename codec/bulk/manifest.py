@@ -111,7 +111,7 @@ class Manifest:
 def describe(settings: Settings) -> dict[str, Any]:
     """What decides the outputs of a batch, JSON-ready: the settings, and the weights that encode."""
     about = json.loads(json.dumps(asdict(settings)))
-    if settings.task == "encode":
+    if settings.task == "encode" and not settings.options.get("lossless"):
         from lpcodec.codec import models
 
         names = models.variants(settings.options.get("model", "default"))

@@ -1,19 +1,16 @@
 """Bytes in and out of files, by path or by any URL that fsspec knows (s3://, gs://, http://, memory://, ...).
 
-A local file is written under a temporary name, brought to the disk and renamed, so it is whole or not there. Object
-stores have that property by themselves.
+A local file is whole or not there (atomic.py). Object stores have that property by themselves.
 """
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lpcodec.codec import atomic
 from lpcodec.codec.errors import FileAccessError
 
-PARTIAL = ".lpcodec-partial-"
-_LONGEST_STEM = 200
+_LONGEST_STEM = 150
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -58,26 +55,18 @@ def read(url: str) -> bytes:
 
 
 def write(url: str, data: bytes) -> None:
-    """Write a whole file, with the folders that it needs. OSError if it can't be written."""
-    if not is_local(url):
-        system, path = file_system(url)
-        system.pipe_file(path, data)
+    """Write a whole file, with the folders that it needs. OSError or FileAccessError if it can't be written."""
+    if is_local(url):
+        target = local_path(url)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(target, data)
         return
-    partial = partial_name(url)
-    try:
-        with open(partial, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, local_path(url))
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+    system, path = file_system(url)
+    system.pipe_file(path, data)
 
 
 def partial_name(url: str) -> Path:
     """A temporary path beside a local file, in its folder, which is made."""
     final = local_path(url)
     final.parent.mkdir(parents=True, exist_ok=True)
-    return final.with_name(f".{final.name[:_LONGEST_STEM]}{PARTIAL}{secrets.token_hex(8)}")
+    return final.with_name(f".{final.name[:_LONGEST_STEM]}{atomic.PARTIAL}{secrets.token_hex(8)}")

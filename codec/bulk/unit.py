@@ -125,7 +125,7 @@ def failure(name: str, output: str, error: Exception | str, bytes_in: int = 0, s
 
 def prepare(settings: Settings) -> None:
     """Load what every picture needs, so that the first one doesn't wait for it."""
-    if settings.task == "encode":
+    if settings.task == "encode" and not settings.options.get("lossless"):
         from lpcodec.codec import models
 
         for name in models.variants(settings.options.get("model", "default")):
@@ -166,6 +166,6 @@ def _decode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:
 
     result = api.decode_report(data, **settings.options)
     stream = io.BytesIO()
-    picture.save(result.image, stream, Image.registered_extensions()[settings.ending])
+    lost = picture.save(result.image, stream, Image.registered_extensions()[settings.ending])
     width, height = result.image.size
-    return stream.getvalue(), {"width": width, "height": height, "notes": result.notes}
+    return stream.getvalue(), {"width": width, "height": height, "notes": (*result.notes, *lost)}

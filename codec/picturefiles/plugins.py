@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 
 class _Plugin(NamedTuple):
-    """A format: how its files begin, the package that reads it, its module, and how that is registered."""
+    """A format: its endings, how its files begin, the package for it, its module, and how that is registered."""
 
     title: str
+    endings: tuple[str, ...]
     begins: Callable[[bytes], bool]
     package: str
     module: str
@@ -26,14 +27,30 @@ def _is_jpeg_xl(head: bytes) -> bool:
 
 
 _PLUGINS = (
-    _Plugin("HEIC", _is_heic, "pillow-heif", "pillow_heif", lambda module: module.register_heif_opener()),
-    _Plugin("JPEG XL", _is_jpeg_xl, "pillow-jxl-plugin", "pillow_jxl", lambda module: None),  # registers itself
+    _Plugin(
+        "HEIC",
+        (".heic", ".heif", ".hif"),
+        _is_heic,
+        "pillow-heif",
+        "pillow_heif",
+        lambda module: module.register_heif_opener(),
+    ),
+    # It registers itself.
+    _Plugin("JPEG XL", (".jxl",), _is_jpeg_xl, "pillow-jxl-plugin", "pillow_jxl", lambda module: None),
 )
 
 
 def registered(head: bytes) -> bool:
     """Register the package for files that begin with `head`; whether there is one and it is installed."""
     return any(plugin.begins(head) and _registered(plugin) for plugin in _PLUGINS)
+
+
+def advice_to_write(ending: str) -> str | None:
+    """Register the package that writes files with an ending (".heic"); what to install if it isn't there."""
+    for plugin in _PLUGINS:
+        if ending in plugin.endings and not _registered(plugin):
+            return f"pip install {plugin.package} to write {plugin.title} pictures"
+    return None
 
 
 def advice(head: bytes) -> str | None:

@@ -5,40 +5,49 @@ from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from lpcodec.codec.errors import FileAccessError
+from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.picturefiles import exif as exifs
 from lpcodec.codec.picturefiles import profiles
 from lpcodec.codec.picturefiles.limits import one_line
 
 _XMP_TAG = 700
-_ALPHA_FORMATS = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "TGA", "ICO", "ICNS", "DDS"})
-_WITH_PROFILE = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF"})
+_ALPHA_FORMATS = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "TGA", "ICO", "ICNS", "DDS"})
+_WITH_PROFILE = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF"})
+"""pillow-jxl-plugin takes a profile and writes sRGB all the same."""
+_WITH_EXIF = _WITH_PROFILE | {"JXL"}
 _WITH_RESOLUTION = frozenset({"PNG", "JPEG", "TIFF", "BMP"})
+LOSSY_FORMATS = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
+"""Formats that have a quality of 0 to 100."""
+_WHOLE_CHROMA = 90
+"""From this quality on colours keep their full size; below, each format's own default holds."""
 _FINE: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
     "JPEG": {"quality": 95, "subsampling": 0},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    "HEIF": {"quality": 95, "chroma": 444},
+    "JXL": {"lossless": True},
 }
 
 
-def save_options(image: Image.Image, format: str) -> dict[str, Any]:
+def save_options(image: Image.Image, format: str, quality: int | None = None) -> dict[str, Any]:
     """Keywords for `Image.save` by which `format` (Pillow's name, as "PNG") keeps the metadata in `info`.
 
-    WebP is asked to be lossless, JPEG and AVIF to be fine with their colours at full size: a decoded picture
-    shouldn't lose what nobody asked it to lose. Formats without a place for metadata get none.
+    WebP and JPEG XL are asked to be lossless, JPEG, AVIF and HEIC to be fine with their colours at full size: a decoded
+    picture shouldn't lose what nobody asked it to lose. A `quality` of 0..100 asks for that; UsageError for a format
+    without one. Formats without a place for metadata get none.
     """
     exif, xmp = image.info.get("exif"), _as_bytes(image.info.get("xmp"))
-    options: dict[str, Any] = dict(_FINE.get(format, {}))
+    options = dict(_FINE.get(format, {})) if quality is None else _lossy_options(format, quality)
     if format == "AVIF" and image.mode in {"L", "LA"}:
         options["subsampling"] = "4:0:0"
     icc, _ = _profile(image, format)
     if icc:
         options["icc_profile"] = icc
-    if exif and format in {"PNG", "JPEG", "WEBP", "AVIF"}:
+    if exif and format in _WITH_EXIF - {"TIFF"}:
         options["exif"] = exif
     if exif and format in _WITH_RESOLUTION and (dpi := exifs.resolution(exif.removeprefix(exifs.PREFIX))):
         options["dpi"] = dpi
-    if xmp and format in {"JPEG", "WEBP", "AVIF"}:
+    if xmp and format in _WITH_EXIF - {"PNG", "TIFF"}:
         options["xmp"] = xmp
     if xmp and format == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
@@ -52,9 +61,22 @@ def save_options(image: Image.Image, format: str) -> dict[str, Any]:
     return options
 
 
-def save(image: Image.Image, target: str | Path | BinaryIO, format: str | None = None) -> tuple[str, ...]:
+def _lossy_options(format: str, quality: int) -> dict[str, Any]:
+    """Keywords for a given quality 0..100; UsageError for a format that has none."""
+    if format not in LOSSY_FORMATS:
+        raise UsageError(f"{format} has no quality: it is for .jpg, .webp, .avif, .heic and .jxl")
+    if not 0 <= quality <= 100:
+        raise UsageError(f"quality {quality}: it goes from 0 to 100")
+    whole: dict[str, Any] = {"JPEG": {"subsampling": 0}, "AVIF": {"subsampling": "4:4:4"}, "HEIF": {"chroma": 444}}
+    return {"quality": quality, **(whole.get(format, {}) if quality >= _WHOLE_CHROMA else {})}
+
+
+def save(
+    image: Image.Image, target: str | Path | BinaryIO, format: str | None = None, quality: int | None = None
+) -> tuple[str, ...]:
     """Write `image` with its metadata as `format` (Pillow's name; by default what the target's suffix says).
 
+    `quality` (0..100) makes JPEG, WebP, AVIF, HEIC and JPEG XL files smaller than the fine ones of `save_options`.
     Returns notes on what the format couldn't keep, one line each. Raises FileAccessError if the target can't be
     written, or the format can't hold the alpha channel, the size or the metadata.
     """
@@ -68,8 +90,9 @@ def save(image: Image.Image, target: str | Path | BinaryIO, format: str | None =
         raise FileAccessError(f"{name}: Pillow writes no such picture format; use .png")
     if image.mode in {"LA", "RGBA"} and format not in _ALPHA_FORMATS:
         raise FileAccessError(f"{name}: {format} can't hold the picture's alpha channel; use .png")
+    options = save_options(image, format, quality)
     try:
-        image.save(target, format, **save_options(image, format))
+        image.save(target, format, **options)
     except OSError as error:
         raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
     except Exception as error:  # each plugin has its own way to say that something is too large for it
@@ -80,7 +103,7 @@ def save(image: Image.Image, target: str | Path | BinaryIO, format: str | None =
 def _losses(image: Image.Image, format: str) -> tuple[str, ...]:
     """What `format` couldn't keep of the metadata, one line each."""
     _, note = _profile(image, format)
-    kept = {"icc_profile": _WITH_PROFILE, "exif": {*_WITH_PROFILE}, "xmp": {*_WITH_PROFILE}}
+    kept = {"icc_profile": _WITH_PROFILE, "exif": _WITH_EXIF, "xmp": _WITH_EXIF}
     titles = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP"}
     lost = [titles[key] for key, formats in kept.items() if image.info.get(key) and format not in formats]
     left_out = f"{format} holds no {', '.join(lost)}: left out"

@@ -342,3 +342,15 @@ def test_one_switch_sets_small_limits(
     if "--max-memory" not in words:  # verifying makes no picture
         assert lpcodec("verify", "a.lpc", *words).exit_code == 0
         assert api.calls[-1][2]["max_pixels"] == pixels
+
+
+def test_decode_writes_lossy_formats_at_a_quality(lpcodec: Any, folder: Path) -> None:
+    lpcodec("encode", picture("a.png"))
+    for ending in ("jpg", "webp", "avif"):
+        assert lpcodec("decode", "a.lpc", f"out.{ending}", "--quality", "40").exit_code == 0
+        with Image.open(f"out.{ending}") as image:
+            assert image.size == (32, 16)
+    for name in ("b.png", "-"):
+        refused = lpcodec("decode", "a.lpc", name, "--quality", "40")
+        assert (refused.exit_code, "PNG has no quality" in refused.stderr) == (2, True)
+    assert not Path("b.png").exists()

@@ -58,7 +58,7 @@ class Version:
 
 
 def others() -> dict[str, Peer]:
-    """The codecs to compare with that work here, as people run them: AVIF with its own defaults (4:2:0, tuned for the eye)."""
+    """The codecs to compare with that work here, as people run them: AVIF with its defaults (4:2:0, for the eye)."""
     installed = pillow.available()
     wanted: Mapping[str, Callable[[], Peer]] = {
         "avif": pillow.avif_default,

@@ -159,7 +159,7 @@ const table = () => {
     const cells = [["size", 0], ["bpp", 3], ["psnr", 2], ["ms_ssim", 4], ...(has ? [["ssimulacra2", 1]] : [])];
     for (const [metric, digits] of cells) {
       const text = !version ? "…" : metric === "size" ? version.size.toLocaleString("en") : number(version[metric], digits);
-      const cell = make("td", {}, text);
+      const cell = make("td", { class: metric }, text);
       const rated = metric !== "size" && metric !== "bpp" && found.length > 1;
       if (rated && version && version[metric] !== null && version[metric] === best(metric)) cell.classList.add("best");
       row.append(cell);
@@ -290,6 +290,7 @@ byId("folder").hidden = !config.folder.length;
 byId("folder").append(...config.folder.map((name, index) => {
   const image = make("img", { src: `/folder/${index}.jpg`, alt: "", loading: "lazy" });
   const button = make("button", { type: "button" }, image, make("span", {}, name));
+  image.addEventListener("error", () => image.replaceWith(make("em", {}, "can't be read")));
   button.addEventListener("click", () => put(`/folder/${index}`, null, name));
   return make("li", {}, button);
 }));

@@ -47,7 +47,7 @@ _MOST_IN_FOLDER = 200
 _THUMBNAIL = 160
 _SECONDS_BETWEEN_LOOKS = 0.1
 _POLICY = (
-    "default-src 'none'; img-src 'self' blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _HEADER = "x-lpcodec"

@@ -40,7 +40,8 @@ class Watch:
         self.page: Page = context.new_page()
         self.page.set_default_timeout(MILLISECONDS)
         self.said: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
+        # The folder has a picture that can't be read: its thumbnail is an answer 415, as it should be.
+        self.page.on("console", lambda said: self.said.append(said.text) if "status of 415" not in said.text else None)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.goto(server)
 
@@ -75,6 +76,7 @@ def test_a_picture_is_dropped_dragged_and_compared(
     page.set_input_files("#file", served_folder / "face.png")
     watch.compared()
     watch.keep(f"{name}-{scheme}")
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.scroll'))") <= 0
     assert watch.overflow() <= 0
     assert page.inner_text("#picture") == "face.png, 320 × 260 pixels"
     assert re.fullmatch(r"[\d,]+ bytes, \d\d\.\d\d dB", page.inner_text("#facts-right"))
@@ -114,9 +116,9 @@ def test_it_works_by_keyboard_alone(browser: "Browser", server: str) -> None:
     key.press("+")
     key.press("+")
     assert page.locator("#view.enlarged").count() == 1
-    place = page.evaluate("view.x")
-    key.press("ArrowRight")
-    assert page.evaluate("view.x") == place - 48
+    place = page.evaluate("view.y")
+    key.press("ArrowDown")
+    assert page.evaluate("view.y") == place - 48
     key.down("f")
     assert page.evaluate("view.flip") is True
     key.up("f")
