@@ -26,11 +26,13 @@ def serve(
         int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes one that is free.")
     ] = 8000,
     max_upload: Annotated[
-        int, typer.Option("--max-upload", parser=amount, metavar="BYTES", help="Refuse larger files.")
-    ] = 50_000_000,
+        int | None,
+        typer.Option("--max-upload", parser=amount, metavar="BYTES", help="Refuse larger files; by default 50M."),
+    ] = None,
     max_pixels: Annotated[
-        int, typer.Option("--max-pixels", parser=amount, metavar="N", help="Refuse larger pictures.")
-    ] = 16_000_000,
+        int | None,
+        typer.Option("--max-pixels", parser=amount, metavar="N", help="Refuse larger pictures; by default 16M."),
+    ] = None,
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="See lpcodec models.")] = "default",
 ) -> None:
     """Serve a page: drop a photograph, drag the rate, and see it beside AVIF, WebP, JPEG and JPEG XL at the same bytes.
@@ -40,7 +42,7 @@ def serve(
     try:
         import uvicorn
 
-        from lpcodec.codec.evaluation.live.server import Setup, application
+        from lpcodec.codec.evaluation.live.server import MAX_PIXELS, MAX_UPLOAD, Setup, application
     except ImportError:
         raise UsageError("serve needs Starlette and uvicorn: pip install 'lpcodec[serve]'") from None
     from lpcodec.codec import models
@@ -57,7 +59,7 @@ def serve(
     if host not in _LOOPBACK:
         say("lpcodec: note: everyone who reaches this machine can use the page")
     hosts = (*_LOOPBACK[:2], "[::1]", shown) if host in _LOOPBACK else ("*",)
-    setup = Setup(folder, max_upload, max_pixels, model, hosts)
+    setup = Setup(folder, max_upload or MAX_UPLOAD, max_pixels or MAX_PIXELS, model, hosts)
     server = uvicorn.Server(uvicorn.Config(application(setup), log_level="warning", lifespan="on"))
     with contextlib.suppress(KeyboardInterrupt):  # the way to end it
         server.run(sockets=[listening])

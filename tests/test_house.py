@@ -193,5 +193,7 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
     }
     expected |= {"lpcodec/py.typed", *(f"lpcodec/{path.name}" for path in (ROOT / "src/lpcodec").glob("*.py"))}
     assert expected <= names, sorted(expected - names)
-    extra = {name for name in names - expected if not re.match(r"lpcodec-[^/]+\.dist-info/", name)}
+    shared = [name for name in names if re.match(r"lpcodec-[^/]+\.data/data/share/", name)]
+    assert len(shared) == 5, shared
+    extra = {name for name in names - expected - {*shared} if not re.match(r"lpcodec-[^/]+\.dist-info/", name)}
     assert all(name.startswith("lpcodec/") for name in extra), sorted(extra)

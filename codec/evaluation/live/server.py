@@ -41,6 +41,7 @@ from lpcodec.codec.evaluation.live.compare import OURS, TITLES, CancelledError, 
 
 Result = TypeVar("Result")
 
+MAX_UPLOAD, MAX_PIXELS = 50_000_000, 16_000_000
 LOWEST_BPP, HIGHEST_BPP = 0.01, 6.0
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 _MOST_IN_FOLDER = 200
@@ -58,8 +59,8 @@ class Setup:
     """What is served: a folder of pictures or none, the limits, the model, and the names the server goes by."""
 
     folder: Path | None = None
-    max_upload: int = 50_000_000
-    max_pixels: int = 16_000_000
+    max_upload: int = MAX_UPLOAD
+    max_pixels: int = MAX_PIXELS
     model: str = "default"
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
 

@@ -1,0 +1,1 @@
+complete --command lpcodec --no-files --arguments "(env _LPCODEC_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) lpcodec)" --condition "env _LPCODEC_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) lpcodec"

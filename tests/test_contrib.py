@@ -1,0 +1,113 @@
+"""The files for desktops and shells do their work with the tools that read them."""
+
+import configparser
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import lpcodec
+
+CONTRIB = Path(__file__).resolve().parents[1] / "contrib"
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} isn't installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def photo(thumbnail: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("contrib") / "photo"
+    path.with_suffix(".lpc").write_bytes(lpcodec.encode(thumbnail, quality=30))
+    path.with_name("no-ending").write_bytes(lpcodec.encode(thumbnail, lossless=True))
+    path.with_name("text.txt").write_text("plain text\n")
+    return path.with_suffix(".lpc")
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> dict[str, str]:
+    """An environment that has the command `lpcodec`."""
+    script = tmp_path / "bin/lpcodec"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m lpcodec "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return {**os.environ, "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _output(*command: object, **options: object) -> str:
+    ran = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True, **options)  # type: ignore[call-overload]
+    return str(ran.stdout).strip()
+
+
+def test_file_knows_the_format(photo: Path) -> None:
+    file = (_tool("file"), "--brief", "-m", CONTRIB / "lpcodec.magic")
+    version = photo.read_bytes()[3]
+    assert _output(*file, photo) == f"lpcodec image data, format {version}, coded"
+    assert _output(*file, photo.with_name("no-ending")) == f"lpcodec image data, format {version}, lossless"
+    assert _output(*file, "--mime-type", photo) == "image/x-lpc"
+    assert "lpcodec" not in _output(*file, photo.with_name("text.txt"))
+
+
+def test_the_desktop_knows_the_type_by_name_and_by_content(photo: Path, tmp_path: Path) -> None:
+    gio, update = _tool("gio"), _tool("update-mime-database")
+    packages = tmp_path / "mime/packages"
+    packages.mkdir(parents=True)
+    shutil.copy(CONTRIB / "lpcodec.xml", packages)
+    subprocess.run([update, tmp_path / "mime"], check=True, capture_output=True)
+    # Nothing of the system's own types: what is found is what this file says.
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)}
+    for path in (photo, photo.with_name("no-ending")):
+        info = _output(gio, "info", "-a", "standard::content-type", path, env=environment)
+        assert "standard::content-type: image/x-lpc" in info
+    (tmp_path / "other.bin").write_bytes(bytes(64))
+    assert "x-lpc" not in _output(gio, "info", "-a", "standard::content-type", tmp_path / "other.bin", env=environment)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="thumbnailers of Unix desktops")
+def test_the_thumbnailer_makes_a_png_whatever_it_is_called(
+    photo: Path, tmp_path: Path, command: dict[str, str]
+) -> None:
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.optionxform = str  # type: ignore[assignment, method-assign]
+    entry.read(CONTRIB / "lpcodec.thumbnailer")
+    about = entry["Thumbnailer Entry"]
+    assert (about["TryExec"], about["MimeType"]) == ("lpcodec", "image/x-lpc;")
+    out = tmp_path / ".a thumbnail.AB12CD"  # as desktops name them; it is there already
+    out.touch()
+    words = {"%i": str(photo), "%o": str(out), "%u": photo.as_uri(), "%s": "256"}
+    subprocess.run([words.get(word, word) for word in shlex.split(about["Exec"])], check=True, env=command)
+    with Image.open(out) as image:
+        assert (image.format, image.size) == ("PNG", (44, 52))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("lpcodec", "enc"), ["encode"]),
+        (("lpcodec", "encode", "--model", "lpc"), ["lpcae"]),
+        (("lpcodec", "nothing"), []),
+    ],
+)
+def test_bash_completes_commands_and_models(
+    words: tuple[str, ...], expected: list[str], command: dict[str, str]
+) -> None:
+    script = (
+        f"source {shlex.quote(str(CONTRIB / 'completions/lpcodec.bash'))}\n"
+        f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}\n"
+        "_lpcodec_completion lpcodec; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    assert _output(_tool("bash"), "-c", script, env=command).split() == expected
+
+
+@pytest.mark.parametrize(("shell", "name"), [("zsh", "_lpcodec"), ("fish", "lpcodec.fish"), ("bash", "lpcodec.bash")])
+def test_the_shells_can_read_their_completions(shell: str, name: str) -> None:
+    subprocess.run([_tool(shell), "-n", CONTRIB / "completions" / name], check=True)
