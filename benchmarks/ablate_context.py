@@ -5,10 +5,11 @@
 The transforms, gains and hyper-latents of trained weights are kept; the scale network and the mean network are trained
 anew from random numbers in each variant, for the same steps on the same patches, with two seeds. Measured on held-out
 patches (pictures that were not trained on): bits of the rounded latents under the scales that the network predicts.
-"none", "means", "scales" and "both" are the two steps of the codec and differ only in what the second sees of the
-first: zeros, or its symbols (for the scales) and values (for the means). "four steps" halves each of the two: every
-step sees the symbols and values of all before it, and the last two have layers of their own, as wide as the second's.
-"averages first" is "both" with the averages' own steps within the first, as the codec has them.
+"none", "means", "scales" and "both" decode in two steps and differ only in what the second sees of the first: zeros,
+or its symbols (for the scales) and values (for the means). "four steps" halves each of the two: every step sees the
+symbols and values of all before it, and the last two have layers of their own, as wide as the second's; in "four
+steps, shared" the last three share theirs. "averages first" is "both" with the DC latents' own steps before it, as the
+codec has them.
 
 Runs in --out with the same settings are kept, so that variants can be trained one after the other.
 """
@@ -17,108 +18,92 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.families.hyperprior.context import (
-    MeanNetwork,
-    ScaleNetwork,
-    averages_in_steps,
-    conv3,
-    first_step_mask,
-)
+from lpcodec.codec.families.hyperprior.means import MeanNetwork, MeanWalk
 from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
     bfloat16_pays,
     lambda_of_quality,
     level_of_quality,
 )
+from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import (
+    CHECKERBOARD,
+    Channels,
+    Device,
+    Places,
+    Prediction,
+    Step,
+    checkerboard,
+    combined,
+    context_channels,
+    schedule,
+    walk,
+)
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.patches import load_stores
-from lpcodec.entropy.integer import (
-    ACTIVATION_BITS,
-    ACTIVATION_MAX,
-    WEIGHT_BITS,
-    IntegerConv,
-    log_magnitude,
-    requantise,
-)
-from lpcodec.entropy.likelihood import SCALES, gaussian_bits, round_straight_through, rounded, uniform_noise
+from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, rounded, uniform_noise
 
-FOUR = "four steps"
-AVERAGES = "averages first"
+FOUR, SHARED, AVERAGES = "four steps", "four steps, shared", "averages first"
 VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True),
-            FOUR: (True, True), AVERAGES: (True, True)}  # fmt: skip
+            FOUR: (True, True), SHARED: (True, True), AVERAGES: (True, True)}  # fmt: skip
 """(later steps' scales see the symbols decoded before, their means see the values)"""
 QUALITIES = (15, 40, 65, 90)
-AVERAGE_LATENTS = 3
+DC_LATENTS = 3
 PATCH, BATCH, RATE = 192, 8, 1e-3
 HELD_PATCHES, HELD_SIDE = 24, 256
-Step = Callable[[Tensor, Tensor], Tensor]
-"""(features, what is decoded of the latents, zero elsewhere) -> scale indexes, or means, of all latents."""
 
 
-class ScaleStep(nn.Module):
-    """Scale indexes of one more step: the layers of `ScaleNetwork.second_indexes` once again."""
-
-    log_magnitudes: Tensor
-
-    def __init__(self, sizes: HyperpriorSizes, log_magnitudes: Tensor) -> None:
-        super().__init__()
-        c = sizes.context_width
-        self.main = sizes.main
-        self.neighbours = IntegerConv(sizes.main, c, 3, gain=0.5)
-        self.mixed = IntegerConv(c, c, 1)
-        self.second = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
-        nn.init.constant_(self.second.bias, 2.0)
-        self.register_buffer("log_magnitudes", log_magnitudes, persistent=False)
-
-    def forward(self, features: Tensor, symbols: Tensor) -> Tensor:
-        known = log_magnitude(symbols[:, : self.main], self.log_magnitudes)
-        context = requantise(self.neighbours(known) + self.mixed(features), WEIGHT_BITS, 0, ACTIVATION_MAX)
-        acc = self.second(torch.cat([features, context], 1))
-        return requantise(acc, WEIGHT_BITS + ACTIVATION_BITS - 3, 0, SCALES - 1, returning=True)
+def steps_of(variant: str, sizes: HyperpriorSizes) -> tuple[Step, ...]:
+    """The order of decoding of a variant."""
+    if variant == AVERAGES:
+        return schedule(sizes)
+    halves, every = [checkerboard(0), checkerboard(1)], sizes.latents
+    if variant not in (FOUR, SHARED):
+        return Step(0, every, halves[0]), Step(0, every, halves[1], CHECKERBOARD)
+    cells = [of_parity(half, parity) for half in halves for parity in (0, 1)]
+    contexts = [None, *([CHECKERBOARD] * 3 if variant == SHARED else ["second", "third", "fourth"])]
+    return tuple(Step(0, every, cell, context) for cell, context in zip(cells, contexts, strict=True))
 
 
-class MeanStep(nn.Module):
-    """Means of one more step: the layers of `MeanNetwork.second_means` once again."""
+def of_parity(places: Places, parity: int) -> Places:
+    """Of these places those in channels of one parity: so no latent sees less than in two steps."""
 
-    def __init__(self, sizes: HyperpriorSizes) -> None:
-        super().__init__()
-        c = sizes.context_width
-        self.main, self.details = sizes.main, sizes.details
-        self.neighbours = conv3(sizes.main, 2 * c)
-        self.mixed = nn.Conv2d(3 * c, c, 1)
-        self.second = nn.Conv2d(3 * c, sizes.main, 1)
-        nn.init.normal_(self.second.weight, std=1e-3)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+    def both(start: int, stop: int, height: int, width: int, device: Device) -> Tensor:
+        channel = torch.arange(start, stop, device=device).view(1, -1, 1, 1)
+        return places(start, stop, height, width, device) & (channel % 2 == parity)
 
-    def forward(self, features: Tensor, values: Tensor) -> Tensor:
-        near = self.neighbours(values[:, : self.main])
-        mixed = F.leaky_relu(self.mixed(torch.cat([features, torch.asinh(near)], 1)), 0.1)
-        means: Tensor = self.second(torch.cat([mixed, near], 1))
-        return F.pad(means, (0, 0, 0, 0, 0, self.details))
+    return both
 
 
-def two_masks(channels: int, height: int, width: int) -> list[Tensor]:
-    """Of each step its latents, (1, channels, height, width) bool."""
-    first = first_step_mask(channels, height, width)
-    return [first, ~first]
+@dataclass(frozen=True)
+class BlindScales:
+    """A scale network's walk that doesn't see what was decoded."""
+
+    scales: ScaleWalk
+
+    def indexes(self, step: Step, symbols: Channels) -> Tensor:
+        return self.scales.indexes(step, symbols.mapped(torch.zeros_like))
 
 
-def four_masks(channels: int, height: int, width: int) -> list[Tensor]:
-    """The two steps of the codec, each cut by the parity of the channel: so no latent sees less than in two steps."""
-    even = (torch.arange(channels) % 2 == 0).view(1, -1, 1, 1)
-    return [mask & part for mask in two_masks(channels, height, width) for part in (even, ~even)]
+@dataclass(frozen=True)
+class BlindMeans:
+    """A mean network's walk that doesn't see what was decoded."""
+
+    network: MeanWalk
+
+    def means(self, step: Step, values: Channels) -> Tensor:
+        return self.network.means(step, values.mapped(torch.zeros_like))
 
 
 class Trial:
@@ -128,41 +113,35 @@ class Trial:
         torch.manual_seed(seed)
         self.see_symbols, self.see_values = VARIANTS[variant]
         self.network, self.amp = network, bfloat16_pays("cpu")
-        sizes = replace(network.sizes, averages=AVERAGE_LATENTS if variant == AVERAGES else 0)
-        self.scales, self.means = ScaleNetwork(sizes), MeanNetwork(sizes)
-        self.more_scales, self.more_means, self.masks = nn.ModuleList(), nn.ModuleList(), two_masks
-        if variant == FOUR:
-            self.masks = four_masks
-            with torch.random.fork_rng():  # the training's noise stays that of the other variants
-                self.more_scales.extend(ScaleStep(sizes, self.scales.log_magnitudes) for _ in range(2))
-                self.more_means.extend(MeanStep(sizes) for _ in range(2))
-        parts = (self.scales, self.means, self.more_scales, self.more_means)
-        self.parameters = [parameter for part in parts for parameter in part.parameters()]
+        sizes = replace(network.sizes, dc_latents=DC_LATENTS if variant == AVERAGES else 0)
+        self.steps = steps_of(variant, sizes)
+        self.scales, self.means = ScaleNetwork(sizes, self.steps), MeanNetwork(sizes, self.steps)
+        self.parameters = [*self.scales.parameters(), *self.means.parameters()]
 
     def residuals(self, pictures: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Latents without their means, and their scale indexes, both (B, M, h, w)."""
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.amp):
             y = self.network.analyse(pictures).float()
-            gained = y * self.network.gain(quality)
-            z = self.network.hyper_analysis(gained).float().round()
+            scaled = y * self.network.gain(quality)
+            z = self.network.hyper_analysis(scaled).float().round()
         level, size = level_of_quality(quality), (y.shape[2], y.shape[3])
-        features, mean_features = self.scales.features(z, level, *size), self.means.features(z, level, *size)
-        first, *later = self.masks(y.shape[1], *size)
-        index, mean = self.scales.first_indexes(features), self.means.first_means(mean_features)
-        index, mean = averages_in_steps(self.scales, self.means, gained, features, mean_features, index, mean)
-        decoded = first
-        for mask, scales, means in zip(later, *self.later_steps(), strict=True):
-            symbols = round_straight_through(gained - mean, index) * decoded
-            values = (symbols + mean) * decoded
-            own_index = scales(features, symbols if self.see_symbols else torch.zeros_like(symbols))
-            own_mean = means(mean_features, values if self.see_values else torch.zeros_like(values))
-            index, mean = torch.where(mask, own_index, index), torch.where(mask, own_mean, mean)
-            decoded = decoded | mask
-        return gained - mean, index
+        scales, means = self.scales.begin(z, level, *size), self.means.begin(z, level, *size)
 
-    def later_steps(self) -> tuple[list[Step], list[Step]]:
-        """What gives the scale indexes and the means of each step after the first."""
-        return [self.scales.second_indexes, *self.more_scales], [self.means.second_means, *self.more_means]
+        def rounding(prediction: Prediction, channels: int) -> Tensor:
+            assert prediction.mean is not None
+            assert prediction.index is not None
+            own = slice(prediction.step.start, prediction.step.start + channels)
+            whole = round_straight_through(
+                scaled[:, own] - prediction.mean[:, :channels], prediction.index[:, :channels]
+            )
+            return whole * prediction.places()[:, :channels]
+
+        predictions = walk(
+            self.steps, rounding, scales if self.see_symbols else BlindScales(scales),
+            means if self.see_values else BlindMeans(means), context_channels(self.steps, self.scales),
+        )  # fmt: skip
+        mean = combined((p.step, p.mean) for p in predictions if p.mean is not None)
+        return scaled - mean, combined((p.step, p.index) for p in predictions if p.index is not None)
 
     def step(self, pictures: Tensor, optimiser: torch.optim.Optimizer) -> None:
         quality = torch.randint(0, 65536, (len(pictures),))

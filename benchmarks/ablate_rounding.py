@@ -37,9 +37,9 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
     rows = []
     for part in patches.split(8):
         quality = torch.full((len(part),), round(number * 655.35))
-        gained = network.analyse(part) * network.gain(quality)
-        mean, index = network.predict(gained, network.hyper_analysis(gained).round(), quality)
-        symbols = rounded(gained - mean, index)
+        scaled = network.analyse(part) * network.gain(quality)
+        mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
+        symbols = rounded(scaled - mean, index)
         bpp = gaussian_bits(symbols, index).sum((1, 2, 3)) / SIDE**2
         picture = network.synthesise((symbols + mean) * network.inverse_gain(quality), quality)
         rows.append(torch.stack([bpp, (picture - part).square().mean((1, 2, 3)) * 255**2], 1))

@@ -82,7 +82,7 @@ def without_strengths(network: HyperpriorNetwork) -> HyperpriorNetwork:
 
 def without_details(network: HyperpriorNetwork) -> HyperpriorNetwork:
     """All latents pass through all layers, and there are fewer of them."""
-    return HyperpriorNetwork(replace(network.sizes, latents=network.sizes.main, details=0))
+    return HyperpriorNetwork(replace(network.sizes, latents=network.sizes.main, linear_latents=0))
 
 
 def with_depthwise_blocks(network: HyperpriorNetwork) -> HyperpriorNetwork:

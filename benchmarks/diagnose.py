@@ -33,14 +33,14 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
     for part in patches.split(8):
         quality = torch.full((len(part),), round(number * 655.35))
         y = network.analyse(part)
-        gained = y * network.gain(quality)
-        mean, index = network.predict(gained, network.hyper_analysis(gained).round(), quality)
-        residuals = rounded(gained - mean, index)
+        scaled = y * network.gain(quality)
+        mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
+        residuals = rounded(scaled - mean, index)
         bpp = gaussian_bits(residuals, index).sum((1, 2, 3)) / SIDE**2
         coded, whole = (
             (network.synthesise(value * network.inverse_gain(quality), quality) - part).square().mean((1, 2, 3))
             * 255**2
-            for value in (residuals + mean, gained)
+            for value in (residuals + mean, scaled)
         )
         rows.append(torch.stack([bpp, coded, whole], 1))
     bpp, coded, whole = torch.cat(rows).unbind(1)

@@ -34,7 +34,7 @@ _CODER_BITS = 24
 
 
 @dataclass(frozen=True)
-class Piece:
+class SymbolRun:
     """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
 
     symbols: NDArray[np.int32]

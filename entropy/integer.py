@@ -106,9 +106,9 @@ class IntegerConv(nn.Module):
             _round_through(self.bias * 2.0 ** (WEIGHT_BITS + ACTIVATION_BITS)),
         )
 
-    def forward(self, x: Tensor, outputs: int | None = None) -> Tensor:
-        """The accumulators of all outputs, or of the first few."""
-        weight, bias = (part[:outputs] for part in self.integers())
+    def forward(self, x: Tensor, outputs: slice = slice(None)) -> Tensor:
+        """The accumulators of all outputs, or of some."""
+        weight, bias = (part[outputs] for part in self.integers())
         if x.dtype == torch.float64 and self.dilation == 1 and weight.shape[0] < weight.shape[1]:
             return _convolved_by_product(x, weight, bias)
         return F.conv2d(x, weight, bias, padding=self.padding, dilation=self.dilation)

@@ -5,16 +5,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from lpcodec.codec.families.hyperprior.context import first_step_mask
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import checkerboard
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SIZES = HyperpriorSizes(width=16, latents=12, details=4, hyper_width=8, hyper_latents=4, context_width=8)
+SIZES = HyperpriorSizes(width=16, latents=12, linear_latents=4, hyper_width=8, hyper_latents=4, context_width=8)
 
 
 def benchmark(name: str) -> ModuleType:
@@ -31,27 +32,34 @@ def context() -> ModuleType:
     return benchmark("ablate_context")
 
 
-def test_four_steps_cut_the_two_of_the_codec_by_the_parity_of_the_channel(context: ModuleType) -> None:
-    masks = context.four_masks(6, 4, 4)
+def masks_of(trial: Any) -> list[torch.Tensor]:
+    return [step.places(step.start, step.stop, 4, 4, "cpu") for step in trial.steps]
+
+
+@pytest.mark.parametrize("variant", ["four steps", "four steps, shared"])
+def test_four_steps_cut_two_by_the_parity_of_the_channel(context: ModuleType, variant: str) -> None:
+    trial = context.Trial(HyperpriorNetwork(SIZES), variant, seed=0)
+    masks = masks_of(trial)
     assert torch.stack(masks).sum(0).eq(1).all()
-    assert torch.equal(masks[0] | masks[1], first_step_mask(6, 4, 4))
+    assert torch.equal(masks[0] | masks[1], checkerboard(0)(0, SIZES.latents, 4, 4, "cpu"))
     for mask in masks:
         channel, row, column = mask[0].nonzero().T
         assert len({*(channel % 2).tolist()}) == len({*((row + column) % 2).tolist()}) == 1
+    assert len(trial.scales.contexts) == (1 if variant.endswith("shared") else 3)
 
 
-@pytest.mark.parametrize("variant", ["none", "means", "scales", "both", "four steps"])
+@pytest.mark.parametrize("variant", ["none", "means", "scales", "both", "four steps", "four steps, shared"])
 def test_a_step_sees_the_steps_before_it_alone(context: ModuleType, variant: str) -> None:
     """Change the latents of one step at a time: which other steps' scales and means change is the variant's."""
     torch.manual_seed(0)
     y, quality = 100 * torch.randn(1, SIZES.latents, 4, 4), torch.tensor([40000])
     network = SimpleNamespace(
-        sizes=SIZES, gain=lambda quality: 1.0, hyper_analysis=lambda gained: torch.zeros(1, SIZES.hyper_latents, 1, 1)
+        sizes=SIZES, gain=lambda quality: 1.0, hyper_analysis=lambda scaled: torch.zeros(1, SIZES.hyper_latents, 1, 1)
     )
     trial = context.Trial(network, variant, seed=0)
-    for part in (trial.means, *trial.more_means, trial.scales, *trial.more_scales):
-        torch.nn.init.normal_(part.second.weight)
-    masks = trial.masks(SIZES.latents, 4, 4)
+    for part in (*trial.means.contexts.values(), *trial.scales.contexts.values()):
+        torch.nn.init.normal_(part.head.weight)
+    masks = masks_of(trial)
 
     def predicted(latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         network.analyse = lambda pictures: latents
@@ -69,15 +77,15 @@ def test_a_step_sees_the_steps_before_it_alone(context: ModuleType, variant: str
             assert (not torch.equal(indexes[part], other_indexes[part])) == (reached and trial.see_symbols)
 
 
-def test_averages_have_steps_of_their_own_in_their_variant_alone(context: ModuleType) -> None:
-    network = HyperpriorNetwork(replace(SIZES, averages=2))
-    assert len(context.Trial(network, "both", seed=0).scales.average_steps) == 0
+def test_dc_latents_have_steps_of_their_own_in_their_variant_alone(context: ModuleType) -> None:
+    network = HyperpriorNetwork(replace(SIZES, dc_latents=2))
+    assert list(context.Trial(network, "both", seed=0).scales.contexts) == ["checkerboard"]
     trial = context.Trial(network.requires_grad_(False), "averages first", seed=0)
-    assert trial.scales.averages == context.AVERAGE_LATENTS
-    before = [parameter.clone() for parameter in trial.scales.average_steps.parameters()]
+    assert trial.steps[0].stop == context.DC_LATENTS
+    parameters = list(trial.scales.contexts["grid2"].parameters())
+    before = [parameter.clone() for parameter in parameters]
     trial.step(torch.rand(2, 3, 64, 64), torch.optim.Adam(trial.parameters, 1e-3))
-    after = trial.scales.average_steps.parameters()
-    assert not all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert not all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True))
 
 
 def test_four_steps_learn(context: ModuleType) -> None:
@@ -97,14 +105,14 @@ def test_earlier_runs_of_other_variants_and_the_same_settings_are_kept(context: 
     assert context.earlier_runs(out, {"steps": 9}, ["both"]) == []
 
 
-def test_depthwise_blocks_and_a_network_without_details() -> None:
+def test_depthwise_blocks_and_a_network_without_linear_only_latents() -> None:
     start = benchmark("ablate_start")
     pictures, quality = torch.rand(1, 3, 64, 64), torch.tensor([40000])
     network = start.with_depthwise_blocks(HyperpriorNetwork(SIZES))
     assert len(network.analysis.blocks) == len(network.synthesis.blocks) == start.DEPTHWISE_BLOCKS
     assert network(pictures, quality).pictures.shape == pictures.shape
     plain = start.without_details(HyperpriorNetwork(SIZES))
-    assert (plain.sizes.latents, plain.sizes.details) == (8, 0)
+    assert (plain.sizes.latents, plain.sizes.linear_latents) == (8, 0)
     assert plain(pictures, quality).pictures.shape == pictures.shape
 
 

@@ -94,7 +94,7 @@ class TestG1Exactness:
         for sent, read in zip(coded.groups, codec.parse(coded.payloads(), frame), strict=True):
             assert (sent.r == read.r).all()
             assert (sent.z == read.z).all()
-            for one, other in zip(sent.pieces, read.pieces, strict=True):
+            for one, other in zip(sent.runs, read.runs, strict=True):
                 assert (one.indexes == other.indexes).all()
 
 
@@ -131,7 +131,7 @@ class TestG4Bounds:
         self, quality: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         model: Any = models.load("default")
-        monkeypatch.setattr(model.trained, "parse_group", lambda *_: pytest.fail("it was parsed"))
+        monkeypatch.setattr(model.trained.entropy, "parse", lambda *_: pytest.fail("it was parsed"))
         random = np.random.default_rng(0)
         header = Header(HUGE, HUGE, Kind.MODEL, False, model.number, model.digest, quality, b"hash")
         for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020)):
@@ -152,9 +152,9 @@ class TestG4Bounds:
     def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
         """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
         codec: Any = models.load("default").trained
-        for anchor, tables in enumerate(codec.z_tables.tables):
-            every = np.array([f.max() for f in tables.frequencies]).reshape(-1, codec.z_tables.channels)
-            cheapest = every.argmax(0) * codec.z_tables.channels + np.arange(codec.z_tables.channels)
+        for anchor, tables in enumerate(codec.entropy.z_tables.tables):
+            every = np.array([f.max() for f in tables.frequencies]).reshape(-1, codec.entropy.z_tables.channels)
+            cheapest = every.argmax(0) * codec.entropy.z_tables.channels + np.arange(codec.entropy.z_tables.channels)
             symbols = [int(np.argmax(tables.frequencies[n][:-1])) - int(tables.radius[n]) for n in cheapest]
             encoder = Encoder()
             encoder.put(np.repeat(np.array(symbols, np.int32), 256), np.repeat(cheapest.astype(np.uint8), 256), tables)

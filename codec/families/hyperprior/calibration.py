@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
-from lpcodec.codec.families.hyperprior.context import Z_MAX
-from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import (
     WEIGHT_MAX,
     WEIGHT_UNIT,
@@ -23,6 +22,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
     first_places,
     neighbours,
 )
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import ANCHORS
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.quality import quality_to_16_bit
@@ -35,9 +35,9 @@ LARGEST = 512
 QUALITIES = 32
 """Qualities that are coded, spread over the scale; each picture at a quarter of them."""
 PRIOR_COUNTS = 2000.0
-"""The weight of the Gaussian, in symbols, in the tables of r,"""
+"""The weight of the Gaussian in the tables of r, in symbols."""
 Z_PRIOR_COUNTS = 30.0
-"""and in those of z, whose Gaussian is fitted to the counts first."""
+"""The weight of the Gaussian in the tables of z, which is fitted to the counts first."""
 _MASS = float(1 << 44)
 LayersOf = Callable[[npt.NDArray[np.uint8]], Callable[[float], tuple[HyperpriorCoded, ...]]]
 
@@ -77,14 +77,14 @@ class _Counts:
 
     def __init__(self, coder: HyperpriorCodec) -> None:
         self.coder = coder
-        self.r = [np.zeros(len(f), np.int64) for f in coder.tables.frequencies]
+        self.r = [np.zeros(len(f), np.int64) for f in coder.entropy.tables.frequencies]
         self.z: list[list[Integers]] = [[] for _ in range(ANCHORS)]
 
     def add(self, groups: list[Group], anchor: int) -> None:
         for group in groups:
             self.z[anchor].append(group.z)
-            for piece in group.r_pieces:
-                _count(piece.symbols, piece.indexes, self.coder.tables, self.r)
+            for run in group.r_runs:
+                _count(run.symbols, run.indexes, self.coder.entropy.tables, self.r)
 
     @property
     def symbols(self) -> int:
@@ -92,12 +92,13 @@ class _Counts:
 
     def bits(self) -> float:
         """What the coder's tables take for all r, the side bits of escapes apart."""
-        frequencies = self.coder.tables.frequencies
+        frequencies = self.coder.entropy.tables.frequencies
         return sum(float(-(c * np.log2(f / 65536)).sum()) for c, f in zip(self.r, frequencies, strict=True))
 
     def fit(self) -> None:
-        self.coder.tables = _fitted(self.r, self.coder.tables)
-        self.coder.z_tables = _fitted_z(self.z, self.coder.z_tables)
+        entropy = self.coder.entropy
+        entropy.tables = _fitted(self.r, entropy.tables)
+        entropy.z_tables = _fitted_z(self.z, entropy.z_tables)
 
 
 def _count(
@@ -129,9 +130,9 @@ def _fitted_z(seen: list[list[Integers]], earlier: HyperTables) -> HyperTables:
     for anchor, found in enumerate(seen):
         counts = np.zeros((len(earlier.tables[anchor]), 2 * Z_MAX + 2), np.int64)  # the last: what is beyond Z_MAX
         for z in found:
-            for piece in chosen.pieces(z, anchor):
-                entries = np.where(np.abs(piece.symbols) > Z_MAX, 2 * Z_MAX + 1, piece.symbols + Z_MAX)
-                np.add.at(counts, (piece.indexes, entries), 1)
+            for run in chosen.runs(z, anchor):
+                entries = np.where(np.abs(run.symbols) > Z_MAX, 2 * Z_MAX + 1, run.symbols + Z_MAX)
+                np.add.at(counts, (run.indexes, entries), 1)
         tables.append(_z_tables(counts))
     return HyperTables(tuple(tables), weights)
 

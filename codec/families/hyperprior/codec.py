@@ -2,13 +2,14 @@
 
 ```
 payload:  length of each group but the last (LEB128 varints) | group | group | ...
-group:    one range-coded stream of z and r (groups.py)
+group:    one range-coded stream of z and r (entropy.py)
 ```
 
+The codec has the transforms (the analysis g_a, the synthesis g_s and the hyper-analysis h_a) and the entropy model.
 The latent grid (1/16) is cut into groups of 64 x 64 latents (1024 x 1024 pixels), row by row. The entropy model runs on
 each group alone, so a group can be parsed without any other, in bounded memory; the transforms run on tiles with halos
 and know nothing of groups. The latents are the analysis' own, rounded, or those that `refine` made of them for one
-quality; files don't tell which.
+quality; files don't say which.
 
 A level of a pyramid (lpcae/codec.py) is coded in the same way: its pictures are differences from a `Reference`, and the
 coarser level's latents are context.
@@ -29,14 +30,16 @@ from torch import Tensor
 
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior.groups import Group, GroupCoder
+from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
     ANCHORS,
     MIDDLE,
+    CoarserContext,
     HyperpriorNetwork,
-    Known,
     anchor_of_quality,
+    bfloat16_pays,
 )
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
@@ -50,10 +53,10 @@ GROUP = 64
 """Latents a side of a group."""
 TILE = 64
 """Latents a side of a tile of the transforms."""
-_FORESEEN_PLACES = 256
-_AVERAGES = 3
-"""The first latents are the colours' averages, which are predicted much better than their magnitudes tell."""
+_SEEN_PLACES = 256
+"""About how many places of the latents an estimate of the rate looks at."""
 _BITS_FACTOR = 2.1
+"""What is coded takes this many times the bits that independent Gaussians of the latents' magnitudes say."""
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."
@@ -72,7 +75,7 @@ class HyperpriorCoded:
 
     def __init__(self, groups: list[Group]) -> None:
         self.groups = groups
-        self.bits = float(sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.pieces))
+        self.bits = float(sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs))
 
     @property
     def symbols_hash(self) -> bytes:
@@ -82,18 +85,18 @@ class HyperpriorCoded:
         streams = []
         for group in self.groups:
             encoder = Encoder()
-            for piece in group.pieces:
-                encoder.put(piece.symbols, piece.indexes, piece.tables)
+            for run in group.runs:
+                encoder.put(run.symbols, run.indexes, run.tables)
             streams.append(encoder.finish())
         return (b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams),)
 
 
 def groups_hash(groups: list[Group]) -> bytes:
     """The 4-byte hash of all coded symbols, in coding order."""
-    return symbols_hash(*(piece.symbols for g in groups for piece in g.pieces))
+    return symbols_hash(*(run.symbols for g in groups for run in g.runs))
 
 
-class HyperpriorCodec(GroupCoder):
+class HyperpriorCodec:
     """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
 
     has_quality = True
@@ -101,15 +104,24 @@ class HyperpriorCodec(GroupCoder):
     def __init__(
         self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str = "cpu"
     ) -> None:
-        super().__init__(network, tables, z_tables, skip_below, device)
-        sizes = network.sizes
-        self.analysis_halo = -(-(2 + 2 * sizes.analysis_pairs) // 2)
-        self.synthesis_halo = 1 + -(-(1 + 2 * sizes.synthesis_pairs) // 2)
+        self.device = torch.device(device)
+        self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
+        dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
+        self.transforms = self.network.for_coding(dtype)
+        self.entropy = EntropyModel(
+            network.steps, network.scales, network.means, tables, z_tables, skip_below, self.device
+        )
+        self.group, self.tile = GROUP, TILE
+        self.analysis_halo, self.synthesis_halo = network.analysis_halo, network.synthesis_halo
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Let the transforms' non-linear branches compute in `dtype`; by default in bfloat16 where that pays."""
+        self.transforms = self.network.for_coding(dtype)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, int], device: str = "cpu") -> "HyperpriorCodec":
         """Rebuild what `to_tensors` stored; `sizes` are the fields of `HyperpriorSizes`."""
-        network = HyperpriorNetwork(HyperpriorSizes(**sizes))
+        network = HyperpriorNetwork(HyperpriorSizes.from_card(sizes))
         state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
         network.load_state_dict(state)
         network.scales.mark_frozen()
@@ -123,11 +135,13 @@ class HyperpriorCodec(GroupCoder):
             _NETWORK + name: _integers(value) if name.startswith("scales.") else value.to(torch.float16).contiguous()
             for name, value in self.network.state_dict().items()
         }
-        sets = {_TABLES: self.tables} | {f"z_{_TABLES}{anchor}.": s for anchor, s in enumerate(self.z_tables.tables)}
+        sets = {_TABLES: self.entropy.tables} | {
+            f"z_{_TABLES}{anchor}.": tables for anchor, tables in enumerate(self.entropy.z_tables.tables)
+        }
         for prefix, tables in sets.items():
             stored |= {prefix + name: torch.from_numpy(array) for name, array in tables.pack().items()}
-        weights = torch.from_numpy(self.z_tables.weights)
-        return stored | {"skip_below": torch.tensor(self.skip_below), "z_weights": weights}
+        weights = torch.from_numpy(self.entropy.z_tables.weights)
+        return stored | {"skip_below": torch.tensor(self.entropy.skip_below), "z_weights": weights}
 
     @torch.inference_mode()
     def analyse(
@@ -141,7 +155,7 @@ class HyperpriorCodec(GroupCoder):
         height, width = pixels.shape[:2]
         h, w = -(-height // STRIDE), -(-width // STRIDE)
         y = torch.empty(self.network.sizes.latents, h, w)
-        tiles = list(grid(h, w, TILE, self.analysis_halo))
+        tiles = list(grid(h, w, self.tile, self.analysis_halo))
         for number, (rows, columns) in enumerate(tiles):
             part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
             tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
@@ -159,13 +173,15 @@ class HyperpriorCodec(GroupCoder):
     @torch.inference_mode()
     def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
         """About how many bits latents (M, h, w) will take at the anchors' qualities: what independent Gaussians of each
-        latent's own magnitude would, times a factor; seen at a quarter of the places or fewer."""
+        latent's own magnitude would take, times a factor. At most a quarter of the places is looked at, and no DC
+        latents: these are predicted much better than their magnitudes say."""
+        first = self.network.sizes.dc_latents
         places = latents.shape[1] * latents.shape[2]
-        apart = max(2, math.isqrt(places // _FORESEEN_PLACES)) if places >= 4 * _FORESEEN_PLACES else 1
-        seen = latents[_AVERAGES:, ::apart, ::apart].reshape(len(latents) - _AVERAGES, -1)
+        apart = max(2, math.isqrt(places // _SEEN_PLACES)) if places >= 4 * _SEEN_PLACES else 1
+        seen = latents[first:, ::apart, ::apart].reshape(len(latents) - first, -1)
         factor = _BITS_FACTOR * places / seen.shape[1]
         bits = []
-        for log_gain in self.network.log_gain[:, _AVERAGES:].cpu():
+        for log_gain in self.network.log_gain[:, first:].cpu():
             size = (seen * (2 * log_gain.exp())[:, None]).square_()
             bits.append(factor * 0.5 * float(size.add_(1).log2_().sum()))
         return [100 * anchor / (ANCHORS - 1) for anchor in range(ANCHORS)], bits
@@ -175,20 +191,20 @@ class HyperpriorCodec(GroupCoder):
         progress: Progress | None = None,
     ) -> Refined:  # fmt: skip
         """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
-        return refine(self, pixels, latents, quality, iterations, progress)
+        plain, groups = self.code(latents, quality).groups, list(self.groups(latents.shape[1], latents.shape[2]))
+        return refine(self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress)
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
         """Pixels -> quality 0..100 -> the picture's symbols, layer by layer: one layer."""
         latents = self.analyse(pixels)
         return lambda quality: (self.code(latents, quality),)
 
-    @staticmethod
-    def groups(h: int, w: int) -> Iterator[tuple[Span, Span]]:
+    def groups(self, h: int, w: int) -> Iterator[tuple[Span, Span]]:
         """The (rows, columns) of the groups of h x w latents, in coding order."""
-        return grid(h, w, GROUP, 0)
+        return grid(h, w, self.group, 0)
 
     @torch.inference_mode()
-    def code(self, latents: Tensor | Refined, quality: float, coarser: Known | None = None) -> HyperpriorCoded:
+    def code(self, latents: Tensor | Refined, quality: float, coarser: CoarserContext | None = None) -> HyperpriorCoded:
         """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
         q = torch.tensor([quality_to_16_bit(quality)])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
@@ -197,8 +213,10 @@ class HyperpriorCodec(GroupCoder):
         groups = []
         for number, (rows, columns) in enumerate(self.groups(y.shape[1], y.shape[2])):
             z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
-            below = _below(coarser, rows, columns)
-            groups.append(self.code_group(y[:, rows.core, columns.core] * gain, q, z, curvature, below))
+            scaled = y[:, rows.core, columns.core] * gain
+            if z is None:
+                z = self.transforms.hyper_analysis(scaled[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
+            groups.append(self.entropy.code(scaled, z, q, curvature, _below(coarser, rows, columns)))
         return HyperpriorCoded(groups)
 
     @torch.inference_mode()
@@ -215,7 +233,7 @@ class HyperpriorCodec(GroupCoder):
         q = torch.tensor([frame.quality])
         (payload,) = payloads
         streams = _split(payload, len(tiles))
-        least = self.z_tables.least_bits(int(anchor_of_quality(q)))
+        least = self.entropy.z_tables.least_bits(int(anchor_of_quality(q)))
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
             if 8 * len(stream) + _SLACK_BITS < least * places:
@@ -224,7 +242,8 @@ class HyperpriorCodec(GroupCoder):
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
             try:
-                groups.append(self.parse_group(stream, q, rows.stop - rows.start, columns.stop - columns.start, below))
+                size = (rows.stop - rows.start, columns.stop - columns.start)
+                groups.append(self.entropy.parse(stream, q, *size, below))
             except CorruptStreamError as error:
                 raise DamagedFileError(f"the coded picture is damaged: {error}") from error
         return groups
@@ -247,7 +266,7 @@ class HyperpriorCodec(GroupCoder):
         q = torch.tensor([frame.quality], device=self.device)
         inverse_gain = self.network.inverse_gain(q)
         pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-        tiles = list(grid(h, w, TILE, self.synthesis_halo))
+        tiles = list(grid(h, w, self.tile, self.synthesis_halo))
         for number, (rows, columns) in enumerate(tiles):
             tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
             picture = self.transforms.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
@@ -269,19 +288,19 @@ class HyperpriorCodec(GroupCoder):
             symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
         return symbols
 
-    def values(self, groups: list[Group], frame: Frame, coarser: Known | None = None) -> Tensor:
+    def values(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> Tensor:
         """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
         h, w = _grid_size(frame)
         q = torch.tensor([frame.quality])
         values = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             below = _below(coarser, rows, columns)
-            values[..., rows.core, columns.core] = self.values_of_group(group, q, below).cpu()
+            values[..., rows.core, columns.core] = self.entropy.values(group, q, below).cpu()
         return values
 
-    def known(self, groups: list[Group], frame: Frame, coarser: Known | None = None) -> Known:
+    def context(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> CoarserContext:
         """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
-        return Known(self.symbols(groups, frame), self.values(groups, frame, coarser))
+        return CoarserContext(self.symbols(groups, frame), self.values(groups, frame, coarser))
 
 
 def _grid_size(frame: Frame) -> tuple[int, int]:
@@ -294,9 +313,9 @@ def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
     return ..., rows.halved().core, columns.halved().core
 
 
-def _below(coarser: Known | None, rows: Span, columns: Span) -> Known | None:
+def _below(coarser: CoarserContext | None, rows: Span, columns: Span) -> CoarserContext | None:
     """The coarser level's latents below a group."""
-    return None if coarser is None else Known(*(part[_half_place(rows, columns)] for part in coarser))
+    return None if coarser is None else CoarserContext(*(part[_half_place(rows, columns)] for part in coarser))
 
 
 def _integers(value: Tensor) -> Tensor:

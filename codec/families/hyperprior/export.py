@@ -6,6 +6,7 @@ import torch
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.steps import Prediction, context_channels, walk
 from lpcodec.codec.training.cost import kmac_per_pixel
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
@@ -35,21 +36,16 @@ def cost(network: HyperpriorNetwork, side: int = 512) -> dict[str, float]:
     picture, level = torch.rand(1, 3, side, side), torch.tensor([32])
     y = network.analyse(picture)
     hw = (y.shape[2], y.shape[3])
-    z, averages = network.hyper_analysis(y).round(), y[:, : network.sizes.averages]
+    z = network.hyper_analysis(y).round()
     coarser = torch.zeros(1, network.sizes.coarser_latents, -(-hw[0] // 2), -(-hw[1] // 2))
     known = coarser if network.sizes.coarser_latents else None
 
+    def zeros(prediction: Prediction, channels: int) -> torch.Tensor:
+        return torch.zeros(1, channels, *hw)
+
     def entropy_side() -> None:
-        features = network.scales.features(z, level, *hw, known)
-        network.scales.first_indexes(features)
-        for step in range(1, 1 + len(network.scales.average_steps)):
-            network.scales.average_indexes(step, features, averages.round())
-        network.scales.second_indexes(features, y.round())
-        features = network.means.features(z, level, *hw, known)
-        network.means.first_means(features)
-        for step in range(1, 1 + len(network.means.average_steps)):
-            network.means.average_means(step, features, averages, averages, averages)
-        network.means.second_means(features, y)
+        scales, means = network.scales.begin(z, level, *hw, known), network.means.begin(z, level, *hw, known)
+        walk(network.steps, zeros, scales, means, context_channels(network.steps, network.scales))
 
     parts = {
         "analysis": lambda: network.analyse(picture),

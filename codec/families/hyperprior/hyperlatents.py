@@ -1,12 +1,12 @@
-"""The hyper-latents' own coding: half of the places as they are, the others foretold from their neighbours.
+"""The hyper-latents' own coding: half of the places as they are, the others predicted from their neighbours.
 
 ```
 places with even i + j: z by the table of the channel
-the others:             z - weight * mean of the neighbours, by the table of the channel and of how far those lie apart
+the others:             z - weight * mean of the neighbours, by the table of the channel and of how far apart those are
 ```
 
-All in integers, so that every decoder arrives at the same tables. Where a picture is smooth neighbours tell much of a
-hyper-latent, and there hyper-latents take the largest part of a file; calibration fits weights and tables.
+All in integers, so that every decoder arrives at the same tables. Where a picture is smooth, neighbours say much about
+a hyper-latent, and there hyper-latents take the largest part of a file. Calibration fits weights and tables.
 """
 
 import functools
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpcodec.codec.families.hyperprior.context import Z_MAX
-from lpcodec.entropy.coder import CorruptStreamError, Decoder, Piece
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
+from lpcodec.entropy.coder import CorruptStreamError, Decoder, SymbolRun
 from lpcodec.entropy.tables import TableSet
 
 CLASSES = 4
-"""Tables a channel: of the first places, and of the others by how far their neighbours lie apart."""
+"""Tables per channel: one for the first places, and three for the others, by how far apart their neighbours are."""
 WEIGHT_UNIT = 16
-"""Weights are integers in units of 1/16,"""
+"""Weights are integers in units of one over this."""
 WEIGHT_MAX = 20
-"""from 0 to this."""
+"""The largest weight, in units; the smallest is 0."""
 _TENTHS = (3, 8)
-"""Where the classes of the others begin: mean distances of the neighbours from their mean, in tenths."""
+"""Where classes 2 and 3 of the others begin: mean distances of the neighbours from their mean, in tenths."""
 _TWELFTHS = 12
 
 Integers = npt.NDArray[np.int32]
@@ -40,7 +40,7 @@ def first_places(height: int, width: int) -> npt.NDArray[np.bool_]:
 
 def neighbours(z: Integers) -> tuple[Integers, npt.NDArray[np.uint8]]:
     """Twelve times the mean of the up to four neighbours at each place of z (Z, h, w), and its class 1..3; 0 and 1
-    where there is none."""
+    if there is none."""
     height, width = z.shape[1:]
     padded = np.pad(z, ((0, 0), (1, 1), (1, 1)))
     inside = np.pad(np.ones((height, width), np.int32), 1)
@@ -66,7 +66,7 @@ class HyperTables:
 
     @property
     def channels(self) -> int:
-        """How many hyper-latents there are at a place."""
+        """The number of hyper-latents per place."""
         return int(self.weights.shape[1])
 
     def least_bits(self, anchor: int) -> float:
@@ -78,26 +78,28 @@ class HyperTables:
         largest = (np.array([f.max() for f in t.frequencies]).reshape(CLASSES, -1).max(0) for t in self.tables)
         return tuple(float((16 - np.log2(row)).sum()) for row in largest)
 
-    def foretold(self, z: Integers, anchor: int) -> tuple[Integers, npt.NDArray[np.uint8]]:
-        """What z (Z, h, w), right at the first places, tells of the others: their prediction, and the table's index."""
+    def predicted(self, z: Integers, anchor: int) -> tuple[Integers, npt.NDArray[np.uint8]]:
+        """What z (Z, h, w), right at the first places, says of the others: their prediction, and the table's index."""
         near, classes = neighbours(z)
         unit = WEIGHT_UNIT * _TWELFTHS
         prediction = (self.weights[anchor].astype(np.int32)[:, None, None] * near + unit // 2) // unit
         channel = np.arange(len(z), dtype=np.int32)[:, None, None]
         return prediction, (classes * np.int32(len(z)) + channel).astype(np.uint8)
 
-    def pieces(self, z: Integers, anchor: int) -> tuple[Piece, Piece]:
-        """z (Z, h, w) in the two pieces that are coded, each in the order channel, row, column."""
+    def runs(self, z: Integers, anchor: int) -> tuple[SymbolRun, SymbolRun]:
+        """z (Z, h, w) in the two runs that are coded, each in the order channel, row, column."""
         first, tables = first_places(*z.shape[1:]), self.tables[anchor]
-        prediction, indexes = self.foretold(np.where(first, z, 0), anchor)
+        prediction, indexes = self.predicted(np.where(first, z, 0), anchor)
         others = (z - prediction)[:, ~first].ravel()
         return (
-            Piece(z[:, first].ravel(), _channel_indexes(len(z), int(first.sum())), tables),
-            Piece(others, indexes[:, ~first].ravel(), tables),
+            SymbolRun(z[:, first].ravel(), _channel_indexes(len(z), int(first.sum())), tables),
+            SymbolRun(others, indexes[:, ~first].ravel(), tables),
         )
 
-    def read(self, decoder: Decoder, anchor: int, height: int, width: int) -> tuple[Integers, tuple[Piece, Piece]]:
-        """Return z (Z, height, width) and its pieces.
+    def read(
+        self, decoder: Decoder, anchor: int, height: int, width: int
+    ) -> tuple[Integers, tuple[SymbolRun, SymbolRun]]:
+        """Return z (Z, height, width) and its runs.
 
         Raises:
             CorruptStreamError: a hyper-latent is larger than any can be.
@@ -105,12 +107,12 @@ class HyperTables:
         first, tables = first_places(height, width), self.tables[anchor]
         z = np.zeros((self.channels, height, width), np.int32)
         indexes = _channel_indexes(self.channels, int(first.sum()))
-        known = Piece(decoder.get(indexes, tables), indexes, tables)
+        known = SymbolRun(decoder.get(indexes, tables), indexes, tables)
         z[:, first] = known.symbols.reshape(self.channels, -1)
         _check(z)
-        prediction, every = self.foretold(z, anchor)
+        prediction, every = self.predicted(z, anchor)
         indexes = every[:, ~first].ravel()
-        others = Piece(decoder.get(indexes, tables), indexes, tables)
+        others = SymbolRun(decoder.get(indexes, tables), indexes, tables)
         z[:, ~first] = others.symbols.reshape(self.channels, -1) + prediction[:, ~first]
         _check(z)
         return z, (known, others)

@@ -4,9 +4,9 @@
 picture -> Haar, 3 scales, folded to 1/8 (192 maps) -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
 y * gain(q) -> hyper-analysis -> z at 1/64, rounded
 z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
-r = y * gain - mean, rounded, the more towards zero the dearer a step is, in two steps (a checkerboard over places and
-    channels); the second step's scale indexes come from z and the |r| of the first, in integers; its means from z and
-    the first step's values, in floats. The colours' averages have four steps of their own within the first
+r = y * gain - mean, rounded with a dead zone that widens where a step costs more bits. Latents are decoded in several
+    steps (steps.py). A step's scale indexes come from z and the |r| of earlier steps, in integers (scales.py), its
+    means from z and the values r + mean of earlier steps, in floats (means.py)
 (r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
     -> picture [+ linear]
 ```
@@ -15,31 +15,26 @@ Only integers decide a table (the scale network), so files decode anywhere; mean
 [+ linear] is a shortcut of one convolution past the non-linear layers. The quality is one number; per-channel gains are
 interpolated between anchors over it, and log lambda is linear in it. A network that codes a finer level of a pyramid
 (lpcae/network.py) also knows the next coarser level's latents: |r| in the scale network, values in the mean network.
-The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the two steps after He et al. 2021 (checkerboard) and
-Wang et al. 2023 (EVC), the simplified GDN Johnston et al. 2019.
+The hyperprior is Balle et al. 2018, means Minnen et al. 2018, the steps follow He et al. 2021 (checkerboard) and
+Wang et al. 2023 (EVC), the simplified GDN is Johnston et al. 2019.
 """
 
 import copy
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpcodec.codec.families.gdn import SimpleGDN
-from lpcodec.codec.families.hyperprior.context import (
-    LEVELS,
-    Z_MAX,
-    MeanNetwork,
-    ScaleNetwork,
-    asinh,
-    averages_in_steps,
-    conv3,
-    first_step_mask,
-)
+from lpcodec.codec.families.hyperprior.layers import LEVELS, Z_MAX, asinh, conv3
+from lpcodec.codec.families.hyperprior.means import MeanNetwork
+from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, schedule, walk
+from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
@@ -121,30 +116,30 @@ class HyperAnalysis(nn.Module):
             conv3(n, sizes.hyper_latents, stride=2),
         )
 
-    def forward(self, gained: Tensor) -> Tensor:
+    def forward(self, scaled: Tensor) -> Tensor:
         first = self.layers[0]
         assert isinstance(first, nn.Conv2d)
-        z: Tensor = self.layers(asinh(gained[:, : self.main]).to(first.weight.dtype)).to(gained.dtype)
+        z: Tensor = self.layers(asinh(scaled[:, : self.main]).to(first.weight.dtype)).to(scaled.dtype)
         return z.clamp(-Z_MAX, Z_MAX)
 
 
-class Known(NamedTuple):
-    """What a level's latents are once they are decoded, as context for the next finer level.
+class CoarserContext(NamedTuple):
+    """A level's decoded latents, as context for the next finer level of a pyramid.
 
-    `symbols` (B, M, h, w) are the integers r; `values` (B, M, h, w) r + mean, which the gain hasn't been taken from.
+    `symbols` (B, M, h, w) are the integers r; `values` (B, M, h, w) are r + mean, still multiplied by the gain.
     """
 
     symbols: Tensor
     values: Tensor
 
 
-class Passed(NamedTuple):
+class ForwardOutput(NamedTuple):
     """The training pass: pictures (B, 3, H, W), bits of the latents and of the hyper-latents (B,), and the latents."""
 
     pictures: Tensor
     bits: Tensor
     z_bits: Tensor
-    known: Known
+    context: CoarserContext
 
 
 def bfloat16_pays(device: str) -> bool:
@@ -179,16 +174,17 @@ def shuffled(places: Tensor) -> Tensor:
 
 
 class HyperpriorNetwork(nn.Module):
-    """The whole network. Its methods are the steps that coding and training share."""
+    """The whole network; `steps` is the order in which latents are decoded, by default that of `schedule`."""
 
-    def __init__(self, sizes: HyperpriorSizes | None = None) -> None:
+    def __init__(self, sizes: HyperpriorSizes | None = None, steps: Sequence[Step] | None = None) -> None:
         super().__init__()
         self.sizes = sizes or HyperpriorSizes()
         self.analysis = Analysis(self.sizes)
         self.synthesis = Synthesis(self.sizes)
         self.hyper_analysis = HyperAnalysis(self.sizes)
-        self.scales = ScaleNetwork(self.sizes)
-        self.means = MeanNetwork(self.sizes)
+        self.steps = schedule(self.sizes) if steps is None else tuple(steps)
+        self.scales = ScaleNetwork(self.sizes, self.steps)
+        self.means = MeanNetwork(self.sizes, self.steps)
         start = torch.linspace(0, math.log(LAMBDA_MAX / LAMBDA_MIN), ANCHORS) / 2 + 0.5 * math.log(LAMBDA_MIN / 4e-4)
         gains = (start - math.log(LATENT_SCALE))[:, None].repeat(1, self.sizes.latents)
         self.log_gain = nn.Parameter(gains)
@@ -197,6 +193,7 @@ class HyperpriorNetwork(nn.Module):
         self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
         self.split: Callable[[Tensor], Tensor] = fold
         self.merge: Callable[[Tensor], Tensor] = unfold
+        self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
         place = quality.to(table.dtype) / 65535.0 * (ANCHORS - 1)
@@ -229,6 +226,16 @@ class HyperpriorNetwork(nn.Module):
                     part.to(dtype)
         return twin
 
+    @property
+    def analysis_halo(self) -> int:
+        """Latents beyond a tile whose pixels the tile's latents depend on."""
+        return -(-(2 + 2 * self.sizes.analysis_pairs) // 2)
+
+    @property
+    def synthesis_halo(self) -> int:
+        """Latents beyond a tile that the tile's pixels depend on."""
+        return 1 + -(-(1 + 2 * self.sizes.synthesis_pairs) // 2)
+
     def gain(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> gains (B, M, 1, 1)."""
         return self._at_anchors(self.log_gain, quality).exp()
@@ -252,24 +259,33 @@ class HyperpriorNetwork(nn.Module):
         return round_straight_through(index)
 
     def predict(
-        self, gained: Tensor, z: Tensor, quality: Tensor, coarser: Known | None = None
+        self, scaled: Tensor, z: Tensor, quality: Tensor, coarser: CoarserContext | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Means and scale indexes (B, M, h, w) of the latents y * gain, in both steps, as a decoder of the rounded
-        first step will have them; with straight-through gradients."""
-        level, size = level_of_quality(quality), (gained.shape[2], gained.shape[3])
+        """Means and scale indexes (B, M, h, w) of the latents y * gain, each as a decoder that reads them rounded has
+        them in its step; with straight-through gradients."""
+        level, size = level_of_quality(quality), (scaled.shape[2], scaled.shape[3])
         symbols, values = coarser or (None, None)
-        first = first_step_mask(gained.shape[1], *size, device=gained.device)
-        features = self.scales.features(z, level, *size, symbols)
-        index_a = self.scales.first_indexes(features)
-        mean_features = self.means.features(z, level, *size, values)
-        mean_a = self.means.first_means(mean_features)
-        index_a, mean_a = averages_in_steps(self.scales, self.means, gained, features, mean_features, index_a, mean_a)
-        symbols_a = round_straight_through(gained - mean_a, index_a) * first
-        index_b = self.scales.second_indexes(features, symbols_a)
-        mean_b = self.means.second_means(mean_features, (symbols_a + mean_a) * first)
-        return torch.where(first, mean_a, mean_b), torch.where(first, index_a, index_b)
 
-    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False, coarser: Known | None = None) -> Passed:
+        def rounding(prediction: Prediction, channels: int) -> Tensor:
+            start = prediction.step.start
+            assert prediction.mean is not None
+            assert prediction.index is not None
+            centred = scaled[:, start : start + channels] - prediction.mean[:, :channels]
+            if not channels:
+                return centred
+            whole = round_straight_through(centred, prediction.index[:, :channels])
+            return whole * prediction.places()[:, :channels]
+
+        scales, means = self.scales.begin(z, level, *size, symbols), self.means.begin(z, level, *size, values)
+        predictions = walk(self.steps, rounding, scales, means, context_channels(self.steps, self.scales))
+        return (
+            combined((p.step, p.mean) for p in predictions if p.mean is not None),
+            combined((p.step, p.index) for p in predictions if p.index is not None),
+        )
+
+    def forward(
+        self, pictures: Tensor, quality: Tensor, amp: bool = False, coarser: CoarserContext | None = None
+    ) -> ForwardOutput:
         """The training pass.
 
         Args:
@@ -282,20 +298,22 @@ class HyperpriorNetwork(nn.Module):
         with torch.autocast(device, torch.bfloat16, enabled=amp):
             y = self.analyse(pictures)
         y = y.float()
-        gained = y * self.gain(quality)
+        scaled = y * self.gain(quality)
         with torch.autocast(device, torch.bfloat16, enabled=amp):
-            z = self.hyper_analysis(gained)
+            z = self.hyper_analysis(scaled)
         z = z.float()
         whole = round_straight_through(z)
         z_bits = coded_bits(z, whole, self.hyper_scale_indexes(quality)[:, :, None, None])
-        mean, index = self.predict(gained, whole, quality, coarser)
-        centred = gained - mean
+        mean, index = self.predict(scaled, whole, quality, coarser)
+        centred = scaled - mean
         symbols = round_straight_through(centred, index)
         bits = coded_bits(centred, symbols, index)
         values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):
             result = self.synthesise(values * self.inverse_gain(quality), quality)
-        return Passed(result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), Known(symbols, values))
+        return ForwardOutput(
+            result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), CoarserContext(symbols, values)
+        )
 
     @torch.no_grad()
     def start_from_principal_components(self, pictures: Tensor) -> None:
@@ -315,3 +333,9 @@ class HyperpriorNetwork(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         for layer in (self.analysis.tail, self.synthesis.tail):
             nn.init.zeros_(layer.weight)
+
+
+def _rename(module: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Let `load_state_dict` take the parameters' earlier names."""
+    for name in [name for name in state if name.startswith(prefix)]:
+        state[current_name(name)] = state.pop(name)

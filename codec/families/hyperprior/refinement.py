@@ -8,48 +8,45 @@ u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest
 ```
 
 The cost is bits + lambda * 255**2 * MSE * pixels, as in training, with a somewhat larger lambda. Around the present
-values the distortion is nearly a quadratic bowl, as the synthesis is nearly linear: its curvature a channel is found by
-sending random signs backwards through the synthesis. Then each latent has a cost of its own,
+values the distortion is nearly a quadratic bowl, as the synthesis is nearly linear: its curvature per channel is found
+by sending random signs backwards through the synthesis. Then each latent has a cost of its own,
 
     bits of its table for symbol n  +  curvature / 2 * (u - mean - n)**2
 
 and u, the value that the distortion alone would like, follows from the gradient: values - gradient / curvature. A
 symbol is the mean of its few candidates under exp(-cost / temperature) while the search goes on (mean-field annealing:
 one that is undecided stays between two integers), and the cheapest of them when it is coded. The gradient includes what
-the first step's symbols do to the means of the second; z moves too, by its gradient in rate and distortion.
+the symbols of a step do to the means of later steps; z moves too, by its gradient in rate and distortion.
 
-What it is measured by is what will be coded: the codec's own symbols, integer tables and 8-bit pixels. The plain
-latents are among the candidates, so the cost never rises. A group is refined with its neighbours as they stand (those
-before it refined already), out to where the synthesis reaches, so the memory is that of a group.
+Results are measured by what will be coded: the codec's own symbols, integer tables and 8-bit pixels. The plain latents
+are among the candidates, so the cost never rises. A group is refined with its neighbours as they are at that time
+(those before it are refined already), out to where the synthesis reaches, so the memory is that of a group.
 """
 
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior.context import Z_MAX, ScaleNetwork, averages_in_steps, first_step_mask
+from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
     anchor_of_quality,
     lambda_of_quality,
     level_of_quality,
 )
+from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
+from lpcodec.codec.families.hyperprior.steps import Channels, Prediction, Step, combined, walk
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
-
-if TYPE_CHECKING:
-    from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-    from lpcodec.codec.families.hyperprior.groups import Group
 
 STEP_START, STEP_END = 0.4, 0.05
 """The part of the way to its target that u goes in an iteration; falls geometrically."""
@@ -84,20 +81,24 @@ class Refined:
 
 
 def refine(
-    codec: "HyperpriorCodec", pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
-    progress: Progress | None = None,
+    transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]], plain: list[Group],
+    pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int, progress: Progress | None = None,
 ) -> Refined:  # fmt: skip
     """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
 
     The picture's cost at that quality (see above) is at most that of the latents given.
+
+    Args:
+        places: (rows, columns) of the groups of latents, in coding order.
+        plain: what the latents are coded as at that quality, group by group.
     """
-    work = _Work(codec, pixels, latents, quality, iterations)
+    work = _Work(transforms, entropy, places, plain, pixels, latents, quality, iterations)
     refined = Refined(latents.clone(), [], [])
-    for number, (rows, columns) in enumerate(work.groups):
+    for number, (rows, columns) in enumerate(places):
 
         def tell(part: float, before: int = number) -> None:
             if progress:
-                progress("refinement", (before + part) / len(work.groups))
+                progress("refinement", (before + part) / len(places))
 
         y, z, curvature = _Refinement(work, number, rows, columns).run(tell)
         refined.y[:, rows.core, columns.core] = y
@@ -110,23 +111,22 @@ class _Work:
     """What all groups of a picture share; `values` (M, h, w) are what the decoder would have, group by group better."""
 
     def __init__(
-        self, codec: "HyperpriorCodec", pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int
-    ) -> None:
-        self.codec, self.pixels, self.latents, self.iterations = codec, pixels, latents, iterations
-        self.network: HyperpriorNetwork = codec.network
-        self.quality = quality_to_16_bit(quality)
-        self.q = torch.tensor([self.quality], device=codec.device)
-        self.gain, self.inverse_gain = (at(self.q).detach() for at in (self.network.gain, self.network.inverse_gain))
+        self, transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]],
+        plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+    ) -> None:  # fmt: skip
+        self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
+        self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
+        self.q = torch.tensor([quality_to_16_bit(quality)], device=self.device)
+        self.gain, self.inverse_gain = (at(self.q).detach() for at in (transforms.gain, transforms.inverse_gain))
         self.level = level_of_quality(self.q)
         # Exact integers in float32 as well, and with gradients for z.
-        self.scales: ScaleNetwork = copy.deepcopy(codec.scales).float().to(codec.device)
-        self.costs = symbol_costs(codec.tables, str(codec.device))
-        self.z_bits = code_lengths(codec.z_tables.tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(codec.device)
-        plain = codec.code(latents, quality)
-        self.coded = plain.groups
-        self.groups = list(codec.groups(latents.shape[1], latents.shape[2]))
-        size = Frame(pixels.shape[0], pixels.shape[1], self.quality)
-        self.values = (codec.values(plain.groups, size) * self.inverse_gain.cpu())[0]
+        self.scales: ScaleNetwork = copy.deepcopy(entropy.scales).float().to(self.device)
+        self.costs = symbol_costs(entropy.tables, str(self.device))
+        self.z_bits = code_lengths(entropy.z_tables.tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(self.device)
+        self.values = torch.empty_like(latents)
+        for group, (rows, columns) in zip(plain, places, strict=True):
+            values = entropy.values(group, self.q.cpu()) * self.inverse_gain
+            self.values[:, rows.core, columns.core] = values[0].cpu()
         self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
 
 
@@ -153,25 +153,32 @@ class _Adam:
         return rate * mean / (square.sqrt() + _TINY)
 
 
+@dataclass(frozen=True)
+class _RoundedSymbols:
+    """Scale indexes from soft symbols: their contexts take whole numbers."""
+
+    scales: ScaleWalk
+
+    def indexes(self, step: Step, symbols: Channels) -> Tensor:
+        return self.scales.indexes(step, symbols.mapped(torch.round))
+
+
 class _Refinement:
     """One group on its way."""
 
     def __init__(self, work: _Work, number: int, rows: Span, columns: Span) -> None:
         self.work, self.number = work, number
-        self.codec, self.network = work.codec, work.network
-        device = work.codec.device
-        self.plain: Group = work.coded[number]
-        u = (work.latents[None, :, rows.core, columns.core].to(device) * work.gain).clone()
+        self.plain: Group = work.plain[number]
+        u = (work.latents[None, :, rows.core, columns.core].to(work.device) * work.gain).clone()
         self.u = u.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            self.z = self.codec.transforms.hyper_analysis(self.u)
+            self.z = work.transforms.hyper_analysis(self.u)
         self.height, self.width = u.shape[2:]
-        self.first = first_step_mask(u.shape[1], self.height, self.width, device)
         self._look(rows, columns)
 
     def _look(self, rows: Span, columns: Span) -> None:
         """The surroundings: pixels that the group reaches, and the latents that those pixels depend on."""
-        halo = self.codec.synthesis_halo
+        halo = self.work.transforms.synthesis_halo
         shape = self.work.latents.shape[1:]
         (seen_y, outer_y), (seen_x, outer_x) = (
             [Span(s.start, s.stop, max(0, s.start - h), min(n, s.stop + h)) for h in (halo, 2 * halo)]
@@ -179,15 +186,15 @@ class _Refinement:
         )
         self.rows, self.columns = outer_y, outer_x
         part = self.work.pixels[seen_y.scaled(STRIDE).outer, seen_x.scaled(STRIDE).outer]
-        original = torch.from_numpy(part.copy()).to(self.codec.device).permute(2, 0, 1)[None]
+        original = torch.from_numpy(part.copy()).to(self.work.device).permute(2, 0, 1)[None]
         self.original = original.float() / 255
         top, left = (STRIDE * (s.outer_start - o.outer_start) for s, o in ((seen_y, outer_y), (seen_x, outer_x)))
         self.seen = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
-        self.around = self.work.values[None, :, outer_y.outer, outer_x.outer].to(self.codec.device)
+        self.around = self.work.values[None, :, outer_y.outer, outer_x.outer].to(self.work.device)
 
     def run(self, tell: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return y (M, h, w), z and curvature of the best that was met, and leave its values in the work."""
-        z = torch.from_numpy(self.plain.z).to(self.codec.device).float()[None]
+        z = torch.from_numpy(self.plain.z).to(self.work.device).float()[None]
         self.best = _Best(self._cost(self.plain), self.u, z, None)
         self.best_group = self.plain
         curvature = self._curvature()
@@ -200,7 +207,7 @@ class _Refinement:
         for factor in STIFFNESS:
             self._try(factor * curvature)
         tell(1.0)
-        values = self._gained_values(self.best_group) * self.work.inverse_gain
+        values = self._scaled_values(self.best_group) * self.work.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
         y = (self.best.u / self.work.gain)[0].cpu()
         best = self.best.curvature
@@ -223,32 +230,36 @@ class _Refinement:
             yield step + 1
 
     def _gradients(self, curvature: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Soft values, the distortion's gradient for the symbols, and the cost's for z, which stands rounded."""
-        network, work, size = self.network, self.work, (self.height, self.width)
+        """Soft values, the distortion's gradient for the symbols, and the cost's for z, which is rounded."""
+        work, size = self.work, (self.height, self.width)
         z = self.z.round().clamp(-Z_MAX, Z_MAX).requires_grad_()
+        found: list[tuple[Step, Tensor]] = []
 
-        def soft(mean: Tensor, index: Tensor, step: Tensor) -> Tensor:
+        def soft(prediction: Prediction, channels: int) -> Tensor:
+            step, mean, index = prediction.step, prediction.mean, prediction.index
+            assert mean is not None
+            assert index is not None
             with torch.no_grad():
-                symbols = work.costs.soft(self.u - mean, index, curvature, temperature)
-                symbols = symbols * (step & (index >= self.codec.skip_below))
-            return symbols.requires_grad_()
+                own = slice(step.start, step.stop)
+                symbols = work.costs.soft(self.u[:, own] - mean, index, curvature[:, own], temperature)
+                symbols = symbols * (prediction.places() & (index >= work.entropy.skip_below))
+            found.append((step, symbols.requires_grad_()))
+            return symbols[:, :channels]
 
-        features, mean_features = (part.features(z, work.level, *size) for part in (work.scales, network.means))
-        mean_a, index_a = network.means.first_means(mean_features), work.scales.first_indexes(features)
-        index_a, mean_a = averages_in_steps(
-            work.scales, network.means, self.u, features, mean_features, index_a, mean_a
-        )
-        r_a = soft(mean_a, index_a, self.first)
-        mean_b = network.means.second_means(mean_features, (r_a + mean_a) * self.first)
-        index_b = work.scales.second_indexes(features, r_a.detach().round())
-        r_b = soft(mean_b, index_b, ~self.first)
+        scales = _RoundedSymbols(work.scales.begin(z, work.level, *size))
+        means = work.entropy.means.begin(z, work.level, *size)
+        predictions = walk(work.entropy.steps, soft, scales, means, work.entropy.context_channels)
 
-        values = r_a + r_b + torch.where(self.first, mean_a, mean_b)
-        index = torch.where(self.first, index_a, index_b)
-        bits = gaussian_bits((r_a + r_b).detach().round(), index) * (index.detach() >= self.codec.skip_below)
+        symbols = Channels()
+        for step, own in found:
+            symbols.add(step.start, own)
+        r = symbols.read()
+        values = r + combined((p.step, p.mean) for p in predictions if p.mean is not None)
+        index = combined((p.step, p.index) for p in predictions if p.index is not None)
+        bits = gaussian_bits(r.detach().round(), index) * (index.detach() >= work.entropy.skip_below)
         cost = self._error(values) + bits.sum()
-        for_a, for_b, for_z = torch.autograd.grad(cost, (r_a, r_b, z))
-        gradient = torch.where(self.first, for_a, for_b)
+        *gradients, for_z = torch.autograd.grad(cost, (*(own for _, own in found), z))
+        gradient = combined((step, own) for (step, _), own in zip(found, gradients, strict=True))
         return values.detach(), gradient, for_z + self._z_slopes(z.detach())
 
     def _z_slopes(self, z: Tensor) -> Tensor:
@@ -263,7 +274,7 @@ class _Refinement:
         inside = values * self.work.inverse_gain
         whole = self.around.clone()
         whole[:, :, self.rows.inner, self.columns.inner] = inside
-        picture: Tensor = self.codec.transforms.synthesise(
+        picture: Tensor = self.work.transforms.synthesise(
             whole.contiguous(memory_format=torch.channels_last), self.work.q
         )
         picture = picture[:, :, *self.seen]
@@ -276,7 +287,7 @@ class _Refinement:
 
     def _curvature(self) -> Tensor:
         """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group."""
-        start = self._gained_values(self.plain).requires_grad_()
+        start = self._scaled_values(self.plain).requires_grad_()
         picture = self._picture(start)
         probes = min(max(_PROBED_PLACES // (self.height * self.width), 1), _MOST_PROBES)
         generator = torch.Generator().manual_seed(_SEED)
@@ -293,19 +304,18 @@ class _Refinement:
         if not (self.u.isfinite().all() and self.z.isfinite().all()):
             return
         z = self.z.round().clamp(-Z_MAX, Z_MAX)
-        group = self.codec.code_group(self.u[0].cpu(), self.work.q.cpu(), z, curvature[0].cpu())
+        group = self.work.entropy.code(self.u[0].cpu(), z, self.work.q.cpu(), curvature[0].cpu())
         cost = self._cost(group)
         if cost < self.best.cost:
             self.best, self.best_group = _Best(cost, self.u, z, curvature), group
 
     @torch.no_grad()
-    def _cost(self, group: "Group") -> float:
+    def _cost(self, group: Group) -> float:
         """Bits by the tables, and the error of the pixels as they will be shown."""
-        shown = self._picture(self._gained_values(group)).mul(255).round().clamp(0, 255) / 255
+        shown = self._picture(self._scaled_values(group)).mul(255).round().clamp(0, 255) / 255
         error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
-        return error + sum(piece.tables.bits(piece.symbols, piece.indexes) for piece in group.pieces)
+        return error + sum(run.tables.bits(run.symbols, run.indexes) for run in group.runs)
 
-    def _gained_values(self, group: "Group") -> Tensor:
+    def _scaled_values(self, group: Group) -> Tensor:
         """r + mean (1, M, h, w)."""
-        gained: Tensor = self.codec.values_of_group(group, self.work.q)
-        return gained
+        return self.work.entropy.values(group, self.work.q.cpu())

@@ -1,16 +1,28 @@
-"""The sizes that tell the networks of one class apart, and the shapes that all of them share."""
+"""The sizes that distinguish the networks of this family, and the shapes that all of them share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 STRIDE = 16
-"""Pixels a latent spans, each way."""
+"""Pixels per latent, each way."""
 FOLDED = 192
 """Maps of the folded wavelet transform at 1/8."""
+_EARLIER_NAMES = {"details": "linear_latents", "averages": "dc_latents"}
 
 
 @dataclass(frozen=True)
 class HyperpriorSizes:
-    """The widths that tell the models of this class apart."""
+    """The widths that distinguish the models of this family.
+
+    Attributes:
+        latents: latents y per place.
+        linear_latents: this many of the latents, the last ones, are known to the shortcuts, the analysis and the heads
+            of the scale network alone; their means are zero. High rates need them, and there they cost little.
+        dc_latents: this many of the latents, the first ones, are the mean colours of blocks (as the first three
+            principal components are, with which training starts). They are decoded in steps of their own; 0: they
+            are latents like all others.
+        coarser_latents: latents of the next coarser level of a pyramid; 0 for a network without one.
+    """
 
     width: int = 128
     latents: int = 320
@@ -19,26 +31,26 @@ class HyperpriorSizes:
     hyper_width: int = 96
     hyper_latents: int = 64
     context_width: int = 64
-    details: int = 0
-    """So many of the latents, the last, are known to the shortcuts, the analysis and the heads of the scale network
-    alone; their means are zero. High rates need them, and there they cost little."""
-    averages: int = 0
-    """So many of the latents, the first, are averages of colours (as the first three principal components are, where
-    training starts), which have steps of their own; 0: they are latents as all others."""
+    linear_latents: int = 0
+    dc_latents: int = 0
     coarser_latents: int = 0
-    """Latents of the next coarser level of a pyramid; 0 for a network that knows of none."""
 
     @property
     def main(self) -> int:
-        """The other latents, the first, which all layers work with."""
-        return self.latents - self.details
+        """The number of the other latents, the first ones, which all layers work with."""
+        return self.latents - self.linear_latents
+
+    @classmethod
+    def from_card(cls, fields: Mapping[str, int]) -> "HyperpriorSizes":
+        """The sizes that a card holds, under today's names of the fields or earlier ones."""
+        return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in fields.items()})
 
 
 PROFILES = {
     "fast": HyperpriorSizes(
-        width=72, latents=232, details=40, averages=3, hyper_width=40, hyper_latents=40, context_width=32
+        width=72, latents=232, linear_latents=40, dc_latents=3, hyper_width=40, hyper_latents=40, context_width=32
     ),
-    "default": HyperpriorSizes(latents=512, details=192, averages=3),
-    "hq": HyperpriorSizes(latents=512, details=192, averages=3, analysis_pairs=2, synthesis_pairs=3),
+    "default": HyperpriorSizes(latents=512, linear_latents=192, dc_latents=3),
+    "hq": HyperpriorSizes(latents=512, linear_latents=192, dc_latents=3, analysis_pairs=2, synthesis_pairs=3),
 }
-"""The models of this class. `hq` is `default` with more residual pairs, so that it can start from its weights."""
+"""The models of this family. `hq` is `default` with more residual pairs, so that it can start from its weights."""

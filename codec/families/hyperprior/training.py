@@ -1,14 +1,17 @@
 """Training the hyperprior networks: the loss, the start, the optimiser's groups of parameters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import GRIDS, grid_context
 from lpcodec.codec.families.hyperprior.warmstart import start_from, weights_of
 from lpcodec.codec.training.augmentation import with_rotated_colours
 from lpcodec.codec.training.objective import (
@@ -96,6 +99,15 @@ class _Figures(NamedTuple):
     distortion: Tensor
 
 
+def _heads(network: ScaleNetwork | MeanNetwork) -> Iterator[nn.Parameter]:
+    """The weights of the last layers, and all parameters of the interlaced grid's contexts."""
+    for name, parameter in network.named_parameters():
+        module, _, kind = name.rpartition(".")
+        of_grid = name.startswith(tuple(f"contexts.{grid_context(n)}." for n in range(1, GRIDS)))
+        if of_grid or (module.rpartition(".")[2] == "head" and kind == "weight"):
+            yield parameter
+
+
 def parameter_groups(networks: Iterable[HyperpriorNetwork]) -> list[dict[str, object]]:
     """Optimiser groups: Muon for the kernels, slow steps for the shortcuts, Adam for the rest."""
     kernels: list[nn.Parameter] = []
@@ -103,9 +115,7 @@ def parameter_groups(networks: Iterable[HyperpriorNetwork]) -> list[dict[str, ob
     shortcuts: list[nn.Parameter] = []
     for net in networks:
         slow = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
-        heads = [net.scales.first, net.scales.second, net.means.first, net.means.second]
-        averages = (*net.scales.average_steps.parameters(), *net.means.average_steps.parameters())
-        apart = {id(p) for p in (*slow, *averages, *(head.weight for head in heads))}
+        apart = {id(p) for p in (*slow, *_heads(net.scales), *_heads(net.means))}
         mine = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
         apart = {id(p) for p in (*slow, *mine)}
         rest += [p for p in net.parameters() if id(p) not in apart]

@@ -6,7 +6,8 @@ run or installed weights --weights_of--> float32 state --start_from--> network  
 
 A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
 more: the new latents are the principal components of what the old ones can't represent, take part in nothing else yet,
-and have their scales predicted as the old network's last latents have. They may be details, which fewer layers know.
+and have their scales predicted as the old network's last latents have. They may be linear-only
+latents, which fewer layers know.
 """
 
 import torch
@@ -18,16 +19,20 @@ from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.frontends.wavelet import fold
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
 
-LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.first", "scales.second")
-LATENTS_OUT_MAIN = ("means.first", "means.second")
-"""Layers with one output a latent; the latter have none for details."""
+LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.head", "scales.contexts.checkerboard.head")
+LATENTS_OUT_MAIN = ("means.head", "means.contexts.checkerboard.head")
+"""Layers with one output per latent; `_MAIN`: with none for linear-only latents."""
 LATENTS_IN = ("synthesis.shortcut",)
-LATENTS_IN_MAIN = ("synthesis.head", "hyper_analysis.layers.0", "scales.neighbours", "means.neighbours")
-"""Layers with one input a latent; the latter have none for details."""
-COPIED = ("scales.first", "scales.second")
+LATENTS_IN_MAIN = (
+    "synthesis.head", "hyper_analysis.layers.0", "scales.contexts.checkerboard.neighbours",
+    "means.contexts.checkerboard.neighbours",
+)  # fmt: skip
+"""Layers with one input per latent; `_MAIN`: with none for linear-only latents."""
+COPIED = ("scales.head", "scales.contexts.checkerboard.head")
 """Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
 GAINS = ("log_gain", "log_inverse_gain")
 
@@ -38,7 +43,7 @@ def weights_of(source: Source) -> dict[str, Tensor]:
     Raises:
         UsageError: it isn't a hyperprior network.
     """
-    state = source.state
+    state = None if source.state is None else current_names(source.state)
     if source.tensors is not None and "network.log_gain" in source.tensors:
         state = _thawed(HyperpriorCodec.from_tensors(source.tensors, source.card["sizes"]).network.state_dict())
     if state is None or "log_gain" not in state:
@@ -59,9 +64,9 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
     return HyperpriorSizes(
         width=rows("analysis.head"), latents=latents, analysis_pairs=pairs("analysis"),
         synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
-        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.mixed"),
-        details=latents - state["synthesis.head.weight"].shape[1],
-        averages=len(state.get("scales.average_steps.0.head.weight", ())),
+        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.contexts.checkerboard.mixed"),
+        linear_latents=latents - state["synthesis.head.weight"].shape[1],
+        dc_latents=len(state.get("scales.contexts.grid1.head.weight", ())),
         coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
     )  # fmt: skip
 
@@ -78,14 +83,15 @@ def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 @torch.no_grad()
 def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
     """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
-    Residual pairs that the weights don't have start so that they change nothing, averages' steps as any new network's.
+    Residual pairs that the weights don't have start so that they change nothing; contexts of the interlaced grid start
+    as in any new network.
 
     Raises:
         UsageError: the sizes differ in more than that the network has more latents or more residual pairs. Where the
-            weights have details already, all new latents must be details.
+            weights have linear-only latents already, all new latents must be such.
     """
     old, new = sizes_of(state), network.sizes
-    if new.latents > old.latents and (old.details == 0 or old.main == new.main):
+    if new.latents > old.latents and (old.linear_latents == 0 or old.main == new.main):
         state = _widened(state, new, pictures)
     state = {**_without_effect(network.state_dict()), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}

@@ -26,8 +26,8 @@ from torch import Tensor
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
-from lpcodec.codec.families.hyperprior.groups import Group
-from lpcodec.codec.families.hyperprior.network import Known, lambda_of_quality
+from lpcodec.codec.families.hyperprior.entropy import Group
+from lpcodec.codec.families.hyperprior.network import CoarserContext, lambda_of_quality
 from lpcodec.codec.families.lpcae.network import REACH, Prediction, halve
 from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.quality import quality_to_16_bit
@@ -81,8 +81,8 @@ class LpcaeCodec:
     def __init__(self, coders: Sequence[HyperpriorCodec], prediction: Prediction, device: str = "cpu") -> None:
         self.coders = tuple(coders)
         for coder in self.coders[:-1]:
-            # In full precision: a finer level would add to what machines differ in at a coarser one.
-            coder.transforms = coder.network.for_coding(torch.float32)
+            # A finer level would add to what machines differ in at a coarser one.
+            coder.compute_in(torch.float32)
         self.levels = len(self.coders) - 1
         self.device = torch.device(device)
         self.prediction = prediction.eval().to(self.device)
@@ -117,7 +117,7 @@ class LpcaeCodec:
     def code(self, latents: LpcaeLatents, quality: float) -> LpcaeCoded:
         """Code all levels at a quality 0..100, each against what the decoder will have of the coarser ones."""
         layers: list[HyperpriorCoded] = []
-        known: Known | None = None
+        known: CoarserContext | None = None
         expected: Predicted | None = None
         for coder, original in zip(self.coders, latents.pictures, strict=True):
             height, width = original.shape[:2]
@@ -127,7 +127,7 @@ class LpcaeCodec:
             finest = len(layers) == self.levels
             weighed = finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width
             if not finest or weighed:
-                known = coder.known(layer.groups, frame, known)
+                known = coder.context(layer.groups, frame, known)
                 decoded = coder.picture(known.values, frame, reference=expected)
                 if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, frame):
                     break
@@ -168,12 +168,12 @@ class LpcaeCodec:
         places = self.levels - level + 1
         sizes = [self._frame(frame, self.levels - place) for place in range(places)]
         shares = _Shares(progress, [size.width * size.height for size in sizes])
-        known: Known | None = None
+        known: CoarserContext | None = None
         expected: Predicted | None = None
         decoded: Pixels | None = None
         for place, size in enumerate(sizes):
             if place < len(symbols):
-                known = self.coders[place].known(symbols[place], size, known)
+                known = self.coders[place].context(symbols[place], size, known)
                 decoded = self.coders[place].picture(known.values, size, shares.at(place), expected)
             else:
                 assert expected is not None

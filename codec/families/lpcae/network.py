@@ -25,17 +25,17 @@ from torch import Tensor, nn
 
 from lpcodec.codec.families.decomposition.folded import prediction_response
 from lpcodec.codec.families.decomposition.lpae import decoder
-from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork, Known, Passed
+from lpcodec.codec.families.hyperprior.network import MIDDLE, CoarserContext, ForwardOutput, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import PROFILES, HyperpriorSizes
 from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
 
-_WIDTHS = replace(PROFILES["fast"], latents=192, details=0, averages=0)
+_WIDTHS = replace(PROFILES["fast"], latents=192, linear_latents=0, dc_latents=0)
 SIZES = (
     replace(_WIDTHS, latents=256),
     replace(_WIDTHS, coarser_latents=256),
     replace(_WIDTHS, coarser_latents=192),
 )
-"""Three levels, coarsest first, as wide as `fast`; no details."""
+"""Three levels, coarsest first, as wide as `fast`; no linear-only latents."""
 _START_STEPS, _START_RATE, _START_BATCH = 400, 2e-3, 8
 _START_NOISE = 0.02
 """What the principal components of details see as the coarser level's error, on 0..1."""
@@ -92,7 +92,7 @@ class LpcaeNetwork(nn.Module):
             levels.append(halve(levels[-1]))
         return levels[::-1]
 
-    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> Iterator[tuple[Tensor, Passed]]:
+    def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> Iterator[tuple[Tensor, ForwardOutput]]:
         """The training pass: for each level, coarsest first, the pictures to be coded and what came of them.
 
         Args:
@@ -100,16 +100,16 @@ class LpcaeNetwork(nn.Module):
             quality: (B,) 16-bit qualities, the same at all levels.
             amp: run the transforms in bfloat16.
         """
-        coarser: Known | None = None
+        coarser: CoarserContext | None = None
         expected: Tensor | float = MIDDLE
         decoded: Tensor | None = None
         for network, original in zip(self.networks, self.pyramid(pictures), strict=True):
             if decoded is not None:
                 expected = self.prediction((decoded.detach().clamp(0, 1) * 255).round() / 255)
-            passed: Passed = network(original - expected + MIDDLE, quality, amp, coarser)
+            passed: ForwardOutput = network(original - expected + MIDDLE, quality, amp, coarser)
             decoded = passed.pictures + expected - MIDDLE
             yield original, passed._replace(pictures=decoded)
-            coarser = Known(*(part.detach() for part in passed.known))
+            coarser = CoarserContext(*(part.detach() for part in passed.context))
 
     def start_from(self, prediction: dict[str, Tensor], pictures: Tensor) -> None:
         """Start with an LPAE's `prediction` (state of its chain), fitted to this pyramid, and with coders that are the

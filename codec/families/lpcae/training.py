@@ -10,6 +10,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior import export as hyperprior
 from lpcodec.codec.families.hyperprior.network import lambda_of_quality
+from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.families.hyperprior.training import parameter_groups
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.training.augmentation import with_rotated_colours
@@ -91,9 +92,10 @@ def _state_of(source: Source, network: LpcaeNetwork) -> dict[str, Tensor]:
     """
     if source.state is None:
         raise UsageError(f"can't start from {source.name}: give the folder of a run of this model")
-    if {k: v.shape for k, v in source.state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
+    state = current_names(source.state)
+    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
         raise UsageError(f"can't start from {source.name}: that run trained another network")
-    return source.state
+    return state
 
 
 def cost(network: LpcaeNetwork, side: int = 512) -> dict[str, float]:

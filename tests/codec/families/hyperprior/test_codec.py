@@ -14,19 +14,19 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
-from lpcodec.codec.families.hyperprior import groups
-from lpcodec.codec.families.hyperprior.averages import lattices
+from lpcodec.codec.families.hyperprior import entropy
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-from lpcodec.codec.families.hyperprior.context import Z_MAX, first_step_mask
-from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, WEIGHT_MAX, HyperTables
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import Channels, grid_number
 from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.entropy.coder import Piece
+from lpcodec.entropy.coder import SymbolRun
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
-SMALL = HyperpriorSizes(width=16, latents=32, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=32, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16)
 SKIP_BELOW = 3
 
 
@@ -35,16 +35,16 @@ def livened(network: HyperpriorNetwork) -> HyperpriorNetwork:
     with torch.no_grad():
         network.analysis.shortcut.weight.mul_(3)
         network.hyper_analysis.layers[-1].weight.mul_(40)
-        for head in (network.scales.first, network.scales.second):
+        own = [name for name in network.scales.contexts if grid_number(name) is None]
+        for head in (network.scales.head, *(network.scales.contexts[name].head for name in own)):
             head.bias.uniform_(-1, 5)
             head.weight.mul_(2)
-        for head in (network.means.first, network.means.second):
+        for head in (network.means.head, *(network.means.contexts[name].head for name in own)):
             head.weight.normal_(std=0.3)
             head.bias.normal_()
-        for step in network.scales.average_steps:
-            step.head.weight.normal_(std=0.5)
-        for step in network.means.average_steps:
-            step.gate.weight.normal_(std=0.3)
+        for name in network.scales.contexts.keys() - own:
+            network.scales.contexts[name].head.weight.normal_(std=0.5)
+            network.means.contexts[name].gate.weight.normal_(std=0.3)
         network.log_gain.add_(torch.randn(network.sizes.latents) * 0.5)
         network.log_inverse_gain.copy_(-network.log_gain)
     network.scales.freeze()
@@ -70,9 +70,9 @@ def codec() -> HyperpriorCodec:
 
 
 @pytest.fixture
-def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
-    monkeypatch.setattr(hyperprior_codec, "TILE", 4)
+def small_groups(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "group", 4)
+    monkeypatch.setattr(codec, "tile", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def same(a: list[Group], b: list[Group]) -> bool:
         and np.array_equal(g.r, h.r)
         and all(
             np.array_equal(p.symbols, q.symbols) and np.array_equal(p.indexes, q.indexes)
-            for p, q in zip(g.pieces, h.pieces, strict=True)
+            for p, q in zip(g.runs, h.runs, strict=True)
         )
         for g, h in zip(a, b, strict=True)
     )
@@ -109,11 +109,11 @@ def test_the_fixture_is_worth_its_name(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(pixels(96, 96)), 60).groups
     assert len(np.unique(group.z)) > 5
     assert len(np.unique(group.r)) > 20
-    for piece in group.r_pieces[-2:]:
-        assert len(np.unique(piece.indexes)) > 15
-        assert (piece.symbols != 0).mean() > 0.2
-    assert any((np.abs(p.symbols) > p.tables.radius[p.indexes]).any() for p in group.pieces), "with escapes"
-    coded = sum(p.symbols.size for p in group.r_pieces)
+    for run in group.r_runs[-2:]:
+        assert len(np.unique(run.indexes)) > 15
+        assert (run.symbols != 0).mean() > 0.2
+    assert any((np.abs(p.symbols) > p.tables.radius[p.indexes]).any() for p in group.runs), "with escapes"
+    coded = sum(p.symbols.size for p in group.r_runs)
     assert 0.3 * group.r.size < coded < 0.97 * group.r.size, "some are skipped"
 
 
@@ -170,7 +170,7 @@ def test_tiles_leave_no_trace(codec: HyperpriorCodec, size: tuple[int, int], mon
     symbols = codec.code(whole, 60).groups
     picture = codec.synthesise(symbols, header)
     told: list[tuple[str, float]] = []
-    monkeypatch.setattr(hyperprior_codec, "TILE", 4)
+    monkeypatch.setattr(codec, "tile", 4)
     tiled = codec.analyse(image, lambda *now: told.append(now))
     assert (tiled - whole).abs().max() <= 1e-4 * whole.abs().max()
     again = codec.synthesise(symbols, header, lambda *now: told.append(now)).astype(int)
@@ -227,38 +227,34 @@ def test_scales_are_the_same_in_any_type_that_is_exact(
     """A file written in one is read in the other."""
     image = pixels(70, 90)
     coded = codec.code(codec.analyse(image), 60)
-    monkeypatch.setattr(groups, "exact_dtype", lambda: dtype)
-    assert codec.scales.coarse.weight.dtype == dtype
+    monkeypatch.setattr(entropy, "exact_dtype", lambda: dtype)
+    assert codec.entropy.scales.coarse.weight.dtype == dtype
     assert same(codec.parse(coded.payloads(), header_for(image)), coded.groups)
     assert same(codec.code(codec.analyse(image), 60).groups, coded.groups)
 
 
 def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
+    """Found again step by step, each from the symbols of the steps before it."""
     image = pixels(64, 80)
-    coded = codec.code(codec.analyse(image), 60)
-    (group,) = coded.groups
-    first = first_step_mask(*group.r.shape)[0].numpy()
-    z = torch.from_numpy(group.z).double()[None]
-    features = codec.scales.features(z, torch.tensor([quality_to_16_bit(60) * 64 // 65536]), *group.r.shape[1:])
-    index_a = codec.scales.first_indexes(features)[0].detach().numpy()
-    places = [mask[0].numpy() for mask in lattices(SMALL.averages, *group.r.shape[1:])]
-    averages, before = group.r[: SMALL.averages], np.zeros_like(places[0])
-    for step in (1, 2, 3):
-        before = before | places[step - 1]
-        symbols = torch.from_numpy(np.where(before, averages, 0)).double()[None]
-        own = codec.scales.average_indexes(step, features, symbols)[0].detach().numpy()
-        index_a[: SMALL.averages] = np.where(places[step], own, index_a[: SMALL.averages])
-    known = torch.from_numpy(np.where(first, group.r, 0)).float()[None]
-    index_b = codec.scales.second_indexes(features, known)[0].detach().numpy()
-    index = np.where(first, index_a, index_b)
-    assert (group.r[index < SKIP_BELOW] == 0).all()
-    assert (index < SKIP_BELOW).any()
-    assert all((piece.indexes >= SKIP_BELOW).all() for piece in group.r_pieces)
-    kept = index >= SKIP_BELOW
-    others = first.copy()
-    others[: SMALL.averages] = False
-    counts = [(mask & kept[: SMALL.averages]).sum() for mask in places]
-    assert [piece.symbols.size for piece in group.r_pieces] == [*counts, (others & kept).sum(), (~first & kept).sum()]
+    (group,) = codec.code(codec.analyse(image), 60).groups
+    z, size = torch.from_numpy(group.z).double()[None], group.r.shape[1:]
+    scales = codec.entropy.scales.begin(z, torch.tensor([quality_to_16_bit(60) * 64 // 65536]), *size)
+    r, before = torch.from_numpy(group.r).float()[None], torch.zeros(1, *group.r.shape, dtype=torch.bool)
+    skipped, counts = 0, []
+    for step in codec.network.steps:
+        known = Channels()
+        known.add(0, r * before)
+        mask = step.places(step.start, step.stop, *size, "cpu")
+        index = scales.indexes(step, known).detach()
+        kept = index >= SKIP_BELOW
+        assert not (r[:, step.channels][mask & ~kept]).any()
+        skipped += int((mask & ~kept).sum())
+        counts.append(int((mask & kept).sum()))
+        before[:, step.channels] |= mask
+    assert before.all()
+    assert skipped > 0
+    assert [run.symbols.size for run in group.r_runs] == counts
+    assert all((run.indexes >= SKIP_BELOW).all() for run in group.r_runs)
 
 
 @pytest.mark.usefixtures("small_groups")
@@ -338,7 +334,7 @@ def test_any_bytes_are_read_or_damage(
 ) -> None:
     header = Frame(height, width, quality)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hyperprior_codec, "GROUP", group)
+        patch.setattr(codec, "group", group)
         try:
             symbols = codec.parse([payload], header)
         except DamagedFileError:
@@ -365,10 +361,10 @@ def test_hyper_latents_out_of_range_are_damage(codec: HyperpriorCodec) -> None:
     """A stream may be well formed and still hold what no encoder writes: beyond Z_MAX the bounds aren't proved."""
     image = pixels(16, 16)
     (group,) = codec.code(codec.analyse(image), 60).groups
-    symbols = group.z_pieces[0].symbols.copy()
+    symbols = group.z_runs[0].symbols.copy()
     symbols[0] = Z_MAX + 1
-    forged = Piece(symbols, group.z_pieces[0].indexes, group.z_pieces[0].tables)
-    coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.z_pieces[1:]), group.r_pieces)])
+    forged = SymbolRun(symbols, group.z_runs[0].indexes, group.z_runs[0].tables)
+    coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.z_runs[1:]), group.r_runs)])
     with pytest.raises(DamagedFileError, match=f"hyper-latents beyond {Z_MAX}"):
         codec.parse(coded.payloads(), header_for(image))
 
@@ -381,10 +377,10 @@ def test_storage_keeps_symbols_and_nearly_the_pixels(codec: HyperpriorCodec) -> 
     stored = HyperpriorCodec.from_tensors(tensors, sizes)
     again = HyperpriorCodec.from_tensors(stored.to_tensors(), sizes)
     assert all(torch.equal(tensors[k], v) for k, v in again.to_tensors().items())
-    assert stored.skip_below == SKIP_BELOW
-    assert stored.tables.digest() == codec.tables.digest()
-    assert [t.digest() for t in stored.z_tables.tables] == [t.digest() for t in codec.z_tables.tables]
-    assert np.array_equal(stored.z_tables.weights, codec.z_tables.weights)
+    assert stored.entropy.skip_below == SKIP_BELOW
+    assert stored.entropy.tables.digest() == codec.entropy.tables.digest()
+    assert [t.digest() for t in stored.entropy.z_tables.tables] == [t.digest() for t in codec.entropy.z_tables.tables]
+    assert np.array_equal(stored.entropy.z_tables.weights, codec.entropy.z_tables.weights)
 
     image = pixels(70, 90)
     header = header_for(image)
@@ -398,7 +394,8 @@ def test_storage_keeps_symbols_and_nearly_the_pixels(codec: HyperpriorCodec) -> 
 
 def test_stored_scale_integers_must_keep_their_bounds(codec: HyperpriorCodec) -> None:
     tensors = codec.to_tensors()
-    tensors["network.scales.mixed.weight"] = tensors["network.scales.mixed.weight"] * 400
+    name = "network.scales.contexts.checkerboard.mixed.weight"
+    tensors[name] = tensors[name] * 400
     with pytest.raises(ValueError, match="accumulators reach"):
         HyperpriorCodec.from_tensors(tensors, vars(SMALL))
 
@@ -410,10 +407,10 @@ def test_tables_of_z_are_chosen_by_anchor_and_channel() -> None:
     for anchor in range(ANCHORS):
         quality = (anchor + 0.5) * 100 / ANCHORS
         (group,) = codec.code(latents, quality).groups
-        piece = group.z_pieces[0]
-        assert piece.tables is codec.z_tables.tables[anchor]
-        assert np.array_equal(piece.indexes, np.arange(SMALL.hyper_latents, dtype=np.uint8))
-        assert np.array_equal(piece.symbols, group.z.ravel())
+        run = group.z_runs[0]
+        assert run.tables is codec.entropy.z_tables.tables[anchor]
+        assert np.array_equal(run.indexes, np.arange(SMALL.hyper_latents, dtype=np.uint8))
+        assert np.array_equal(run.symbols, group.z.ravel())
 
 
 def test_quality_in_16_bits() -> None:
@@ -425,15 +422,18 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
     codec = random_codec(2)
     with torch.no_grad():
         scales = codec.network.scales
-        heads = (scales.first, scales.second, *(step.head for step in scales.average_steps))
+        heads = (scales.head, *(context.head for context in scales.contexts.values()))
         for part in (codec.network.hyper_analysis.layers[-1], *heads):
             part.weight.zero_()
             part.bias.zero_()
     free = TableSet(np.array([0], np.int16), (np.array([65535, 1], np.int32),))
     cheap = TableSet(np.zeros(8 * CLASSES, np.int16), free.frequencies * 8 * CLASSES)
     codec = HyperpriorCodec(
-        codec.network, codec.tables, HyperTables((cheap,) * ANCHORS, np.zeros((ANCHORS, 8), np.int8)), SKIP_BELOW,
-    )  # fmt: skip
+        codec.network,
+        codec.entropy.tables,
+        HyperTables((cheap,) * ANCHORS, np.zeros((ANCHORS, 8), np.int8)),
+        SKIP_BELOW,
+    )
     image = pixels(300, 500)
     coded = codec.code(codec.analyse(image), 60)
     payload = coded.payloads()[0]

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lpcodec.codec.families.hyperprior.context import Z_MAX
 from lpcodec.codec.families.hyperprior.hyperlatents import (
     CLASSES,
     WEIGHT_MAX,
@@ -14,6 +13,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
     first_places,
     neighbours,
 )
+from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder
 from lpcodec.entropy.tables import default_scales, gaussian_tables
 
@@ -36,14 +36,14 @@ def hyper_latents(seed: int, height: int, width: int, largest: int = Z_MAX) -> n
 @given(st.integers(0, 2**31), SIZES, st.integers(0, Z_MAX))
 def test_what_is_written_is_read(seed: int, size: tuple[int, int], largest: int) -> None:
     z, own = hyper_latents(seed, *size, largest), tables(seed % 7)
-    pieces, encoder = own.pieces(z, 0), Encoder()
-    for piece in pieces:
-        encoder.put(piece.symbols, piece.indexes, piece.tables)
+    runs, encoder = own.runs(z, 0), Encoder()
+    for run in runs:
+        encoder.put(run.symbols, run.indexes, run.tables)
     decoder = Decoder(encoder.finish())
     found, again = own.read(decoder, 0, *size)
     decoder.finish()
     assert np.array_equal(found, z)
-    for one, other in zip(pieces, again, strict=True):
+    for one, other in zip(runs, again, strict=True):
         assert np.array_equal(one.symbols, other.symbols)
         assert np.array_equal(one.indexes, other.indexes)
 
@@ -53,7 +53,7 @@ def test_predictions_are_weighted_means_of_the_first_places(size: tuple[int, int
     """By loops and in floats; halves round up."""
     z, own, (height, width) = hyper_latents(1, *size), tables(), size
     first = first_places(height, width)
-    prediction, indexes = own.foretold(np.where(first, z, 0), 0)
+    prediction, indexes = own.predicted(np.where(first, z, 0), 0)
     for c, i, j in np.ndindex(CHANNELS, height, width):
         if first[i, j]:
             continue
@@ -79,8 +79,8 @@ def test_the_other_places_foretell_nothing() -> None:
 def test_larger_ones_than_there_can_be_are_refused(place: tuple[int, int, int]) -> None:
     z, own, encoder = hyper_latents(4, 3, 3, 2), tables(), Encoder()
     z[place] = Z_MAX + 1
-    for piece in own.pieces(z, 0):
-        encoder.put(piece.symbols, piece.indexes, piece.tables)
+    for run in own.runs(z, 0):
+        encoder.put(run.symbols, run.indexes, run.tables)
     with pytest.raises(CorruptStreamError, match=f"hyper-latents beyond {Z_MAX}"):
         own.read(Decoder(encoder.finish()), 0, 3, 3)
 
@@ -89,5 +89,5 @@ def test_no_hyper_latents_are_cheaper_than_the_cheapest() -> None:
     own = tables(2)
     least = own.least_bits(0)
     for seed in range(20):
-        pieces = own.pieces(hyper_latents(seed, 4, 4, seed % 3), 0)
-        assert sum(piece.tables.bits(piece.symbols, piece.indexes) for piece in pieces) >= 16 * least
+        runs = own.runs(hyper_latents(seed, 4, 4, seed % 3), 0)
+        assert sum(run.tables.bits(run.symbols, run.indexes) for run in runs) >= 16 * least

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lpcodec.codec.families.hyperprior.averages import WIDTH
-from lpcodec.codec.families.hyperprior.context import LEVELS, Z_MAX, asinh, first_step_mask
 from lpcodec.codec.families.hyperprior.export import cost
+from lpcodec.codec.families.hyperprior.layers import LEVELS, Z_MAX, asinh
 from lpcodec.codec.families.hyperprior.network import (
     ANCHORS,
     LAMBDA_MAX,
@@ -18,12 +17,16 @@ from lpcodec.codec.families.hyperprior.network import (
     lambda_of_quality,
     level_of_quality,
 )
+from lpcodec.codec.families.hyperprior.scales import GRID_WIDTH
 from lpcodec.codec.families.hyperprior.sizes import FOLDED, PROFILES, STRIDE, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import Channels, checkerboard
 from lpcodec.codec.models import network_named
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES
 
-SMALL = HyperpriorSizes(width=16, latents=32, details=8, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(
+    width=16, latents=32, linear_latents=8, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16
+)
 
 
 def small_network(seed: int = 0) -> HyperpriorNetwork:
@@ -100,8 +103,9 @@ def test_all_components_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("shape", [(32, 4, 6), (32, 3, 5), (1, 7, 2), (2, 1, 1)])
-def test_the_first_step_has_every_other_latent(shape: tuple[int, int, int]) -> None:
-    mask = first_step_mask(*shape)
+def test_a_checkerboard_has_every_other_latent(shape: tuple[int, int, int]) -> None:
+    mask = checkerboard(0)(0, *shape, "cpu")
+    assert torch.equal(checkerboard(1)(0, *shape, "cpu"), ~mask)
     assert (mask.shape, mask.dtype) == ((1, *shape), torch.bool)
     assert int(mask.sum()) == math.ceil(math.prod(shape) / 2)
     for axis in range(1, 4):  # neighbours over places and channels belong to different steps
@@ -159,25 +163,29 @@ def test_scale_indexes_are_integers_in_range_and_the_network_is_provably_exact()
     z = torch.randint(-Z_MAX, Z_MAX + 1, (1, SMALL.hyper_latents, 2, 2)).float()
     level = torch.tensor([17])
     scales = network.scales
-    features = scales.features(z, level, 7, 8)
-    symbols = torch.randint(-300, 300, (1, SMALL.latents, 7, 8)) * first_step_mask(SMALL.latents, 7, 8)
-    found = (features, scales.first_indexes(features), scales.second_indexes(features, symbols))
+    symbols = Channels()
+    symbols.add(0, torch.randint(-300, 300, (1, SMALL.latents, 7, 8)).float())
+
+    def everything() -> list[torch.Tensor]:
+        begun = scales.begin(z, level, 7, 8)
+        return [begun.features, *(begun.indexes(step, symbols) for step in network.steps)]
+
+    found = everything()
     scales.freeze()
-    features = scales.features(z.double(), level, 7, 8)
-    exact = (features, scales.first_indexes(features), scales.second_indexes(features, symbols))
-    for trained, shipped, top in zip(found, exact, (ACTIVATION_MAX, SCALES - 1, SCALES - 1), strict=True):
+    for trained, shipped, top in zip(found, everything(), (ACTIVATION_MAX, *[SCALES - 1] * 6), strict=True):
         assert torch.equal(trained.double(), shipped)
         assert torch.equal(shipped, shipped.floor())
         assert 0 <= shipped.min() <= shipped.max() <= top
-    averages = {f"averages {step}{part}" for step in (1, 2, 3) for part in ("", ", context")}
-    assert set(scales.bounds()) == {"coarse", "middle", "first", "neighbours + mixed", "second", *averages}
+    contexts = ("grid1", "grid2", "grid3", "checkerboard")
+    inner = {f"{context}, {layer}" for context in contexts for layer in ("neighbours + mixed", "head")}
+    assert set(scales.bounds()) == {"coarse", "middle", "head", *inner}
     assert max(scales.bounds().values()) < ACCUMULATOR_LIMIT
 
 
 def test_a_network_that_might_overflow_is_refused() -> None:
     network = small_network()
     with torch.no_grad():
-        network.scales.mixed.weight.mul_(400)
+        network.scales.contexts["checkerboard"].mixed.weight.mul_(400)
     with pytest.raises(ValueError, match=r"neighbours \+ mixed: accumulators reach \d+"):
         network.scales.freeze()
 
@@ -207,7 +215,7 @@ def test_the_training_pass_reaches_every_parameter() -> None:
     expected = [
         name for name, _ in network.named_parameters()
         if (name.startswith(("analysis.", "synthesis.")) and name.split(".")[1] in behind)
-        or (name.startswith("scales.average_steps.") and ".head." not in name)
+        or (name.startswith("scales.contexts.grid") and ".head." not in name)
     ]  # fmt: skip
     assert sorted(silent) == sorted(["log_strength", *expected])
 
@@ -219,7 +227,8 @@ def test_bfloat16_is_kept_out_of_the_entropy_model() -> None:
     def note(name: str):  # type: ignore[no-untyped-def]
         return lambda module, given, result: seen.setdefault(name, set()).add(result.dtype)
 
-    for name in ("scales.coarse", "scales.first", "scales.second", "means.first", "means.second", "analysis.head"):
+    inner = [f"{part}.contexts.checkerboard.head" for part in ("scales", "means")]
+    for name in ("scales.coarse", "scales.head", "means.head", *inner, "analysis.head"):
         network.get_submodule(name).register_forward_hook(note(name))
     decoded = network(pictures(1), torch.tensor([30_000]), amp=True).pictures
     assert decoded.dtype == torch.float32
@@ -256,12 +265,12 @@ def test_the_twin_for_coding_computes_nearly_the_same(dtype: torch.dtype, error:
     assert (decoded - exact).abs().max() < error
 
 
-def test_details_bypass_what_does_not_know_them() -> None:
-    """Changing a detail changes neither z, nor means, nor the scales of others, and moves the picture linearly."""
+def test_linear_only_latents_bypass_what_does_not_know_them() -> None:
+    """Changing one changes neither z, nor means, nor the scales of others, and moves the picture linearly."""
     network, main = small_network(), SMALL.main
     y = torch.randn(1, SMALL.latents, 8, 8)
     other = y.clone()
-    other[:, main:] += torch.randn(1, SMALL.details, 8, 8)
+    other[:, main:] += torch.randn(1, SMALL.linear_latents, 8, 8)
     quality = torch.tensor([30_000])
     with torch.no_grad():
         assert torch.equal(network.hyper_analysis(y), network.hyper_analysis(other))
@@ -280,14 +289,14 @@ def test_cost_a_pixel() -> None:
     """Counted by hand: multiply-accumulates of each convolution at its resolution, over the pixels."""
     s = SMALL
     w, m, n, z, c = s.width, s.main, s.hyper_width, s.hyper_latents, s.context_width
-    every, a = m + s.details, s.averages
+    every, a = m + s.linear_latents, s.dc_latents
     eighth, sixteenth, half, quarter = 1 / 64, 1 / STRIDE**2, 1 / 32**2, 1 / 64**2
     expected = {
         "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * every + 4 * FOLDED * every),
         "hyper_analysis": sixteenth * 9 * m * n + half * 9 * n * n + quarter * 9 * n * z,
         "entropy": 2 * (quarter * 9 * (z + 1) * 4 * n + half * 9 * n * 4 * c)
         + sixteenth * (c * every + 9 * m * c + c * c + 2 * c * every)
-        + sixteenth * 3 * ((9 * a + c + a) * WIDTH + c * a + 9 * a * a + c * a)
+        + sixteenth * 3 * ((9 * a + c + a) * GRID_WIDTH + 9 * a * a + c * a)
         + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
         "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
     }

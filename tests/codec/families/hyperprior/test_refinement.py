@@ -7,17 +7,16 @@ import pytest
 import torch
 
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.hyperprior import refinement
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-from lpcodec.codec.families.hyperprior.groups import Group
+from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork, lambda_of_quality
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
-SMALL = HyperpriorSizes(width=16, latents=24, averages=3, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(width=16, latents=24, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16)
 
 
 def smooth(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -40,9 +39,9 @@ def codec() -> HyperpriorCodec:
     network.start_from_principal_components(pictures / 255)
     with torch.no_grad():
         network.hyper_analysis.layers[-1].weight.mul_(10)
-        for head in (network.scales.first, network.scales.second):
+        for head in (network.scales.head, network.scales.contexts["checkerboard"].head):
             head.bias.uniform_(1, 3)
-        for head in (network.means.first, network.means.second):
+        for head in (network.means.head, network.means.contexts["checkerboard"].head):
             head.weight.normal_(std=0.02)
         for layer in (network.synthesis.tail, network.analysis.tail):
             layer.weight.normal_(std=0.003)
@@ -69,7 +68,7 @@ def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], qualit
     decoded = codec.synthesise(groups, header_for(pixels, quality)).astype(np.float64)
     if pixels.shape[2] == 1:
         decoded = decoded.mean(2, keepdims=True)
-    bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.pieces)
+    bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs)
     lmbda = refinement.LAMBDA_FACTOR * float(lambda_of_quality(torch.tensor(quality_to_16_bit(quality)).double()))
     return bits + lmbda * np.square(decoded - pixels).sum() / pixels.shape[2]
 
@@ -107,7 +106,7 @@ def test_a_grey_picture_is_judged_by_its_one_channel(codec: HyperpriorCodec) -> 
 def test_the_decoder_reads_what_was_refined(
     codec: HyperpriorCodec, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    monkeypatch.setattr(codec, "group", 4)
     pixels = smooth(*size)
     coded = codec.code(codec.refine(pixels, codec.analyse(pixels), 45, 4), 45)
     for got, put in zip(codec.parse(coded.payloads(), header_for(pixels, 45)), coded.groups, strict=True):
@@ -117,7 +116,7 @@ def test_the_decoder_reads_what_was_refined(
 
 def test_groups_account_for_all_of_the_picture(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the groups think they save, each in its own surroundings, is what the whole picture saves."""
-    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    monkeypatch.setattr(codec, "group", 4)
     pixels = smooth(150, 170)
     latents = codec.analyse(pixels)
     saved = []
@@ -170,7 +169,7 @@ def test_they_are_good_at_qualities_near_theirs(codec: HyperpriorCodec, other: f
 
 
 def test_progress_goes_from_group_to_group(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    monkeypatch.setattr(codec, "group", 4)
     pixels = smooth(100, 60)
     told: list[tuple[str, float]] = []
     codec.refine(pixels, codec.analyse(pixels), 45, 3, lambda stage, part: told.append((stage, part)))

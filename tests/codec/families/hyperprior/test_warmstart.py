@@ -60,23 +60,23 @@ def test_installed_weights_are_thawed(
     network: HyperpriorNetwork, pictures: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     level, z = torch.tensor([30]), torch.randint(-9, 10, (1, SMALL.hyper_latents, 3, 3)).float()
-    wanted = network.scales.first_indexes(network.scales.features(z, level, 12, 12)).detach()
+    wanted = network.scales.begin(z, level, 12, 12).from_z.detach()
     frozen = HyperpriorNetwork(SMALL)
     frozen.load_state_dict(network.state_dict())
     codec = frozen_codec(frozen)
     monkeypatch.setattr(models, "tensors_of", lambda name: (codec.to_tensors(), {"sizes": vars(SMALL)}))
     again = HyperpriorNetwork(SMALL)
     start_from(again, weights_of(read_source("default")), pictures)
-    assert torch.equal(again.scales.first_indexes(again.scales.features(z, level, 12, 12)), wanted)
+    assert torch.equal(again.scales.begin(z, level, 12, 12).from_z, wanted)
     assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
 
 
-@pytest.mark.parametrize("details", [0, 6, 16])
+@pytest.mark.parametrize("linear", [0, 6, 16])
 def test_more_latents_keep_the_function_and_represent_more(
-    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path, details: int
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path, linear: int
 ) -> None:
     old, old_z = figures(network, pictures)
-    wider = HyperpriorNetwork(replace(SMALL, latents=40, details=details))
+    wider = HyperpriorNetwork(replace(SMALL, latents=40, linear_latents=linear))
     start_from(wider, weights_of(read_source(in_run(network, tmp_path))), pictures)
     new, new_z = figures(wider, pictures)
     torch.testing.assert_close(new_z, old_z)
@@ -107,17 +107,17 @@ def test_what_does_not_fit_is_refused(network: HyperpriorNetwork, pictures: torc
     state = weights_of(read_source(in_run(network, tmp_path)))
     for sizes in (
         replace(SMALL, width=24), replace(SMALL, latents=16), replace(SMALL, synthesis_pairs=0),
-        replace(SMALL, details=8),
+        replace(SMALL, linear_latents=8),
     ):  # fmt: skip
         with pytest.raises(UsageError, match="of another size"):
             start_from(HyperpriorNetwork(sizes), state, pictures)
 
 
-def test_latents_between_main_ones_and_details_are_refused(pictures: torch.Tensor) -> None:
-    state = HyperpriorNetwork(replace(SMALL, details=8)).state_dict()
-    start_from(HyperpriorNetwork(replace(SMALL, latents=32, details=16)), state, pictures)
+def test_latents_between_main_ones_and_linear_only_ones_are_refused(pictures: torch.Tensor) -> None:
+    state = HyperpriorNetwork(replace(SMALL, linear_latents=8)).state_dict()
+    start_from(HyperpriorNetwork(replace(SMALL, latents=32, linear_latents=16)), state, pictures)
     with pytest.raises(UsageError, match="of another size"):
-        start_from(HyperpriorNetwork(replace(SMALL, latents=32, details=8)), state, pictures)
+        start_from(HyperpriorNetwork(replace(SMALL, latents=32, linear_latents=8)), state, pictures)
 
 
 def test_what_weights_went_through_adds_up(network: HyperpriorNetwork, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -
         return {name.rsplit(".", 1)[0] if "." in name else name for name in a if a[name].shape != b[name].shape}
 
     every = {*warmstart.LATENTS_IN, *warmstart.LATENTS_OUT, *warmstart.GAINS}
-    assert changed(replace(SMALL, latents=40, details=16)) == every
+    assert changed(replace(SMALL, latents=40, linear_latents=16)) == every
     assert changed(replace(SMALL, latents=40)) == {*every, *warmstart.LATENTS_IN_MAIN, *warmstart.LATENTS_OUT_MAIN}
 
 
@@ -155,9 +155,9 @@ def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -
     "sizes",
     [
         SMALL,
-        replace(SMALL, latents=40, details=16, synthesis_pairs=2),
+        replace(SMALL, latents=40, linear_latents=16, synthesis_pairs=2),
         replace(SMALL, coarser_latents=8),
-        replace(SMALL, averages=3),
+        replace(SMALL, dc_latents=3),
     ],
 )
 def test_sizes_are_found_in_the_weights(sizes: HyperpriorSizes) -> None:

@@ -6,7 +6,6 @@ import torch
 
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.lpcae import codec as lpcae_codec
 from lpcodec.codec.families.lpcae.codec import LpcaeCodec, Predicted
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork, Prediction
@@ -114,13 +113,15 @@ def test_groups_and_tiles_leave_no_trace(codec: LpcaeCodec, monkeypatch: pytest.
     header = header_for(image, 40)
     coded = codec.code(codec.analyse(image), 40)
     whole = codec.synthesise(codec.parse(coded.payloads(), header), header).astype(int)
-    monkeypatch.setattr(hyperprior_codec, "TILE", 4)
+    for coder in codec.coders:
+        monkeypatch.setattr(coder, "tile", 4)
     monkeypatch.setattr(lpcae_codec, "TILE", 32)
     tiled = codec.synthesise(codec.parse(coded.payloads(), header), header).astype(int)
     assert np.abs(tiled - whole).max() <= 3, "roundings of coarser levels add up"
     assert np.abs(tiled - whole).mean() < 0.02
     # Groups are part of the format: a level's groups of 4 lie above the coarser level's places of 2.
-    monkeypatch.setattr(hyperprior_codec, "GROUP", 4)
+    for coder in codec.coders:
+        monkeypatch.setattr(coder, "group", 4)
     grouped = codec.code(codec.analyse(image), 40)
     assert len(grouped.layers[2].groups) == 9
     symbols = codec.parse(grouped.payloads(), header)

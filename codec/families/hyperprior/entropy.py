@@ -1,0 +1,205 @@
+"""The entropy model of a group of latents: scaled latents -> integers with tables; a stream -> integers -> values.
+
+```
+code:    y * gain, z --scales, means, rounding, step by step--> z, r and the table of each
+parse:   stream --z, then scales, step by step--> z, r                          integers alone, no means
+values:  z, r --means, step by step--> r + mean
+```
+
+The symbols are coded in the order z, then step by step (steps.py), and within each step in the order channel, row,
+column. Latents whose scale index is below `skip_below` are zero and not coded.
+
+Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
+from lpcodec.codec.families.hyperprior.means import MeanNetwork
+from lpcodec.codec.families.hyperprior.network import CoarserContext, anchor_of_quality, level_of_quality
+from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
+from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, walk
+from lpcodec.entropy.choice import symbol_costs
+from lpcodec.entropy.coder import CorruptStreamError, Decoder, SymbolRun
+from lpcodec.entropy.integer import exact_dtype
+from lpcodec.entropy.likelihood import rounded
+from lpcodec.entropy.tables import TableSet
+
+SYMBOL_MAX = 32767
+
+
+@dataclass(frozen=True)
+class Group:
+    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded."""
+
+    z: npt.NDArray[np.int32]
+    r: npt.NDArray[np.int16]
+    z_runs: tuple[SymbolRun, ...]
+    r_runs: tuple[SymbolRun, ...]
+
+    @property
+    def runs(self) -> tuple[SymbolRun, ...]:
+        """All runs in coding order."""
+        return self.z_runs + self.r_runs
+
+
+class EntropyModel:
+    """The frozen scale network and the mean network with their tables, ready to code groups of latents.
+
+    Args:
+        steps: the order of decoding (steps.py).
+        scales: frozen.
+        tables: of r, by scale index.
+        z_tables: of z.
+        skip_below: latents of smaller scale indexes aren't coded.
+        device: of the means; the scales are always on the CPU.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], scales: ScaleNetwork, means: MeanNetwork, tables: TableSet, z_tables: HyperTables,
+        skip_below: int, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.steps, self.means, self.device = tuple(steps), means, device
+        self.tables, self.z_tables, self.skip_below = tables, z_tables, skip_below
+        exact: ScaleNetwork = scales.to("cpu")
+        single: ScaleNetwork = copy.deepcopy(exact).float()
+        self._scales = {torch.float64: exact, torch.float32: single}
+        self.context_channels = context_channels(self.steps, exact)
+
+    @property
+    def scales(self) -> ScaleNetwork:
+        """The scale network, on the CPU, in the fastest type that is exact here and now."""
+        return self._scales[exact_dtype()]
+
+    @torch.inference_mode()
+    def code(
+        self, scaled: Tensor, z: Tensor, q: Tensor, curvature: Tensor | None = None,
+        coarser: CoarserContext | None = None,
+    ) -> Group:  # fmt: skip
+        """Code one group of latents.
+
+        Args:
+            scaled: y * gain (M, h, w), on the CPU as `q`, the 16-bit quality (1,).
+            z: hyper-latents (1, Z, ceil(h/4), ceil(w/4)), whole numbers.
+            curvature: (M, 1, 1), what an error of 1 costs a latent, in bits, twice: symbols are chosen by their cost.
+                By default they are rounded.
+            coarser: the coarser level's latents at the same place.
+        """
+        z = z.cpu()
+        height, width = scaled.shape[1:]
+        source = _Choosing(self, scaled, curvature)
+        level, (symbols, values) = level_of_quality(q), coarser or (None, None)
+        scales = self.scales.begin(z, level, height, width, symbols)
+        values = None if values is None else values.to(self.device)
+        means = self.means.begin(z.to(self.device), level.to(self.device), height, width, values)
+        walk(self.steps, source, scales, means, self.context_channels)
+        whole = z[0].int().numpy()
+        z_runs = self.z_tables.runs(whole, int(anchor_of_quality(q)))
+        return Group(whole, source.r, z_runs, tuple(source.runs))
+
+    def parse(self, stream: bytes, q: Tensor, height: int, width: int, coarser_symbols: Tensor | None) -> Group:
+        """Read a group of height x width latents: integers only, nothing here depends on the machine.
+
+        Args:
+            coarser_symbols: r of the coarser level (1, M', ceil(h/2), ceil(w/2)), for a network with one.
+
+        Raises:
+            CorruptStreamError: the stream isn't one of such a group.
+        """
+        decoder = Decoder(stream)
+        z, z_runs = self.z_tables.read(decoder, int(anchor_of_quality(q)), -(-height // 4), -(-width // 4))
+        scales = self.scales.begin(torch.from_numpy(z)[None], level_of_quality(q), height, width, coarser_symbols)
+        source = _Reading(self, decoder, (scales.from_z.shape[1], height, width))
+        walk(self.steps, source, scales, None, self.context_channels)
+        decoder.finish()
+        return Group(z, source.r, z_runs, tuple(source.runs))
+
+    @torch.no_grad()
+    def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
+        """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
+        r = torch.from_numpy(group.r).to(self.device).float()[None]
+        z = torch.from_numpy(group.z).to(self.device).float()[None]
+        coarser_values = None if coarser is None else coarser.values.to(self.device)
+        means = self.means.begin(z, level_of_quality(q.to(self.device)), r.shape[2], r.shape[3], coarser_values)
+
+        def known(prediction: Prediction, channels: int) -> Tensor:
+            start = prediction.step.start
+            return r[:, start : start + channels]
+
+        predictions = walk(self.steps, known, None, means, self.context_channels)
+        values: Tensor = r + combined((p.step, p.mean) for p in predictions if p.mean is not None)
+        return values
+
+
+class _Coding:
+    """A source of symbols that keeps the runs that are coded, and r (M, h, w)."""
+
+    def __init__(self, model: EntropyModel, shape: tuple[int, ...]) -> None:
+        self.model, self.runs = model, list[SymbolRun]()
+        self.r = np.zeros(shape, np.int16)
+
+    def coded(self, prediction: Prediction) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+        """Which of the step's latents are coded, as flat places in its block (c, h, w), and their scale indexes."""
+        assert prediction.index is not None
+        index = prediction.index[0].to(torch.uint8)
+        coded = prediction.places()[0] & (index >= self.model.skip_below)
+        places = np.flatnonzero(coded.numpy())  # several times as fast as torch's own indexing with masks
+        return places, index.numpy().ravel()[places]
+
+    def keep(
+        self, step: Step, channels: int, places: npt.NDArray[np.intp], symbols: npt.NDArray[np.int32],
+        index: npt.NDArray[np.uint8],
+    ) -> Tensor:  # fmt: skip
+        """Take the step's symbols; return them as a block (1, channels, h, w)."""
+        self.runs.append(SymbolRun(symbols, index, self.model.tables))
+        self.r[step.channels].reshape(-1)[places] = symbols
+        block = np.zeros((channels, *self.r.shape[1:]), np.float32)
+        count = np.searchsorted(places, block.size)
+        block.reshape(-1)[places[:count]] = symbols[:count]
+        return torch.from_numpy(block)[None]
+
+
+class _Choosing(_Coding):
+    """The encoder's symbols: the latents without their means, rounded or the cheapest."""
+
+    def __init__(self, model: EntropyModel, scaled: Tensor, curvature: Tensor | None) -> None:
+        super().__init__(model, tuple(scaled.shape))
+        self.scaled = scaled
+        self.curvature = None if curvature is None else curvature.numpy().ravel()
+
+    def __call__(self, prediction: Prediction, channels: int) -> Tensor:
+        step = prediction.step
+        assert prediction.mean is not None
+        places, index = self.coded(prediction)
+        wanted = (self.scaled[step.channels] - prediction.mean[0].cpu()).numpy().ravel()[places]
+        tables = torch.from_numpy(index)
+        if self.curvature is None:
+            symbols = rounded(torch.from_numpy(wanted), tables)
+        else:
+            own = self.curvature[step.channels][places // (self.scaled.shape[1] * self.scaled.shape[2])]
+            costs = symbol_costs(self.model.tables)
+            symbols = costs.cheapest(torch.from_numpy(wanted), tables, torch.from_numpy(own))
+        whole = symbols.clamp_(-SYMBOL_MAX, SYMBOL_MAX).numpy().astype(np.int32)
+        return self.keep(step, channels, places, whole, index)
+
+
+class _Reading(_Coding):
+    """The parser's symbols: those of the range decoder."""
+
+    def __init__(self, model: EntropyModel, decoder: Decoder, shape: tuple[int, ...]) -> None:
+        super().__init__(model, shape)
+        self.decoder = decoder
+
+    def __call__(self, prediction: Prediction, channels: int) -> Tensor:
+        places, index = self.coded(prediction)
+        symbols = self.decoder.get(index, self.model.tables)
+        if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
+            raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
+        return self.keep(prediction.step, channels, places, symbols, index)

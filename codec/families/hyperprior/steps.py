@@ -1,0 +1,280 @@
+"""In which order latents are decoded: a list of steps, and the one loop over them.
+
+```
+z --scale network--> what z says of every scale index      z --mean network--> what z says of every mean
+for each step:   index, mean of its latents = what z says, refined by what earlier steps decoded
+                 symbols of its latents     = what the source gives for them
+```
+
+Everything that walks through the entropy model gives `walk` a source of symbols: training rounds with straight-through
+gradients, the encoder rounds or takes the cheapest symbols, the parser reads the range decoder, decoding of values has
+the symbols already, refinement takes soft ones, and the cost counter zeros.
+
+To change the order, change `schedule`. Steps that name the same context share its layers.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+
+Device = torch.device | str
+Places = Callable[[int, int, int, int, Device], Tensor]
+"""(first channel, channel behind the last, height, width, device) -> bool mask (1, channels, height, width)."""
+
+CHECKERBOARD = "checkerboard"
+"""The name of the context of neighbours and of other channels at the same place (scales.py, means.py). Any other name
+that isn't a grid's gives a context of this kind with layers of its own."""
+GRIDS = 4
+"""Steps of the interlaced grid in which DC latents are decoded."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Latents that are decoded together: of the channels `start`..`stop` - 1 those at `places`.
+
+    `context` names the layers of the scale network and of the mean network that refine what z says by what earlier
+    steps decoded; None: there are none.
+    """
+
+    start: int
+    stop: int
+    places: Places
+    context: str | None = None
+
+    @property
+    def channels(self) -> slice:
+        return slice(self.start, self.stop)
+
+
+def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
+    """The steps of a network, in coding order: half of the DC latents in the four steps of the interlaced grid, the
+    first half of the others (a checkerboard over places and channels), then the second half of all."""
+    k, m = sizes.dc_latents, sizes.latents
+    grids = [Step(0, k, grid(n), grid_context(n) if n else None) for n in range(GRIDS if k else 0)]
+    return (*grids, Step(k, m, checkerboard(0)), Step(0, m, checkerboard(1), CHECKERBOARD))
+
+
+def grid_context(number: int) -> str:
+    """The name of the context of step 1, 2 or 3 of the interlaced grid."""
+    return f"grid{number}"
+
+
+def grid_number(context: str) -> int | None:
+    """The step of the interlaced grid whose context has that name; None if it is none's."""
+    return next((number for number in range(1, GRIDS) if grid_context(number) == context), None)
+
+
+def contexts_of(steps: Iterable[Step]) -> list[str]:
+    """The names of the contexts that steps use, each once."""
+    return list(dict.fromkeys(step.context for step in steps if step.context is not None))
+
+
+def kept(places: Places) -> Places:
+    """The same places, whose masks are kept for the next group of that size."""
+
+    @functools.lru_cache(maxsize=8)
+    def cached(start: int, stop: int, height: int, width: int, device: Device) -> Tensor:
+        with torch.inference_mode(False):  # a kept mask may meet gradients later
+            return places(start, stop, height, width, device)
+
+    return cached
+
+
+@functools.cache
+def checkerboard(parity: int) -> Places:
+    """The places with (row + column + channel) % 2 == parity."""
+
+    def places(start: int, stop: int, height: int, width: int, device: Device) -> Tensor:
+        c, i, j = _axes(start, stop, height, width, device)
+        return (c + i + j) % 2 == parity
+
+    return kept(places)
+
+
+@functools.cache
+def grid(number: int) -> Places:
+    """The places of step 0..3 of the interlaced grid, which together are those of `checkerboard(0)`:
+
+    every fourth row and column; the middles between four of those; the other even rows and columns; the odd ones. In
+    odd channels columns count from 1.
+    """
+
+    def places(start: int, stop: int, height: int, width: int, device: Device) -> Tensor:
+        c, i, j = _axes(start, stop, height, width, device)
+        j = j + c % 2
+        even = (i % 2 == 0) & (j % 2 == 0)
+        coarse, middle = (i % 4 == 0) & (j % 4 == 0), (i % 4 == 2) & (j % 4 == 2)
+        masks = (coarse, middle, even & ~coarse & ~middle, (i % 2 == 1) & (j % 2 == 1))
+        return masks[number].expand(1, stop - start, height, width)
+
+    return kept(places)
+
+
+@functools.lru_cache(maxsize=8)
+def before_grid(number: int, channels: int, height: int, width: int, device: Device) -> Tensor:
+    """The places (1, channels, height, width) of the steps 0..`number` - 1 of the interlaced grid."""
+    masks = [grid(n)(0, channels, height, width, device) for n in range(number)]
+    with torch.inference_mode(False):
+        return functools.reduce(torch.logical_or, masks)
+
+
+def _axes(start: int, stop: int, height: int, width: int, device: Device) -> tuple[Tensor, Tensor, Tensor]:
+    c = torch.arange(start, stop, device=device).view(1, -1, 1, 1)
+    i = torch.arange(height, device=device).view(1, 1, -1, 1)
+    return c, i, torch.arange(width, device=device).view(1, 1, 1, -1)
+
+
+class _Networks(Protocol):
+    def context(self, name: str) -> Any: ...
+
+
+def context_channels(steps: Iterable[Step], network: _Networks) -> int:
+    """How many channels, the first ones, the contexts of a scale or mean network look at."""
+    return max((int(network.context(name).inputs) for name in contexts_of(steps)), default=0)
+
+
+class Scales(Protocol):
+    """What the scale network has made of z (scales.py)."""
+
+    def indexes(self, step: Step, symbols: Channels) -> Tensor:
+        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far."""
+        ...
+
+
+class Means(Protocol):
+    """What the mean network has made of z (means.py)."""
+
+    def means(self, step: Step, values: Channels) -> Tensor:
+        """Means (B, c, h, w) of the step's channels, right at its places; `values` are r + mean so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a source of symbols is told: the step, its scale indexes and means (B, c, h, w), each None if the walk goes
+    without that network. They are right at the step's places."""
+
+    step: Step
+    index: Tensor | None
+    mean: Tensor | None
+
+    def places(self, device: Device | None = None) -> Tensor:
+        """The mask (1, c, h, w) of the step's latents, by default on the device of the prediction."""
+        like = self.index if self.index is not None else self.mean
+        assert like is not None
+        return self.step.places(
+            self.step.start, self.step.stop, like.shape[2], like.shape[3], like.device if device is None else device
+        )
+
+
+Source = Callable[[Prediction, int], Tensor]
+"""(prediction, channels) -> the symbols (B, channels, h, w) of the step's first `channels` channels, whole numbers as
+floats. Fewer channels than the step has are asked for if no later step looks at the others; 0 if none does. If the walk
+is with scales, the symbols must be zero where the step has no latents."""
+
+
+def walk(
+    steps: Sequence[Step], source: Source, scales: Scales | None, means: Means | None, context_channels: int
+) -> list[Prediction]:
+    """Go through the steps, asking `source` for the symbols of each; return what was predicted in each.
+
+    Args:
+        source: is asked at every step, at the last one too.
+        scales: None to go without scale indexes (the symbols are known).
+        means: None to go without means (integers alone are parsed).
+        context_channels: the contexts look at this many channels, the first ones.
+    """
+    symbols, values = Channels(), Channels()
+    predictions = []
+    for number, step in enumerate(steps, 1):
+        prediction = Prediction(
+            step,
+            None if scales is None else scales.indexes(step, symbols),
+            None if means is None else means.means(step, values),
+        )
+        predictions.append(prediction)
+        asked = min(step.stop, context_channels) - step.start if number < len(steps) else 0
+        found = source(prediction, max(asked, 0))
+        if asked <= 0:
+            continue
+        if scales is not None:
+            symbols.add(step.start, found)
+        if prediction.mean is not None:
+            mean = prediction.mean[:, :asked]
+            places = prediction.places(mean.device)[:, :asked]
+            values.add(step.start, (found.to(mean.device) + mean) * places)
+    return predictions
+
+
+def combined(predictions: Iterable[tuple[Step, Tensor]]) -> Tensor:
+    """Put the tensors (B, c, h, w) of all steps together: (B, M, h, w), at each place that of its own step."""
+    whole = Channels()
+    for step, x in predictions:
+        whole.put(step.start, x, step.places(step.start, step.stop, x.shape[2], x.shape[3], x.device))
+    return whole.read()
+
+
+class Channels:
+    """A tensor (B, C, h, w) that is put together from ranges of its channels, without writing in place (gradients flow)
+    and without copying what nobody reads."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Tensor] = {}
+
+    def add(self, start: int, x: Tensor) -> None:
+        """Add `x` (B, c, h, w) to the channels from `start` on; they are zero at first."""
+        base = self._take(start, start + x.shape[1])
+        self._parts[start] = x if base is None else base + x
+
+    def put(self, start: int, x: Tensor, places: Tensor) -> None:
+        """Set the channels from `start` on to `x` (B, c, h, w) at `places`; elsewhere too if nothing was there."""
+        base = self._take(start, start + x.shape[1])
+        self._parts[start] = x if base is None else torch.where(places, x, base)
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Channels:
+        """The same channels, each part changed."""
+        twin = Channels()
+        twin._parts = {start: change(part) for start, part in self._parts.items()}
+        return twin
+
+    def read(self, stop: int | None = None) -> Tensor:
+        """The channels from 0 to `stop` - 1, or all of them."""
+        if stop is None:
+            stop = max(start + part.shape[1] for start, part in self._parts.items())
+        whole = self._take(0, stop)
+        if whole is None:
+            raise ValueError("no channels were decoded yet")
+        self._parts[0] = whole
+        return whole
+
+    def _take(self, start: int, stop: int) -> Tensor | None:
+        """Remove the channels `start`..`stop` - 1 and return them, zeros for missing ones; None if all are missing."""
+        self._cut(start)
+        self._cut(stop)
+        inside = [first for first in sorted(self._parts) if start <= first < stop]
+        if not inside:
+            return None
+        found, place = [], start
+        for first in inside:
+            part = self._parts.pop(first)
+            if first > place:
+                found.append(part.new_zeros(part.shape[0], first - place, *part.shape[2:]))
+            found.append(part)
+            place = first + part.shape[1]
+        if place < stop:
+            found.append(found[-1].new_zeros(found[-1].shape[0], stop - place, *found[-1].shape[2:]))
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+    def _cut(self, at: int) -> None:
+        """Cut the part that holds the channels `at` - 1 and `at` in two."""
+        for first, part in list(self._parts.items()):
+            if first < at < first + part.shape[1]:
+                self._parts[first], self._parts[at] = part[:, : at - first], part[:, at - first :]
