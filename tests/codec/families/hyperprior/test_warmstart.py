@@ -44,7 +44,8 @@ def figures(network: HyperpriorNetwork, pictures: torch.Tensor) -> tuple[torch.T
 
 def in_run(network: HyperpriorNetwork, folder: Path) -> str:
     state = network.state_dict()
-    Checkpoint({"model": "default"}, 1, 1.0, state, state, [], torch.zeros(1), 0.0).save(folder)
+    keys = ("steps", "time_limit", "batch", "patch", "seed", "learning_rate")
+    Checkpoint({"model": "default", **dict.fromkeys(keys)}, 1, 1.0, state, state, [], torch.zeros(1), 0.0).save(folder)
     return str(folder)
 
 
