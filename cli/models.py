@@ -11,8 +11,11 @@ EXAMPLES = examples("lpcodec models", "lpcodec models --json")
 
 
 def models(as_json: Json = False) -> None:
-    """List the models: name, parameters, cost (synthesis + entropy side), digest of the weights. Codecs first, then
-    what only splits pictures."""
+    """List the models that are installed: name, parameters, cost, digest of the weights, and what they are.
+
+    The cost is that of decoding, in thousands of multiply-accumulates per pixel: synthesis + entropy coding. Models
+    that code pictures come first, then front-ends, which split pictures into bands, and networks that enlarge them.
+    """
     from lpcodec.codec import models as registry
 
     described = registry.describe()
@@ -27,13 +30,12 @@ def _as_hex(value: object) -> str:
 
 
 def _cost(kmac: dict[str, float] | None) -> str:
-    """Thousands of multiply-accumulates per pixel: synthesis + entropy side if a model has one, or each scale of a
-    network that enlarges."""
+    """Thousands of multiply-accumulates per pixel: synthesis + entropy coding; of networks that enlarge, per scale."""
     if kmac is None:
         return ""
-    if "synthesis" not in kmac:
-        return ", ".join(f"{value:.1f} ({name})" for name, value in kmac.items())
-    return f"{kmac['synthesis']:.1f}" + (f" + {kmac['entropy']:.1f}" if "entropy" in kmac else "")
+    if "synthesis" in kmac:
+        return f"{kmac['synthesis']:.1f}" + (f" + {kmac['entropy']:.1f}" if "entropy" in kmac else "")
+    return ", ".join(f"{cost:.1f} ({part})" for part, cost in kmac.items())
 
 
 def _print_table(described: list[dict[str, Any]]) -> None:
@@ -46,14 +48,18 @@ def _print_table(described: list[dict[str, Any]]) -> None:
         number = heading in ("parameters", "decode kMAC/px")
         table.add_column(heading, justify="right" if number else "left", no_wrap=heading != "decode kMAC/px")
     table.add_column("what it is")
-    for model, following in zip(described, [*described[1:], None], strict=True):
-        digest = model.get("digest")
+    usable = [model for model in described if model.get("digest")]
+    for model, following in zip(usable, [*usable[1:], None], strict=True):
         table.add_row(
             Text(model["name"], style="bold"),
             f"{model['parameters']:,}",
             _cost(model.get("kmac_per_pixel")),
-            _as_hex(digest)[:8] if digest else "none",  # the part that files carry
+            _as_hex(model["digest"])[:8],  # the part that files carry
             Text(model.get("description", "")),
             end_section=following is not None and following.get("task") != model.get("task"),
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print("encode takes default unless --model names another.", highlight=False)
+    if untrained := [model["name"] for model in described if not model.get("digest")]:
+        console.print(f"To be trained first, by lpcodec train: {', '.join(untrained)}.", highlight=False)
