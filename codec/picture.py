@@ -39,6 +39,7 @@ _OTHER_COLOURS = frozenset({"CMYK", "YCbCr", "LAB", "HSV"})
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _BAND_PIXELS = 2**20
 _HEAD_BYTES = 64
+_POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
 _WHITE = (255, 255, 255)
 
 
@@ -151,7 +152,12 @@ def to_image(picture: Picture) -> Image.Image:
 
 
 def _opened(source: str | Path | bytes) -> Image.Image:
-    """The source as an open image, with the help of another package if Pillow alone can't open it."""
+    """The source as an open image, with the help of another package if Pillow alone can't open it.
+
+    Not PostScript: Pillow would hand it to Ghostscript, which runs what the file says.
+    """
+    if _head(source).startswith(_POSTSCRIPT):
+        raise UnidentifiedImageError
     try:
         return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
     except UnidentifiedImageError:
@@ -174,6 +180,8 @@ def _unknown(source: Source) -> str:
     head = _head(source)
     if head.startswith(SIGNATURE):
         return "an .lpc file, which is coded already"
+    if head.startswith(_POSTSCRIPT):
+        return "PostScript, which is a program and isn't run; convert it to PNG first"
     return plugins.advice(head) or "not a picture in a format that Pillow reads"
 
 

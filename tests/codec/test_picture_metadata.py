@@ -402,3 +402,12 @@ def test_heic_opens_with_its_package() -> None:
 def test_an_lpc_file_is_no_picture_to_encode() -> None:
     with pytest.raises(FileAccessError, match=r"an \.lpc file, which is coded already"):
         load(b"\xb1LP\x01" + bytes(40), max_pixels=None)
+
+
+@pytest.mark.parametrize("start", [b"%!PS-Adobe-3.0 EPSF-3.0", b"\xc5\xd0\xd3\xc6"])
+def test_postscript_is_not_run(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow would hand it to Ghostscript."""
+    eps = start + b"\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
+    with pytest.raises(FileAccessError, match="PostScript, which is a program and isn't run; convert it to PNG first"):
+        load(eps, max_pixels=None)
