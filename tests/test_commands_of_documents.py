@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import lpcodec
 from lpcodec.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, (top, left) in crops.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photo[top : top + 176, left : left + 200]).save(name)
+    Path("photo.lpc").write_bytes(lpcodec.encode("photo.png"))
 
 
 @pytest.mark.usefixtures("_files")
