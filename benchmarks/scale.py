@@ -84,11 +84,12 @@ def _pictures(data: Path) -> Iterator[bytes]:
     """PNG bytes of pieces of the folder's pictures; from the second round on the pieces are shifted."""
     from PIL import Image
 
+    from lpcodec.codec.picture import load_rgb
+
     paths = sorted(p for p in data.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
     for turn, path in enumerate(cycle(paths)):
         shift = 16 * (turn // len(paths))
-        with Image.open(path) as image:
-            pixels = image.convert("RGB")
+        pixels = Image.fromarray(load_rgb(path).pixels)
         for top in range(shift, pixels.height - HEIGHT + 1, HEIGHT):
             for left in range(shift, pixels.width - WIDTH + 1, WIDTH):
                 stream = io.BytesIO()

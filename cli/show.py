@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lpcodec.cli import enlargement, files, progress
-from lpcodec.cli.failures import guarded, printable
+from lpcodec.cli.failures import guarded, printable, say
 from lpcodec.cli.options import Json, MaxPixels, Quiet, Threads, examples, use_threads
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def decompose(
     from lpcodec.codec.api import DEFAULT_MAX_PIXELS
     from lpcodec.codec.evaluation import reconstruction
 
-    source = pictures.load(picture, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    source = pictures.load_rgb(picture, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    for note in source.notes:
+        say(f"lpcodec: note: {picture}: {note}")
     shown = reconstruction.decompose(source.pixels, model, levels)
     files.make_folder(out)
     named = {"approximation.png": shown.approximation, "reconstruction.png": shown.reconstruction}
