@@ -151,7 +151,7 @@ class _Walk:
             stride = half
 
     def _neighbours(self, plane: npt.NDArray[np.integer], part: _Part) -> _Ints:
-        """The four known neighbours (4, h, w) of a part's pixels; beyond an edge stands the opposite neighbour."""
+        """The four known neighbours (4, h, w) of a part's pixels; beyond an edge the opposite one counts twice."""
         rows, columns, by, _ = part
         above = np.where(rows >= by, rows - by, rows + by)
         below = np.where(rows + by < self.height, rows + by, rows - by)

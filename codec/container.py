@@ -33,7 +33,7 @@ Section types (the top bit set means ancillary):
                   the only type that may stand more than once
     4    TILES    reserved: where the tiles' substreams begin, for decoding a region
     5    STAGE    reserved: the name of a last decoding stage, such as a learned up-scaler
-    6    ALPHA    the alpha channel, losslessly (see lossless.py)
+    6    ALPHA    the alpha channel (see alpha.py)
     129  ICC      colour profile, as raw deflate of at most 16 MiB
     130  EXIF     a TIFF structure beginning "II" or "MM", deflated in the same way
     131  XMP      an XML packet, deflated in the same way

@@ -25,6 +25,7 @@ _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 _NO_UNIT, _INCH, _CENTIMETRE = 1, 2, 3
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _WIDTHS = {1: 1, _SHORT: 2, _LONG: 4}
+_MOST_ENTRIES = 2**16 - 4
 _USUAL_DPI = 72  # what EXIF takes for granted
 
 Resolution = tuple[float, float]
@@ -177,7 +178,9 @@ def _with_entries(block: _Block, x: float, y: float, unit: int, present: set[int
     """Put a new first directory with the resolution at the end of the block, or after the header of an empty one."""
     order, count = block.struct_order, block.number(block.first, 2)
     old = bytes(block.data[block.first + 2 : block.first + 2 + 12 * count])
-    link = bytes(block.data[block.first + 2 + 12 * count :][:4]).ljust(4, b"\0")
+    link = bytes(block.data[block.first + 2 + 12 * count :][:4])
+    if len(link) < 4 or count > _MOST_ENTRIES:  # a damaged directory: what readers make of it mustn't change
+        return bytes(block.data)
     if not count:
         del block.data[8:]
     block.data += bytes(len(block.data) % 2)

@@ -1,4 +1,4 @@
-"""Pillow's limit on pixels, which is a global: ours stands in for it while a picture is read."""
+"""Pillow's limit on pixels, which is a global: ours takes its place while a picture is read."""
 
 import os
 import threading
@@ -27,7 +27,7 @@ _pillows_own: int | None = None
 
 @contextmanager
 def pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
-    """Let our limit stand in for Pillow's own, which is a global: of several threads' the loosest holds.
+    """Let our limit take the place of Pillow's own, which is a global: of several threads' limits the loosest holds.
 
     It also meets inner pictures that are larger than the file declares, and tiles, which may well be larger
     than a small picture: hence the floor.

@@ -13,7 +13,9 @@ GREY, RGB = b"GRAY", b"RGB "
 D65 = (0.3127, 0.3290)
 _D50 = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-_HEADER, _TAG_COUNT_PLACE = 128, 128
+_HEADER = 128
+_MOST_TAGS = 1000
+_CURVES = frozenset({b"kTRC", b"rTRC", b"gTRC", b"bTRC"})
 
 Chromaticity = tuple[float, float]
 
@@ -90,13 +92,13 @@ def colour_space(profile: bytes) -> bytes:
 
 def for_rgb(profile: bytes) -> bytes | None:
     """A profile for R = G = B that means what a grey profile means; None if it has no plain curve."""
-    curve = _tags(profile).get(b"kTRC")
+    curve = _curves(profile).get(b"kTRC")
     return None if curve is None else _rgb(BT709.matrix(), _adaptation(np.array(_xyz(D65))), curve, "grey as RGB")
 
 
 def for_grey(profile: bytes) -> bytes | None:
     """A profile for grey that means what an RGB profile means for R = G = B; None if its curves aren't one curve."""
-    tags = _tags(profile)
+    tags = _curves(profile)
     curves = {tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")}
     curve = curves.pop()
     return None if curves or curve is None else _profile(GREY, "grey", {b"kTRC": curve})
@@ -115,14 +117,14 @@ def fitting(profile: bytes, is_grey: bool) -> tuple[bytes | None, bool]:
     return made, made is not None
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
-    """The tags of a profile by signature, as far as they are whole."""
-    count = int.from_bytes(profile[_TAG_COUNT_PLACE : _TAG_COUNT_PLACE + 4], "big")
+def _curves(profile: bytes) -> dict[bytes, bytes]:
+    """The curves of a profile by their tags' signatures, as far as they are whole."""
+    count = min(int.from_bytes(profile[_HEADER : _HEADER + 4], "big"), _MOST_TAGS)
     found = {}
-    for place in range(_TAG_COUNT_PLACE + 4, min(_TAG_COUNT_PLACE + 4 + 12 * count, len(profile) - 11), 12):
-        start, size = struct.unpack(">II", profile[place + 4 : place + 12])
-        if start + size <= len(profile):
-            found[profile[place : place + 4]] = profile[start : start + size]
+    for place in range(_HEADER + 4, min(_HEADER + 4 + 12 * count, len(profile) - 11), 12):
+        name, (start, size) = profile[place : place + 4], struct.unpack(">II", profile[place + 4 : place + 12])
+        if name in _CURVES and start + size <= len(profile):
+            found[name] = profile[start : start + size]
     return found
 
 

@@ -6,12 +6,16 @@ _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))([0-9])")
 _DIMENSIONS = ((b"tiff:ImageWidth", b"tiff:ImageLength"), (b"exif:PixelXDimension", b"exif:PixelYDimension"))
 # Prefixes of properties that describe a further picture or a film in the same file: gain maps by Adobe and Google,
 # by Apple, and Google's list of what follows the picture.
-_GAIN_MAPS = rb"(?:hdrgm|HDRGainMap|hdr_metadata)"
-_FILMS = rb"GCamera:(?:MotionPhoto|MicroVideo)"
-_NAME = rb"[\w.-]*"
-_GAIN_MAP = re.compile(rb"\b" + _GAIN_MAPS + rb":" + _NAME)
-_FILM = re.compile(rb"\b" + _FILMS + _NAME)
-_LIST = re.compile(rb"<(G?Container:Directory)\b.*?</\1\s*>", re.DOTALL)
+_GAIN_MAP = rb"(?:hdrgm|HDRGainMap|hdr_metadata):[\w.-]*"
+_FILM = rb"GCamera:(?:MotionPhoto|MicroVideo)[\w.-]*"
+_LIST = rb"G?Container:Directory"
+_ANNOUNCED = {"a gain map": re.compile(rb"\b" + _GAIN_MAP), "a film": re.compile(rb"\b" + _FILM)}
+# A packet may be anything, so every pattern takes time in proportion to its length: one white space, no nested repeats.
+_TAGS = re.compile(rb"<(/?)(" + rb"|".join((_GAIN_MAP, _FILM, _LIST)) + rb")\b[^<>]*>")
+_VALUE = rb"\s?=\s?(?:\"[^\"]*\"|'[^']*')"
+_ATTRIBUTES = re.compile(
+    rb"\s(?:" + rb"|".join((_GAIN_MAP, _FILM, rb"xmlns:(?:hdrgm|HDRGainMap|G?Container|Item)")) + rb")" + _VALUE
+)
 
 
 def orientation(xmp: bytes) -> int | None:
@@ -32,17 +36,26 @@ def upright(xmp: bytes, sideways: bool) -> bytes:
 
 def announces(xmp: bytes) -> tuple[str, ...]:
     """What a packet says is in the file besides the picture: "a gain map", "a film"."""
-    found = (("a gain map", _GAIN_MAP), ("a film", _FILM))
-    return tuple(name for name, pattern in found if pattern.search(xmp))
+    return tuple(name for name, pattern in _ANNOUNCED.items() if pattern.search(xmp))
 
 
 def without_announcements(xmp: bytes) -> bytes:
     """The packet without the properties that describe gain maps, films, and the file's list of them."""
-    if not announces(xmp):
-        return xmp
-    xmp = _LIST.sub(b"", xmp)
-    for prefix in (_GAIN_MAPS + rb":" + _NAME, _FILMS + _NAME):
-        xmp = re.sub(rb"<(" + prefix + rb")\b[^>]*?/>", b"", xmp)
-        xmp = re.sub(rb"<(" + prefix + rb")\b.*?</\1\s*>", b"", xmp, flags=re.DOTALL)
-        xmp = re.sub(rb"\s+" + prefix + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", xmp)
-    return re.sub(rb"\s+xmlns:(?:hdrgm|HDRGainMap|G?Container|Item)\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", xmp)
+    return _ATTRIBUTES.sub(b"", _without_elements(xmp)) if announces(xmp) else xmp
+
+
+def _without_elements(xmp: bytes) -> bytes:
+    """The packet without the elements of `_TAGS`, each with all that is in it. One that never ends is kept."""
+    kept, place, opened = [], 0, b""
+    for tag in _TAGS.finditer(xmp):
+        closes, name = bool(tag[1]), tag[2]
+        if not opened and not closes:
+            kept.append(xmp[place : tag.start()])
+            place = tag.start()
+            if tag[0].endswith(b"/>"):
+                place = tag.end()
+            else:
+                opened = name
+        elif closes and name == opened:
+            place, opened = tag.end(), b""
+    return b"".join((*kept, xmp[place:]))

@@ -15,7 +15,7 @@ import lpcodec
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import bounded
 from lpcodec.codec.alpha import from_bytes, to_bytes
-from lpcodec.codec.errors import DamagedFileError, UsageError
+from lpcodec.codec.errors import DamagedFileError, TargetError, UsageError
 from lpcodec.codec.fill import filled
 from lpcodec.codec.picture import Pixels, load
 from tests.sample_pictures import GREY_PROFILE, SRGB, image_of, noise, saved
@@ -301,6 +301,15 @@ def test_alpha_in_a_file_is_within_its_bound(portrait: Image.Image, quality: flo
     decoded = lpcodec.decode(lpcodec.encode(image, quality=40, alpha_quality=quality))
     within(np.asarray(image)[..., 3], np.asarray(decoded)[..., 3], error)
     lpcodec.verify(lpcodec.encode(image, quality=40, alpha_quality=quality))
+
+
+def test_a_size_that_alpha_alone_exceeds_says_what_helps(portrait: Image.Image) -> None:
+    image = portrait.crop((150, 100, 350, 250))
+    image.putalpha(Image.fromarray(soft("noise", 150, 200)))
+    with pytest.raises(TargetError, match="are alpha and metadata") as caught:
+        lpcodec.encode(image, size=2000)
+    assert caught.value.keyword == "alpha_quality"
+    assert len(lpcodec.encode(image, size=2000, background="white")) <= 2000
 
 
 def test_a_lossless_picture_keeps_its_alpha() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import struct
+import time
 from io import BytesIO
 from itertools import product
 from pathlib import Path
@@ -198,8 +199,8 @@ def test_unreadable_exif_is_left_out_with_a_note(raw: bytes) -> None:
 @settings(deadline=None)
 def test_hostile_exif_never_stops_a_picture(tail: bytes) -> None:
     image = Image.new("L", (2, 2))
-    for head in (b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\x03\0\x12\x01"):
-        image.info = {"exif": head + tail}
+    for head in (b"II*\0", b"MM\0*", b"II*\0\x08\0\0\0\x03\0\x12\x01", b"II*\0\x08\0\0\0\xff\xff\x12\x01"):
+        image.info = {"exif": head + tail, "dpi": (300, 300), "xmp": XMP}
         assert load(image, max_pixels=None).pixels.shape == (2, 2, 1)
 
 
@@ -218,7 +219,7 @@ def test_metadata_over_the_bound_is_left_out_with_a_note() -> None:
     )
 
 
-# What is lost is said
+# Notes on what is lost
 
 
 def test_the_resolution_comes_back_from_every_format(tmp_path: Path) -> None:
@@ -340,6 +341,26 @@ def test_an_announced_gain_map_goes_with_the_gain_map() -> None:
     loaded = load(image, max_pixels=None)
     assert loaded.notes == ("the file holds a film (motion photo), which was left out",)
     assert loaded.xmp == b'<r dc:format="jpg"/>'
+
+
+@pytest.mark.parametrize(
+    "unit", [b"<hdrgm:A>", b"<hdrgm:A ", b' hdrgm:A="', b" hdrgm:A='x\"", b"<Container:Directory>", b" ", b"hdrgm:A"]
+)
+def test_a_hostile_packet_takes_no_time(unit: bytes) -> None:
+    image = image_of("RGB", 5, 3)
+    image.info = {"xmp": b"<r hdrgm:Version='1'/>" + unit * (2**21 // len(unit))}
+    begin = time.process_time()
+    load(image, max_pixels=None)
+    assert time.process_time() - begin < 2
+
+
+def test_a_hostile_profile_takes_no_time() -> None:
+    grey = image_of("L", 5, 3)
+    tag = b"rTRC" + struct.pack(">II", 0, 2**22)
+    grey.info["icc_profile"] = SRGB[:16] + b"RGB " + SRGB[20:128] + struct.pack(">I", 2**32 - 1) + tag * (2**20 // 3)
+    begin = time.process_time()
+    assert load(grey, max_pixels=None).icc is None
+    assert time.process_time() - begin < 2
 
 
 def test_an_ultra_hdr_jpeg_says_that_its_gain_map_is_lost() -> None:
