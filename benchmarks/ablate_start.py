@@ -13,26 +13,21 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.families.hyperprior import network as hyperprior
 from lpcodec.codec.families.hyperprior import training
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.frontends.dwt import DWT
-from lpcodec.codec.frontends.interface import Bands
 from lpcodec.codec.training.loop import train
 
 MODEL = "fast"
-SCALES = 3
 DEPTHWISE_BLOCKS = 3
 """So many in place of a residual pair make a training step on one core of a CPU take as long."""
 
@@ -93,55 +88,29 @@ def with_depthwise_blocks(network: HyperpriorNetwork) -> HyperpriorNetwork:
     return network
 
 
-def unshuffled(x: Tensor) -> Tensor:
-    return F.pixel_unshuffle(x, 2**SCALES)
-
-
-def shuffled(y: Tensor) -> Tensor:
-    return F.pixel_shuffle(y, 2**SCALES)
-
-
-def cdf_split(x: Tensor) -> Tensor:
-    """Three scales of CDF 5/3, their bands folded to 1/8 as `wavelet.fold` does it."""
-    bands = DWT("bior2.2", SCALES, "periodization").split(x)
-    details = [F.pixel_unshuffle(band, 2**scale) for scale, band in enumerate(bands.details)]
-    return torch.cat([bands.coarse, *details], 1)
-
-
-def cdf_merge(y: Tensor) -> Tensor:
-    parts = torch.split(y, [3, *(9 * 4**scale for scale in range(SCALES))], 1)
-    details = tuple(F.pixel_shuffle(part, 2**scale) for scale, part in enumerate(parts[1:]))
-    size = (y.shape[2] * 2**SCALES, y.shape[3] * 2**SCALES)
-    return DWT("bior2.2", SCALES, "periodization").merge(Bands(size, parts[0], details))
-
-
 Change = Callable[[HyperpriorNetwork], HyperpriorNetwork]
-VARIANTS: dict[str, tuple[Change, tuple[Any, Any] | None]] = {
-    "as it is": (as_it_is, None),
-    "shortcut from random numbers": (random_shortcut, None),
-    "no shortcut": (without_shortcut, None),
-    "leaky ReLU for GDN": (without_gdn, None),
-    "gains on the latents alone": (without_strengths, None),
-    "pixels unshuffled for Haar": (as_it_is, (unshuffled, shuffled)),
-    "CDF 5/3 for Haar": (as_it_is, (cdf_split, cdf_merge)),
-    "no details": (without_details, None),
-    "depthwise blocks": (with_depthwise_blocks, None),
+VARIANTS: dict[str, tuple[Change, str]] = {
+    "as it is": (as_it_is, "haar"),
+    "shortcut from random numbers": (random_shortcut, "haar"),
+    "no shortcut": (without_shortcut, "haar"),
+    "leaky ReLU for GDN": (without_gdn, "haar"),
+    "gains on the latents alone": (without_strengths, "haar"),
+    "pixels unshuffled for Haar": (as_it_is, "unshuffle"),
+    "CDF 5/3 for Haar": (as_it_is, "cdf53"),
+    "no details": (without_details, "haar"),
+    "depthwise blocks": (with_depthwise_blocks, "haar"),
 }
 
 
 @contextmanager
 def varied(variant: str) -> Iterator[None]:
     """Trainings that begin inside have that variant's network."""
-    change, transforms = VARIANTS[variant]
+    change, frontend = VARIANTS[variant]
 
     def made(sizes: HyperpriorSizes) -> HyperpriorNetwork:
-        return change(HyperpriorNetwork(sizes))
+        return change(HyperpriorNetwork(replace(sizes, frontend=frontend)))
 
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(training, "HyperpriorNetwork", made))
-        if transforms is not None:
-            stack.enter_context(patch.object(hyperprior, "fold", transforms[0]))
-            stack.enter_context(patch.object(hyperprior, "unfold", transforms[1]))
+    with patch.object(training, "HyperpriorNetwork", made):
         yield
 
 

@@ -23,6 +23,8 @@ RECONSTRUCTION_EXAMPLES = examples(
 )
 EXAMPLES = examples("lpcodec show decompose photo.png --out bands", "lpcodec show reconstruction kodak")
 
+FRONT_ENDS = "lpae, wae, wae-relu, pyramid, haar, cdf53, or a discrete wavelet of PyWavelets (db2)"
+
 app = typer.Typer(
     help="What front-ends and upscalers make of pictures.",
     no_args_is_help=True,
@@ -33,7 +35,14 @@ app = typer.Typer(
 def decompose(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the pictures go.")],
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="lpae, wae, wae-relu or pyramid.")] = "lpae",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help=f"The front-end: {FRONT_ENDS}.",
+        ),
+    ] = "lpae",
     levels: Annotated[int, typer.Option("--levels", "-k", min=1, max=12, metavar="K", help="Levels.")] = 1,
     max_pixels: MaxPixels = None,
     threads: Threads = None,

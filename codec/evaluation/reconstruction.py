@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.frontends.dwt import DWT, wavelets
 from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.codec.picture import load_rgb, read_rgb
@@ -34,6 +35,8 @@ Pixels = npt.NDArray[np.uint8]
 
 PYRAMID = "pyramid"
 """The classical Laplacian pyramid's name beside those of the trained front-ends."""
+_WAVELETS = {"cdf53": "bior2.2"}
+"""Names of wavelets that PyWavelets calls otherwise."""
 BICUBIC = ("bicubic", "bicubic-antialiased")
 PRINTED = {"lpae": 54.73, "wae": 19.90, "bicubic": 26.19}
 """Table 1 of the LPAE paper, DIV2K, random crops of 192; it doesn't say how its bicubic is computed."""
@@ -66,7 +69,8 @@ class Row:
 
 
 def frontend(name: str, levels: int = 1) -> FrontEnd:
-    """The front-end of a name: a trained one (LPAE folded, for speed), or "pyramid".
+    """The front-end of a name: a trained one (LPAE folded, for speed), "pyramid", "haar", "cdf53", or a wavelet of
+    PyWavelets ("db2").
 
     Raises:
         UsageError: no such front-end, or no weights for it.
@@ -74,6 +78,9 @@ def frontend(name: str, levels: int = 1) -> FrontEnd:
     """
     if name == PYRAMID:
         return LaplacianPyramid(levels)
+    wavelet = _WAVELETS.get(name, name)
+    if wavelet in wavelets():
+        return DWT(wavelet, levels)
     return models.load_frontend(name, levels)
 
 
@@ -88,9 +95,15 @@ def decompose(pixels: Pixels, name: str, levels: int = 1) -> Decomposition:
     x = _as_tensor(pixels)
     bands = transform.split(x)
     back = transform.merge(bands)
-    gains = tuple(_gain(detail) for detail in reversed(bands.details))
-    details = (_as_pixels(0.5 + gain * d) for gain, d in zip(gains, reversed(bands.details), strict=True))
+    finest_first = [_side_by_side(detail) for detail in reversed(bands.details)]
+    gains = tuple(_gain(detail) for detail in finest_first)
+    details = (_as_pixels(0.5 + gain * d) for gain, d in zip(gains, finest_first, strict=True))
     return Decomposition(_as_pixels(bands.coarse), tuple(details), gains, _as_pixels(back), _psnr(x, back))
+
+
+def _side_by_side(detail: Tensor) -> Tensor:
+    """A detail (1, 3n, h, w) as one picture (1, 3, h, n * w): a wavelet's has horizontal, vertical and diagonal parts."""
+    return torch.cat(torch.split(detail, 3, 1), 3)
 
 
 def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = None) -> list[Row]:

@@ -78,7 +78,8 @@ class Exported:
 @dataclass(frozen=True)
 class Source:
     """Weights that a training starts from: `state` is a run's averaged state as its network has it; or `tensors` are
-    installed ones as `Family.export` stored them, with their card. `network` is the name of the network they are of."""
+    installed ones as `Family.export` stored them. `card` is their card, or the run's plan. `network` is the name of the
+    network that they are of."""
 
     name: str
     network: str

@@ -23,6 +23,11 @@ from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_
 PERIODIZATION = "periodization"
 
 
+def wavelets() -> tuple[str, ...]:
+    """The names of the discrete wavelets of PyWavelets."""
+    return tuple(pywt.wavelist(kind="discrete"))
+
+
 class DWT:
     """A transform of `levels` scales: coarse is LL, each detail holds LH of all channels, then HL, then HH.
 
@@ -40,7 +45,7 @@ class DWT:
 
     def __init__(self, wavelet: str, levels: int, mode: str = "symmetric") -> None:
         check_levels(levels)
-        if wavelet not in pywt.wavelist(kind="discrete"):
+        if wavelet not in wavelets():
             raise ValueError(f"{wavelet!r} is no discrete wavelet of PyWavelets")
         if mode not in pywt.Modes.modes:
             raise ValueError(f"{mode!r} is no border mode of PyWavelets: {', '.join(pywt.Modes.modes)}")

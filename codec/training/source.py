@@ -17,7 +17,7 @@ def read_source(name: str) -> Source:
     """
     if (Path(name) / CHECKPOINT).exists():
         run = Checkpoint.load(Path(name))
-        return Source(name, run.plan["model"], state=run.averaged)
+        return Source(name, run.plan["model"], state=run.averaged, card=run.plan)
     tensors, card = models.tensors_of(name)
     return Source(name, models.network_of(name).name, tensors=tensors, card=card)
 

@@ -39,6 +39,14 @@ def test_decompose_writes_bands_and_what_comes_back(lpcodec: Any, photo: Path) -
     assert " dB (of the floats, before rounding)" in ran.stdout
 
 
+@pytest.mark.parametrize("name", ["haar", "cdf53", "db2"])
+def test_wavelets_by_name_show_their_three_parts_side_by_side(lpcodec: Any, photo: Path, name: str) -> None:
+    assert lpcodec("show", "decompose", "photo.png", "--out", "bands", "--model", name).exit_code == 0
+    np.testing.assert_array_equal(Image.open("bands/reconstruction.png"), Image.open(photo))
+    width, height = Image.open("bands/approximation.png").size
+    assert Image.open("bands/detail-1.png").size == (3 * width, height)
+
+
 @pytest.mark.usefixtures("photo", "no_weights")
 @pytest.mark.parametrize(
     ("words", "code", "message"),

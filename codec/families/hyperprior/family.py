@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ class Hyperprior:
         Network("hq", 3, "codec", 6_880_325, True, "the same with more layers, at one and a half times the cost"),
     )
     options: Mapping[str, Option] = {
+        "frontend": Option(
+            lambda text: _front_end(text),
+            "what splits pictures: haar (the default), unshuffle, cdf53 or pyramid",
+        ),
         "tune": Option(lambda text: _tune(text), "what distortion is: psnr (squared error, the default) or visual"),
     }
 
@@ -38,7 +43,8 @@ class Hyperprior:
         from lpcodec.codec.families.hyperprior.sizes import PROFILES
         from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 
-        return HyperpriorObjective(PROFILES[plan["model"]], bfloat16_pays(device), plan.get("tune") or "psnr")
+        sizes = replace(PROFILES[plan["model"]], frontend=plan.get("frontend") or "haar")
+        return HyperpriorObjective(sizes, bfloat16_pays(device), plan.get("tune") or "psnr")
 
     def export(self, network: nn.Module, data: Path | None) -> Exported:
         from lpcodec.codec.families.hyperprior.calibration import calibrate
@@ -58,6 +64,14 @@ class Hyperprior:
 
         assert isinstance(network, HyperpriorNetwork)
         return cost(network)
+
+
+def _front_end(text: str) -> str:
+    from lpcodec.codec.frontends.folds import FOLDS
+
+    if text not in FOLDS:
+        raise ValueError(f"one of {', '.join(FOLDS)}")
+    return text
 
 
 def _tune(text: str) -> str:

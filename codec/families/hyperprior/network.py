@@ -1,13 +1,13 @@
-"""The hyperprior network: wavelet fold, GDN autoencoder with a linear shortcut, one set of weights for every rate.
+"""The hyperprior network: a front-end, a GDN autoencoder with a linear shortcut, one set of weights for every rate.
 
 ```
-picture -> Haar, 3 scales, folded to 1/8 (192 maps) -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
+picture -> front-end (Haar, 3 scales), maps at 1/8 -> conv, residual pairs, GDN -> conv /2 -> y at 1/16  [+ linear]
 y * gain(q) -> hyper-analysis -> z at 1/64, rounded
 z, q -> integer scale network -> scale index of each latent         z, q -> float mean network -> mean of each latent
 r = y * gain - mean, rounded with a dead zone that widens where a step costs more bits. Latents are decoded in several
     steps (steps.py). A step's scale indexes come from z and the |r| of earlier steps, in integers (scales.py), its
     means from z and the values r + mean of earlier steps, in floats (means.py)
-(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> 192 maps -> unfold, inverse Haar
+(r + mean) / gain'(q) -> conv x2 -> IGDN, residual pairs (x strengths(q)), conv -> maps -> front-end's inverse
     -> picture [+ linear]
 ```
 
@@ -21,7 +21,7 @@ Wang et al. 2023 (EVC), the simplified GDN is Johnston et al. 2019.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,10 +32,10 @@ from lpcodec.codec.families.gdn import SimpleGDN
 from lpcodec.codec.families.hyperprior.layers import LEVELS, Z_MAX, asinh, conv3
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
-from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, schedule, walk
 from lpcodec.codec.families.hyperprior.stored import current_name
-from lpcodec.codec.frontends.wavelet import FOLD, fold, unfold
+from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
@@ -61,15 +61,15 @@ class ResidualPair(nn.Module):
 
 
 class Analysis(nn.Module):
-    """Folded picture (B, 192, H/8, W/8) -> y (B, M, H/16, W/16)."""
+    """Maps of the front-end (B, `maps`, H/8, W/8) -> y (B, M, H/16, W/16)."""
 
-    def __init__(self, sizes: HyperpriorSizes) -> None:
+    def __init__(self, sizes: HyperpriorSizes, maps: int) -> None:
         super().__init__()
-        self.head = conv3(FOLDED, sizes.width)
+        self.head = conv3(maps, sizes.width)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.analysis_pairs)))
         self.gdn = SimpleGDN(sizes.width)
         self.tail = conv3(sizes.width, sizes.latents, stride=2)
-        self.shortcut = nn.Conv2d(FOLDED, sizes.latents, 2, stride=2)
+        self.shortcut = nn.Conv2d(maps, sizes.latents, 2, stride=2)
 
     def forward(self, folded: Tensor) -> Tensor:
         nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded.to(self.head.weight.dtype)))))
@@ -78,20 +78,20 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """y (B, M, H/16, W/16) -> folded picture (B, 192, H/8, W/8).
+    """y (B, M, H/16, W/16) -> maps of the front-end (B, `maps`, H/8, W/8).
 
     `strengths` (B, 2 * width, 1, 1) multiply the features before and after the residual pairs: how much of the picture
     the non-linear layers make depends on the quality.
     """
 
-    def __init__(self, sizes: HyperpriorSizes) -> None:
+    def __init__(self, sizes: HyperpriorSizes, maps: int) -> None:
         super().__init__()
         self.main = sizes.main
         self.head = conv3(sizes.main, 4 * sizes.width)
         self.gdn = SimpleGDN(sizes.width, inverse=True)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
-        self.tail = conv3(sizes.width, FOLDED)
-        self.shortcut = nn.Conv2d(sizes.latents, 4 * FOLDED, 1)
+        self.tail = conv3(sizes.width, maps)
+        self.shortcut = nn.Conv2d(sizes.latents, 4 * maps, 1)
 
     def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
         dtype = self.head.weight.dtype
@@ -164,23 +164,15 @@ def lambda_of_quality(quality: Tensor) -> Tensor:
     return LAMBDA_MIN * torch.exp(quality / 65535.0 * math.log(LAMBDA_MAX / LAMBDA_MIN))
 
 
-def unshuffled(pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, 192, H/8, W/8): what `fold` is when another layer has the wavelets."""
-    return F.pixel_unshuffle(pictures, FOLD)
-
-
-def shuffled(places: Tensor) -> Tensor:
-    return F.pixel_shuffle(places, FOLD)
-
-
 class HyperpriorNetwork(nn.Module):
     """The whole network; `steps` is the order in which latents are decoded, by default that of `schedule`."""
 
     def __init__(self, sizes: HyperpriorSizes | None = None, steps: Sequence[Step] | None = None) -> None:
         super().__init__()
         self.sizes = sizes or HyperpriorSizes()
-        self.analysis = Analysis(self.sizes)
-        self.synthesis = Synthesis(self.sizes)
+        self.frontend: Fold = FOLDS[self.sizes.frontend]
+        self.analysis = Analysis(self.sizes, self.frontend.channels)
+        self.synthesis = Synthesis(self.sizes, self.frontend.channels)
         self.hyper_analysis = HyperAnalysis(self.sizes)
         self.steps = schedule(self.sizes) if steps is None else tuple(steps)
         self.scales = ScaleNetwork(self.sizes, self.steps)
@@ -191,8 +183,7 @@ class HyperpriorNetwork(nn.Module):
         self.log_inverse_gain = nn.Parameter(-gains.clone())
         self.log_strength = nn.Parameter(torch.zeros(ANCHORS, 2 * self.sizes.width))
         self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
-        self.split: Callable[[Tensor], Tensor] = fold
-        self.merge: Callable[[Tensor], Tensor] = unfold
+        self.split, self.merge = self.frontend.split, self.frontend.merge
         self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
@@ -204,21 +195,23 @@ class HyperpriorNetwork(nn.Module):
 
     @torch.no_grad()
     def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
-        """A twin that codes faster, and to the same values but for rounding: the wavelet transform is part of the
-        outermost convolutions, and the hyper-analysis and the transforms' non-linear branches compute in `dtype`. The
-        shortcuts, which carry most of the picture, stay in float32; scale and mean networks and gains are shared."""
+        """A twin that codes faster, and to the same values but for rounding: a front-end that works block by block is
+        part of the outermost convolutions, and the hyper-analysis and the transforms' non-linear branches compute in
+        `dtype`. The shortcuts, which carry most of the picture, stay in float32; scale and mean networks and gains are
+        shared."""
         twin = copy.copy(self)
         twin._modules = dict(self._modules)  # or the copy's assignments would be this network's too
         for name in ("analysis", "synthesis", "hyper_analysis"):
             setattr(twin, name, copy.deepcopy(getattr(self, name)))
-        places = unshuffled(unfold(torch.eye(FOLDED)[:, :, None, None]))[:, :, 0, 0].T  # from folded ones
-        for layer in (twin.analysis.head, twin.analysis.shortcut):
-            layer.weight.copy_(torch.einsum("oikl,ji->ojkl", layer.weight, places))
-        for layer in (twin.synthesis.tail, twin.synthesis.shortcut):
-            for parameter in (layer.weight, layer.bias):
-                assert parameter is not None
-                parameter.copy_((places @ parameter.reshape(FOLDED, -1)).view_as(parameter))
-        twin.split, twin.merge = unshuffled, shuffled
+        pixels = self.frontend.as_matrix()
+        if pixels is not None:
+            for layer in (twin.analysis.head, twin.analysis.shortcut):
+                layer.weight.copy_(torch.einsum("oikl,ji->ojkl", layer.weight, pixels))
+            for layer in (twin.synthesis.tail, twin.synthesis.shortcut):
+                for parameter in (layer.weight, layer.bias):
+                    assert parameter is not None
+                    parameter.copy_((pixels @ parameter.reshape(len(pixels), -1)).view_as(parameter))
+            twin.split, twin.merge = unshuffle, shuffle
         twin.hyper_analysis.to(dtype)
         for transform in (twin.analysis, twin.synthesis):
             for name, part in transform.named_children():
@@ -229,12 +222,12 @@ class HyperpriorNetwork(nn.Module):
     @property
     def analysis_halo(self) -> int:
         """Latents beyond a tile whose pixels the tile's latents depend on."""
-        return -(-(2 + 2 * self.sizes.analysis_pairs) // 2)
+        return -(-(2 + 2 * self.sizes.analysis_pairs + self.frontend.reach) // 2)
 
     @property
     def synthesis_halo(self) -> int:
         """Latents beyond a tile that the tile's pixels depend on."""
-        return 1 + -(-(1 + 2 * self.sizes.synthesis_pairs) // 2)
+        return 1 + -(-(1 + 2 * self.sizes.synthesis_pairs + self.frontend.reach) // 2)
 
     def gain(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> gains (B, M, 1, 1)."""
@@ -318,15 +311,17 @@ class HyperpriorNetwork(nn.Module):
     @torch.no_grad()
     def start_from_principal_components(self, pictures: Tensor) -> None:
         """Start as a transform codec: the shortcuts become the principal components of 16x16 colour blocks in the
-        folded domain, and the non-linear branches' last layers zero.
+        front-end's maps, and the non-linear branches' last layers zero.
 
         Args:
             pictures: (B, 3, H, W) in 0..1, some millions of pixels, H and W multiples of 16.
         """
-        blocks = F.pixel_unshuffle(fold(pictures - MIDDLE), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+        maps = self.frontend.channels
+        places = F.pixel_unshuffle(self.split(pictures - MIDDLE), 2)
+        blocks = places.permute(0, 2, 3, 1).reshape(-1, 4 * maps).double()
         values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
         basis = vectors[:, values.argsort(descending=True)[: self.sizes.latents]].T
-        weight = basis.reshape(-1, FOLDED, 2, 2)
+        weight = basis.reshape(-1, maps, 2, 2)
         self.analysis.shortcut.weight.copy_(weight)
         self.synthesis.shortcut.weight.copy_(basis.T[:, :, None, None])
         for layer in (self.analysis.shortcut, self.synthesis.shortcut, self.analysis.tail, self.synthesis.tail):

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 STRIDE = 16
 """Pixels per latent, each way."""
-FOLDED = 192
-"""Maps of the folded wavelet transform at 1/8."""
 _EARLIER_NAMES = {"details": "linear_latents", "averages": "dc_latents"}
 
 
@@ -22,6 +21,7 @@ class HyperpriorSizes:
             principal components are, with which training starts). They are decoded in steps of their own; 0: they
             are latents like all others.
         coarser_latents: latents of the next coarser level of a pyramid; 0 for a network without one.
+        frontend: the name of the front-end (frontends/folds.py).
     """
 
     width: int = 128
@@ -34,6 +34,7 @@ class HyperpriorSizes:
     linear_latents: int = 0
     dc_latents: int = 0
     coarser_latents: int = 0
+    frontend: str = "haar"
 
     @property
     def main(self) -> int:
@@ -41,7 +42,7 @@ class HyperpriorSizes:
         return self.latents - self.linear_latents
 
     @classmethod
-    def from_card(cls, fields: Mapping[str, int]) -> "HyperpriorSizes":
+    def from_card(cls, fields: Mapping[str, Any]) -> "HyperpriorSizes":
         """The sizes that a card holds, under today's names of the fields or earlier ones."""
         return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in fields.items()})
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
@@ -55,6 +56,9 @@ class HyperpriorObjective(PictureObjective):
         if source is None:
             self.network.start_from_principal_components(pictures)
         else:
+            known = source.card.get("sizes", source.card).get("frontend") or "haar"
+            if known != self.network.sizes.frontend:
+                raise UsageError(f"can't start from {source.name}: it has another front-end, {known}")
             start_from(self.network, weights_of(source), pictures)
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:

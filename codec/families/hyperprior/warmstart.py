@@ -17,10 +17,10 @@ from torch import Tensor
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
-from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.stored import current_names
-from lpcodec.codec.frontends.wavelet import fold
+from lpcodec.codec.frontends.folds import FOLDS
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
 
 LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.head", "scales.contexts.checkerboard.head")
@@ -109,7 +109,9 @@ def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor)
     state = dict(state)
     old = sizes_of(state)
     more, more_main = sizes.latents - old.latents, sizes.main - old.main
-    components = _missing_components(state["synthesis.shortcut.weight"][:, :, 0, 0], pictures, more)
+    components = _missing_components(
+        state["synthesis.shortcut.weight"][:, :, 0, 0], FOLDS[sizes.frontend].split(pictures - MIDDLE), more
+    )
     for layer in (*LATENTS_OUT, *LATENTS_OUT_MAIN):
         for name in (f"{layer}.weight", f"{layer}.bias"):
             rows = state[name][len(state[name]) - (more if layer in LATENTS_OUT else more_main) :]
@@ -120,14 +122,15 @@ def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor)
         state[f"{layer}.weight"] = torch.cat([weight, columns], 1)
     for name in GAINS:
         state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
-    state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)
+    state["analysis.shortcut.weight"][-more:] = components.reshape(more, -1, 2, 2)
     state["synthesis.shortcut.weight"][:, -more:] = components.T[:, :, None, None]
     return state
 
 
-def _missing_components(kept: Tensor, pictures: Tensor, count: int) -> Tensor:
-    """The first `count` principal components (count, 4 * FOLDED) of what the columns of `kept` don't span."""
-    blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+def _missing_components(kept: Tensor, maps: Tensor, count: int) -> Tensor:
+    """The first `count` principal components (count, 4 * C) of what the columns of `kept` don't span of the front-end's
+    maps (B, C, h, w), taken in blocks of 2 x 2 places."""
+    blocks = F.pixel_unshuffle(maps, 2).permute(0, 2, 3, 1).reshape(-1, 4 * maps.shape[1]).double()
     basis = torch.linalg.qr(kept.double())[0]
     rest = blocks - blocks @ basis @ basis.T
     values, vectors = torch.linalg.eigh(rest.T @ rest / len(rest))

@@ -18,12 +18,13 @@ from lpcodec.codec.families.hyperprior.network import (
     level_of_quality,
 )
 from lpcodec.codec.families.hyperprior.scales import GRID_WIDTH
-from lpcodec.codec.families.hyperprior.sizes import FOLDED, PROFILES, STRIDE, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import PROFILES, STRIDE, HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Channels, checkerboard
 from lpcodec.codec.models import network_named
 from lpcodec.entropy.integer import ACCUMULATOR_LIMIT, ACTIVATION_MAX
 from lpcodec.entropy.likelihood import SCALES
 
+MAPS = 192
 SMALL = HyperpriorSizes(
     width=16, latents=32, linear_latents=8, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16
 )
@@ -87,14 +88,14 @@ def test_it_starts_as_a_transform_codec() -> None:
         assert psnr(network.synthesise(y, torch.full((len(y),), 40000)), held) > 30
         energy = y.square().mean((0, 2, 3))
     assert energy[:4].sum() > 10 * energy[-4:].sum(), "the components come in falling order"
-    basis = network.analysis.shortcut.weight.detach().reshape(SMALL.latents, 4 * FOLDED)
+    basis = network.analysis.shortcut.weight.detach().reshape(SMALL.latents, 4 * MAPS)
     assert torch.allclose(basis @ basis.T, torch.eye(SMALL.latents), atol=1e-4)
-    assert torch.equal(network.synthesis.shortcut.weight.detach().reshape(4 * FOLDED, -1), basis.T)
+    assert torch.equal(network.synthesis.shortcut.weight.detach().reshape(4 * MAPS, -1), basis.T)
 
 
 def test_all_components_lose_nothing() -> None:
     torch.manual_seed(0)
-    sizes = HyperpriorSizes(width=8, latents=4 * FOLDED, hyper_width=8, hyper_latents=4, context_width=8)
+    sizes = HyperpriorSizes(width=8, latents=4 * MAPS, hyper_width=8, hyper_latents=4, context_width=8)
     network = HyperpriorNetwork(sizes)
     network.start_from_principal_components(torch.rand(4, 3, 128, 128))
     x = torch.rand(1, 3, 32, 32)
@@ -292,13 +293,13 @@ def test_cost_a_pixel() -> None:
     every, a = m + s.linear_latents, s.dc_latents
     eighth, sixteenth, half, quarter = 1 / 64, 1 / STRIDE**2, 1 / 32**2, 1 / 64**2
     expected = {
-        "analysis": eighth * (9 * FOLDED * w + 18 * w * w + w * w) + sixteenth * (9 * w * every + 4 * FOLDED * every),
+        "analysis": eighth * (9 * MAPS * w + 18 * w * w + w * w) + sixteenth * (9 * w * every + 4 * MAPS * every),
         "hyper_analysis": sixteenth * 9 * m * n + half * 9 * n * n + quarter * 9 * n * z,
         "entropy": 2 * (quarter * 9 * (z + 1) * 4 * n + half * 9 * n * 4 * c)
         + sixteenth * (c * every + 9 * m * c + c * c + 2 * c * every)
         + sixteenth * 3 * ((9 * a + c + a) * GRID_WIDTH + 9 * a * a + c * a)
         + sixteenth * (c * m + 9 * m * 2 * c + 3 * c * c + 3 * c * m),
-        "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * FOLDED) + eighth * (w * w + 18 * w * w + 9 * w * FOLDED),
+        "synthesis": sixteenth * (9 * m * 4 * w + every * 4 * MAPS) + eighth * (w * w + 18 * w * w + 9 * w * MAPS),
     }
     assert cost(small_network()) == pytest.approx({k: v / 1000 for k, v in expected.items()}, abs=6e-4)
 
