@@ -8,6 +8,7 @@ Importing this module registers the plugin. docs/pillow.md lists the options of 
 """
 
 import mimetypes
+import warnings
 from contextlib import suppress
 from typing import IO, Any
 
@@ -15,7 +16,7 @@ from PIL import Image, ImageFile
 
 from lpcodec.codec import container, outline
 from lpcodec.codec.container import SectionType
-from lpcodec.codec.errors import DamagedFileError, LpcodecError, UsageError
+from lpcodec.codec.errors import DamagedFileError, LpcodecError, PictureWarning, UsageError
 
 FORMAT = "LPC"
 EXTENSION = ".lpc"
@@ -110,6 +111,7 @@ def _decode(data: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
             result = api.decode_report(data, max_pixels=pixels, allow_partial=True)
     except LpcodecError as error:
         raise OSError(str(error)) from error
+    _warn(result.notes)
     image = result.image
     if image.mode != mode and mode == f"{image.mode}A":
         image.putalpha(255)
@@ -132,7 +134,13 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
         raise ValueError(str(error)) from error
     except LpcodecError as error:
         raise OSError(str(error)) from error
+    _warn(result.notes)
     stream.write(result.data)
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        warnings.warn(note, PictureWarning, stacklevel=5)
 
 
 register()
