@@ -1,7 +1,7 @@
 """`lpcodec decode`: .lpc files to pictures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from lpcodec.cli.options import (
     SkipExisting,
     Threads,
     Untrusted,
+    box,
     examples,
     limits,
     use_threads,
@@ -31,6 +32,7 @@ EXAMPLES = examples(
     "lpcodec decode photo.lpc photo.webp",
     "lpcodec decode photo.lpc photo.avif --quality 60",
     "lpcodec decode photo.lpc half.png --level 1",
+    "lpcodec decode photo.lpc part.png --region 2000,1000,512,512",
     "lpcodec decode photo.lpc large.png --scale 2",
     "lpcodec decode cut.lpc rest.png --allow-partial",
     "lpcodec decode *.lpc --out-dir decoded --skip-existing",
@@ -57,6 +59,15 @@ def decode(
     scale: Annotated[
         int, typer.Option("--scale", min=1, max=8, metavar="N", help="Enlarge 2 or 4 times, by a network.")
     ] = 1,
+    region: Annotated[
+        Any,
+        typer.Option(
+            "--region",
+            parser=box,
+            metavar="X,Y,W,H",
+            help="Decode this part alone, in pixels from the top left; reads only the bytes that it needs.",
+        ),
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(
@@ -105,10 +116,12 @@ def decode(
 
             bars.begin(job.source)
             try:
+                in_part = region is not None and job.source != "-"
                 result = api.decode_report(
-                    files.read_whole(job.source),
+                    job.source if in_part else files.read_whole(job.source),
                     level=level,
                     scale=scale,
+                    region=region,
                     allow_partial=allow_partial,
                     **limits(untrusted, max_pixels, max_memory),
                     device=device,

@@ -27,6 +27,15 @@ def amount(text: str) -> int:
     return whole
 
 
+def box(text: str) -> tuple[int, int, int, int]:
+    """A part of a picture, `2000,1000,512,512`: left, top, width and height in pixels."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts) or 0 in map(int, parts[2:]):
+        raise typer.BadParameter(f"{text!r} is no region: write LEFT,TOP,WIDTH,HEIGHT in pixels, as 2000,1000,512,512")
+    left, top, width, height = map(int, parts)
+    return left, top, width, height
+
+
 def duration(text: str) -> float:
     """A number of seconds: 90, 90s, 15m, 2h."""
     match = _DURATION.fullmatch(text.strip())

@@ -3,7 +3,7 @@ upscaling.py do the work.
 
 ```
 encode:        source --sources--> Picture --encoding--> bytes
-decode:        source --sources--> bytes --decoding--> Picture --picture--> image
+decode:        source --sources--> bytes --decoding--> Picture --picture--> image     a part of it: regions.py
 info, verify:  source --sources--> bytes --inspection--> facts
 upscale:       source --sources--> Picture --upscaling--> Picture --picture--> image
 ```
@@ -14,13 +14,13 @@ from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import alpha, decoding, encoding, inspection, picture, sources, upscaling
+from lpcodec.codec import alpha, decoding, encoding, inspection, picture, regions, sources, upscaling
 from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
-from lpcodec.codec.errors import PictureWarning
+from lpcodec.codec.errors import PictureWarning, UsageError
 from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.tiles import Progress
 from lpcodec.codec.upscaling import UpscaleResult
@@ -126,8 +126,9 @@ def encode_report(
 
 
 def decode(
-    source: FileSource, *, level: int = 0, scale: int = 1, allow_partial: bool = False, max_pixels: int | None = None,
-    max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    source: FileSource, *, level: int = 0, scale: int = 1, region: tuple[int, int, int, int] | None = None,
+    allow_partial: bool = False, max_pixels: int | None = None, max_memory: int | None = None, device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Image.Image:  # fmt: skip
     """Decode an .lpc file to a PIL image of mode L, LA, RGB or RGBA, with its metadata in `info`.
 
@@ -136,6 +137,9 @@ def decode(
         level: 0..8, how often the sides are halved, rounding up. Files in layers decode faster that way and need only
             their beginning; all others are decoded whole and then reduced.
         scale: enlarge the decoded picture 2 or 4 times, by the default model of `upscale`. 1 leaves it as it is.
+        region: (left, top, width, height) in pixels: decode this part alone. Of a path, a URL (with fsspec) or a file
+            that can seek, only the bytes that it needs are read, and damage elsewhere isn't noticed. The result is the
+            crop of the whole picture, but for float noise. Not with level, scale and allow_partial.
         allow_partial: decode what is left of a damaged file in layers: its leading whole layers, with the detail of the
             others predicted, without alpha and metadata. `decode_report` says whether that was so.
         max_pixels: refuse pictures of more pixels, whatever the level, and enlarged ones; by default 268 million.
@@ -148,25 +152,35 @@ def decode(
         FileAccessError: the file can't be read.
         UnknownModelError: made by a newer version, or with weights that aren't installed.
         LimitError: over a limit; checked before anything is allocated.
-        UsageError: a level outside 0..8, a scale that there is no model for, or a device that isn't there.
+        UsageError: a level outside 0..8, a scale that there is no model for, a region outside the picture or with an
+            argument that it doesn't go with, or a device that isn't there.
 
     Warns:
         PictureWarning: once for each note of `decode_report`'s result.
     """
     result = decode_report(
-        source, level=level, scale=scale, allow_partial=allow_partial, max_pixels=max_pixels, max_memory=max_memory,
-        device=device, progress=progress,
+        source, level=level, scale=scale, region=region, allow_partial=allow_partial, max_pixels=max_pixels,
+        max_memory=max_memory, device=device, progress=progress,
     )  # fmt: skip
     _warn(result.notes)
     return result.image
 
 
 def decode_report(
-    source: FileSource, *, level: int = 0, scale: int = 1, allow_partial: bool = False, max_pixels: int | None = None,
-    max_memory: int | None = None, device: str = "cpu", progress: Progress | None = None,
+    source: FileSource, *, level: int = 0, scale: int = 1, region: tuple[int, int, int, int] | None = None,
+    allow_partial: bool = False, max_pixels: int | None = None, max_memory: int | None = None, device: str = "cpu",
+    progress: Progress | None = None,
 ) -> DecodeResult:  # fmt: skip
     """`decode`, with the notes of the result."""
     check_device(device)
+    if region is not None:
+        if level or scale != 1 or allow_partial:
+            raise UsageError("a region is decoded at its own size from a whole file: leave out the other options")
+        with sources.opened(source) as stream:
+            return regions.decode(
+                stream, region, max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, device=device,
+                progress=progress,
+            )  # fmt: skip
     return decoding.decode(
         sources.read(source), level=level, scale=scale, allow_partial=allow_partial,
         max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, device=device, progress=progress,

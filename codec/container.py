@@ -162,7 +162,7 @@ class LpcFile:
 def write(file: LpcFile) -> bytes:
     """The bytes of `file`; `read` gives it back. Raises ValueError where it breaks a rule of the format."""
     for section in file.sections:
-        if _needs_newer(section.type):
+        if needs_newer(section.type):
             raise ValueError(f"section {section_name(section.type)} has no place in format version {VERSION}")
     for fault in (*_header_faults(file.header), *_section_faults(file)):
         raise ValueError(fault)
@@ -224,7 +224,7 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     if digest != _file_digest(memoryview(data)[:end]):
         raise DamagedFileError("damaged: the digest over the whole file differs")
     for section in sections:
-        if _needs_newer(section.type):
+        if needs_newer(section.type):
             raise UnknownModelError(f"section {section_name(section.type)} needs a newer version of lpcodec")
     file = LpcFile(header, sections)
     for fault in _section_faults(file):
@@ -414,7 +414,8 @@ def _read_section(cursor: _Cursor) -> Section:
     return section
 
 
-def _needs_newer(section_type: int) -> bool:
+def needs_newer(section_type: int) -> bool:
+    """Whether a section is critical and unknown here: the picture can't be shown without it."""
     return section_type in RESERVED or (section_type not in _KNOWN and 0 < section_type < FIRST_ANCILLARY)
 
 

@@ -104,14 +104,18 @@ def open_file(
             raise _with_advice(damage, data) from damage
         opened = Opened(container.read_partial(data, max_pixels=max_pixels), str(damage))
     header = opened.file.header
+    check_memory(header, header.width * header.height, max_memory)
+    return opened
+
+
+def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
+    """Raise LimitError if decoding so many pixels of a file may take more than `max_memory` bytes; None is no limit."""
     network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
-    per_pixel = _STORED_MEMORY if network is None else network.decoding_memory
-    needed = _BASE_MEMORY + per_pixel * header.width * header.height
+    needed = _BASE_MEMORY + (_STORED_MEMORY if network is None else network.decoding_memory) * pixels
     if max_memory is not None and needed > max_memory:
         raise LimitError(
             f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB", keyword="max_memory"
         )
-    return opened
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
@@ -131,7 +135,8 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
     return models.load_by_identity(header.model_number, header.model_digest, device).trained
 
 
-def _frame(header: Header) -> Frame:
+def frame_of(header: Header) -> Frame:
+    """What a codec knows of a file."""
     return Frame(header.height, header.width, header.quality)
 
 
@@ -153,7 +158,7 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
         all_there = len(needed) == (len(payloads) if all_there else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
-    symbols = codec.parse(needed, _frame(header))
+    symbols = codec.parse(needed, frame_of(header))
     if all_there and codec.hash_of(symbols) != header.symbols_hash:
         raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
     return symbols
@@ -168,12 +173,17 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
         return reduced(found, level_size(header, level))
     if isinstance(codec, models.ScalableCodec):
         own = min(level, codec.levels)
-        found = codec.synthesise(parse(opened, codec, own), _frame(header), progress, own)
+        found = codec.synthesise(parse(opened, codec, own), frame_of(header), progress, own)
     else:
-        found = codec.synthesise(parse(opened, codec), _frame(header), progress)
+        found = codec.synthesise(parse(opened, codec), frame_of(header), progress)
+    return reduced(finished(found, header), level_size(header, level))
+
+
+def finished(found: Pixels, header: Header) -> Pixels:
+    """What a codec gives (H, W, 3), as the file declares it: (H, W, 1) of a grey picture."""
     if header.grey:
         found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
-    return reduced(found, level_size(header, level))
+    return found
 
 
 def alpha(opened: Opened, level: int = 0) -> Pixels | None:
@@ -185,14 +195,14 @@ def alpha(opened: Opened, level: int = 0) -> Pixels | None:
     return reduced(plane[..., None], level_size(header, level))[..., 0]
 
 
-_METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
+METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 
 
 def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
     """ICC, EXIF and XMP, each None where the file has none. Raises DamagedFileError."""
     icc, exif, xmp = (
         None if payload is None else container.metadata_from_bytes(payload)
-        for payload in map(opened.file.payload, _METADATA)
+        for payload in map(opened.file.payload, METADATA)
     )
     return icc, exif, xmp
 

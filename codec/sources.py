@@ -6,6 +6,9 @@ path, bytes, file --read--> bytes                             what `decode`, `in
 
 import dataclasses
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,6 +69,42 @@ def read(source: FileSource) -> bytes:
             f"{what} holds no picture: give a path, bytes, a file opened in binary mode, an image or array"
         )
     return data
+
+
+@contextmanager
+def opened(source: FileSource) -> Iterator[BinaryIO]:
+    """A binary stream from the beginning of `source`, which can seek. A path may be a URL of fsspec: http, s3, ...
+
+    Raises:
+        FileAccessError, UsageError: as `read`.
+    """
+    if isinstance(source, str) and "://" in source:
+        from lpcodec.codec.bulk import storage
+
+        try:
+            with storage.open_read(source) as stream:
+                yield stream
+        except OSError as error:
+            raise FileAccessError(f"{source}: {error.strerror or error}") from error
+    elif isinstance(source, (str, os.PathLike)):
+        try:
+            stream = open(source, "rb")  # noqa: SIM115 (closed below)
+        except (OSError, ValueError) as error:
+            raise FileAccessError(f"{os.fspath(source)}: {getattr(error, 'strerror', None) or error}") from error
+        with stream:
+            yield stream
+    elif not isinstance(source, (bytes, bytearray, memoryview)) and _begins_here(source):
+        yield source
+    else:
+        yield BytesIO(read(source))
+
+
+def _begins_here(source: Any) -> bool:
+    """Whether an open file can seek, and is at its beginning."""
+    try:
+        return bool(source.seekable() and source.tell() == 0 and isinstance(source.read(0), bytes))
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def _image_of(array: npt.NDArray[Any]) -> Image.Image:

@@ -43,6 +43,24 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A part of a picture, in pixels from its top left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.left + self.width)
+
+
+@dataclass(frozen=True)
 class Network:
     """An architecture: its name, the number that files carry (None if no file names it), and what it is.
 
@@ -212,6 +230,20 @@ class ScalableCodec(Codec, Protocol):
     levels: int
 
     def synthesise(self, symbols: Any, frame: Frame, progress: Progress | None = None, level: int = 0) -> Pixels: ...
+
+
+@runtime_checkable
+class RegionCodec(Codec, Protocol):
+    """A codec that decodes a part of a picture from a part of its payload.
+
+    `read(start, length)` gives bytes of the payload, which has `length` bytes in all; `region` reads only what it needs
+    and returns the pixels (box.height, box.width, 3) that `synthesise` would give there, but for float noise. It raises
+    DamagedFileError if what it read isn't what was written.
+    """
+
+    def region(
+        self, read: Callable[[int, int], bytes], length: int, frame: Frame, box: Box, progress: Progress | None = None
+    ) -> Pixels: ...
 
 
 @runtime_checkable

@@ -73,9 +73,10 @@ class FakeApi(types.ModuleType):
         data = MARK + json.dumps({"length": len(image)}).encode()
         return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr)
 
-    def decode_report(self, data: bytes, **options: Any) -> FakeDecoded:
+    def decode_report(self, data: str | bytes, **options: Any) -> FakeDecoded:
         """What ends with CUT has lost its end, and is decoded in part where that is allowed."""
         self.calls.append(("decode", data, options))
+        data = Path(data).read_bytes() if isinstance(data, str) else data
         self._check(data)
         cut = data.endswith(CUT)
         if cut and not options["allow_partial"]:

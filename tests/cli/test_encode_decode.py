@@ -354,3 +354,20 @@ def test_decode_writes_lossy_formats_at_a_quality(lpcodec: Any, folder: Path) ->
         refused = lpcodec("decode", "a.lpc", name, "--quality", "40")
         assert (refused.exit_code, "PNG has no quality" in refused.stderr) == (2, True)
     assert not Path("b.png").exists()
+
+
+def test_a_region_is_asked_of_the_file_itself_so_that_not_all_of_it_is_read(lpcodec: Any, api: Any) -> None:
+    lpcodec("encode", picture("a.png"))
+    assert lpcodec("decode", "a.lpc", "part.png", "--region", "10, 2,5,6").exit_code == 0
+    _, source, options = api.calls[-1]
+    assert (source, options["region"]) == ("a.lpc", (10, 2, 5, 6))
+    assert lpcodec("decode", "a.lpc", "all.png").exit_code == 0
+    assert isinstance(api.calls[-1][1], bytes)
+
+
+@pytest.mark.parametrize("words", ["1,2,3", "1,2,3,x", "1,2,0,4", "-1,2,3,4", "1;2;3;4", ""])
+def test_what_is_no_region_is_one_line(lpcodec: Any, words: str) -> None:
+    lpcodec("encode", picture("a.png"))
+    ran = lpcodec("decode", "a.lpc", "part.png", f"--region={words}")
+    assert (ran.exit_code, "is no region" in ran.stderr) == (2, True)
+    assert not Path("part.png").exists()

@@ -1,7 +1,7 @@
 """Coding with the hyperprior network: pixels -> latents -> symbols -> payload, and back.
 
 ```
-payload:  length of each group but the last (LEB128 varints) | group | group | ...
+payload:  the streams of the groups, and where each begins (payload.py)
 group:    one range-coded stream of z and r (entropy.py)
 ```
 
@@ -15,10 +15,8 @@ A level of a pyramid (lpcae/codec.py) is coded in the same way: its pictures are
 coarser level's latents are context.
 """
 
-import io
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from types import EllipsisType
 from typing import Protocol
 
@@ -29,7 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.errors import DamagedFileError
-from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.family import Box, Frame
+from lpcodec.codec.families.hyperprior import payload, region
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
@@ -45,7 +44,6 @@ from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, Span, grid
-from lpcodec.codec.varint import read_varint, varint
 from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
@@ -88,7 +86,7 @@ class HyperpriorCoded:
             for run in group.runs:
                 encoder.put(run.symbols, run.indexes, run.tables)
             streams.append(encoder.finish())
-        return (b"".join(varint(len(s)) for s in streams[:-1]) + b"".join(streams),)
+        return (payload.join(streams),)
 
 
 def groups_hash(groups: list[Group]) -> bytes:
@@ -231,22 +229,42 @@ class HyperpriorCodec:
         """
         tiles = list(self.groups(*_grid_size(frame)))
         q = torch.tensor([frame.quality])
-        (payload,) = payloads
-        streams = _split(payload, len(tiles))
-        least = self.entropy.z_tables.least_bits(int(anchor_of_quality(q)))
+        (whole,) = payloads
+        streams = payload.split(whole, len(tiles))
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
-            places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
-            if 8 * len(stream) + _SLACK_BITS < least * places:
-                raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
+            self._check_length(stream, q, rows, columns)
         groups = []
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
-            try:
-                size = (rows.stop - rows.start, columns.stop - columns.start)
-                groups.append(self.entropy.parse(stream, q, *size, below))
-            except CorruptStreamError as error:
-                raise DamagedFileError(f"the coded picture is damaged: {error}") from error
+            groups.append(self.parse_group(stream, q, rows, columns, below))
         return groups
+
+    @torch.inference_mode()
+    def parse_group(self, stream: bytes, q: Tensor, rows: Span, columns: Span, below: Tensor | None = None) -> Group:
+        """Read the symbols of one group. `below` are the coarser level's, for a network that knows of one.
+
+        Raises:
+            DamagedFileError: the stream isn't one of a group of this size.
+        """
+        self._check_length(stream, q, rows, columns)
+        try:
+            return self.entropy.parse(stream, q, rows.stop - rows.start, columns.stop - columns.start, below)
+        except CorruptStreamError as error:
+            raise DamagedFileError(f"the coded picture is damaged: {error}") from error
+
+    def _check_length(self, stream: bytes, q: Tensor, rows: Span, columns: Span) -> None:
+        """A cheap look before anything is parsed: a small file must not declare a large picture."""
+        least = self.entropy.z_tables.least_bits(int(anchor_of_quality(q)))
+        places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
+        if 8 * len(stream) + _SLACK_BITS < least * places:
+            raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
+
+    @torch.inference_mode()
+    def region(
+        self, read: payload.Read, length: int, frame: Frame, box: Box, progress: Progress | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """The pixels of a part of the picture, from the groups that it needs; see region.py and `RegionCodec`."""
+        return region.decode(self, read, length, frame, box, progress)
 
     def hash_of(self, symbols: list[Group]) -> bytes:
         """The 4-byte hash of all coded symbols, in coding order."""
@@ -327,22 +345,3 @@ def _integers(value: Tensor) -> Tensor:
 def _unpack(tensors: dict[str, Tensor], prefix: str) -> TableSet:
     """The tables stored as `prefix`radius and `prefix`frequencies."""
     return TableSet.unpack({name: tensors[prefix + name].numpy() for name in ("radius", "frequencies")})
-
-
-def _split(payload: bytes, count: int) -> list[bytes]:
-    """Cut a payload into its `count` streams.
-
-    Raises:
-        DamagedFileError: the lengths don't fit the payload.
-    """
-    unread = io.BytesIO(payload)
-    try:
-        lengths = [read_varint(lambda: unread.read(1)[0]) for _ in range(count - 1)]
-    except (IndexError, ValueError) as error:
-        raise DamagedFileError("the coded picture is damaged: its table of lengths can't be read") from error
-    bounds = [unread.tell()]
-    for length in lengths:
-        bounds.append(bounds[-1] + length)
-    if bounds[-1] > len(payload):
-        raise DamagedFileError("the coded picture is damaged: a group reaches past the end")
-    return [payload[a:b] for a, b in pairwise([*bounds, len(payload)])]

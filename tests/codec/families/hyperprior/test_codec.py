@@ -15,6 +15,7 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import codec as hyperprior_codec
 from lpcodec.codec.families.hyperprior import entropy
+from lpcodec.codec.families.hyperprior import payload as payloads
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, WEIGHT_MAX, HyperTables
@@ -354,7 +355,7 @@ def test_a_huge_picture_of_few_bytes_is_refused_at_once(codec: HyperpriorCodec) 
     header = Frame(60_000, 60_000, 40_000)
     groups = (3750 // 64 + 1) ** 2
     with pytest.raises(DamagedFileError, match="shorter than any can be"):
-        codec.parse([bytes(groups)], header)
+        codec.parse([payloads.join([b""] * groups)], header)
 
 
 def test_hyper_latents_out_of_range_are_damage(codec: HyperpriorCodec) -> None:

@@ -1,0 +1,110 @@
+"""A region of a picture, decoded from the bytes that it needs.
+
+```
+file that can seek --outline--> header, places of the sections
+                   --the codec's region: reads the groups that the box touches--> pixels
+                   --alpha, if there is any: read whole, then cut--> alpha
+```
+The result is the crop of the whole decoded picture, but for float noise. A codec that can't decode parts, and a picture
+that is stored losslessly, are decoded whole and cut.
+
+The digest over the whole file isn't compared, because that would take all of its bytes. What is read has checks of its
+own; damage elsewhere isn't noticed, and a changed header may be noticed only by what it does to the groups.
+"""
+
+import numpy as np
+
+from lpcodec.codec import alpha as alphas
+from lpcodec.codec import container, decoding, outline, picture
+from lpcodec.codec.container import SectionType
+from lpcodec.codec.decoding import DecodeResult
+from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError, UsageError
+from lpcodec.codec.families.family import Box, Pixels, Progress, RegionCodec
+from lpcodec.codec.outline import Outline, Stream
+from lpcodec.codec.picture import Picture
+
+_IN_PART = frozenset({SectionType.LATENTS, SectionType.ALPHA})
+"""The critical sections of files that can be decoded in part."""
+_AROUND, _GROUP_PIXELS = 512, 1 << 20
+"""What is in memory besides a region: pixels around it that the synthesis sees, and those of one group of latents."""
+
+
+def decode(
+    stream: Stream, region: tuple[int, int, int, int], *, max_pixels: int, max_memory: int | None, device: str,
+    progress: Progress | None,
+) -> DecodeResult:  # fmt: skip
+    """Decode a region (left, top, width, height) in pixels; other arguments and errors are those of `api.decode`.
+
+    `max_pixels` counts the pixels that have to be decoded: those of the region, or of the whole picture if that can't
+    be decoded in part.
+    """
+    found = outline.read(stream)
+    box = _box(region, found)
+    if not found.is_whole:
+        raise DamagedFileError("the file was cut short, or something follows its end")
+    for entry in found.entries:
+        if container.needs_newer(entry.type):
+            raise UnknownModelError(f"section {container.section_name(entry.type)} needs a newer version of lpcodec")
+    codec, frame = decoding.codec_of(found.header, device), decoding.frame_of(found.header)
+    latents = found.entry(SectionType.LATENTS)
+    # What else makes up the picture, or changes its size, is left to the decoding of the whole.
+    critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
+    own_size = (frame.width, frame.height) == (found.header.width, found.header.height)
+    in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART and own_size
+    whole = not in_part or found.entry(SectionType.ALPHA) is not None
+    count = found.header.width * found.header.height if whole else box.width * box.height
+    if count > max_pixels:
+        raise LimitError(f"{count} pixels have to be decoded, the limit is {max_pixels}", keyword="max_pixels")
+    if not in_part:
+        return _cut(stream, box, max_pixels, max_memory, device, progress)
+    around = count if whole else (box.width + _AROUND) * (box.height + _AROUND) + _GROUP_PIXELS
+    decoding.check_memory(found.header, around, max_memory)
+
+    assert isinstance(codec, RegionCodec)
+    assert latents is not None
+    entry = latents
+
+    def read(start: int, length: int) -> bytes:
+        stream.seek(entry.start + start)
+        return stream.read(min(length, entry.length - start))
+
+    pixels = codec.region(read, entry.length, frame, box, progress)
+    pixels = decoding.finished(pixels, found.header)
+    icc, exif, xmp = (outline.metadata(stream, found, kind) for kind in decoding.METADATA)
+    shown = Picture(
+        pixels, _alpha(stream, found, box), icc, exif, xmp, grey_as_rgb=found.header.grey_as_rgb,
+    )  # fmt: skip
+    return DecodeResult(picture.to_image(shown), (), False)
+
+
+def _box(region: tuple[int, int, int, int], found: Outline) -> Box:
+    left, top, width, height = region
+    header = found.header
+    if width < 1 or height < 1:
+        raise UsageError(f"the region {left},{top},{width},{height} has no pixels")
+    if left < 0 or top < 0 or left + width > header.width or top + height > header.height:
+        size = f"{header.width} x {header.height}"
+        raise UsageError(f"the region {left},{top},{width},{height} isn't within the picture of {size} pixels")
+    return Box(left, top, width, height)
+
+
+def _cut(
+    stream: Stream, box: Box, max_pixels: int, max_memory: int | None, device: str, progress: Progress | None
+) -> DecodeResult:
+    """The box of the whole decoded picture."""
+    stream.seek(0)
+    result = decoding.decode(
+        stream.read(), level=0, scale=1, allow_partial=False, max_pixels=max_pixels, max_memory=max_memory,
+        device=device, progress=progress,
+    )  # fmt: skip
+    image = result.image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
+    image.info.update(result.image.info)
+    return DecodeResult(image, result.notes, result.partial)
+
+
+def _alpha(stream: Stream, found: Outline, box: Box) -> Pixels | None:
+    entry = found.entry(SectionType.ALPHA)
+    if entry is None:
+        return None
+    plane = alphas.from_bytes(outline.payload(stream, entry), found.header.width, found.header.height)
+    return np.ascontiguousarray(plane[box.rows, box.columns])

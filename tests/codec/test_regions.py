@@ -1,0 +1,231 @@
+"""Regions: the crop of the whole, from the bytes that it needs, and damage is noticed in what was read."""
+
+import io
+import zlib
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import container
+from lpcodec.codec.container import SectionType
+from lpcodec.codec.errors import DamagedFileError, FileAccessError, LimitError, UsageError
+from lpcodec.codec.families.hyperprior import payload
+
+WIDTH, HEIGHT = 2300, 1200
+"""Six groups: three in a row, of which the last is narrow, and two rows, of which the second is low."""
+
+
+class Counting(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+@pytest.fixture(scope="module")
+def large(portrait: Image.Image) -> Image.Image:
+    """A photograph of 2300 x 1200 pixels."""
+    return portrait.crop((0, 100, 512, 367)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+
+@pytest.fixture(scope="module")
+def coded(large: Image.Image) -> bytes:
+    return lpcodec.encode(large, model="fast", quality=40)
+
+
+@pytest.fixture(scope="module")
+def whole(coded: bytes) -> np.ndarray:
+    return np.asarray(lpcodec.decode(coded))
+
+
+def _check(coded: bytes, whole: np.ndarray, region: tuple[int, int, int, int]) -> None:
+    left, top, width, height = region
+    found = np.asarray(lpcodec.decode(coded, region=region)).astype(int)
+    wanted = whole[top : top + height, left : left + width].astype(int)
+    assert found.shape == wanted.shape
+    difference = np.abs(found - wanted)
+    # Float noise: tiles of another size round some values to the other side.
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 0.01
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        (0, 0, 16, 16), (1000, 1000, 48, 48), (1023, 1023, 2, 2), (2299, 1199, 1, 1), (0, 0, WIDTH, HEIGHT),
+        (2040, 5, 260, 700), (7, 1100, 1500, 100), (1024, 1024, 1024, 176),
+    ],
+)  # fmt: skip
+def test_it_is_the_crop_of_the_whole(coded: bytes, whole: np.ndarray, region: tuple[int, int, int, int]) -> None:
+    _check(coded, whole, region)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_it_is_the_crop_of_the_whole_wherever_it_is(coded: bytes, whole: np.ndarray, data: st.DataObject) -> None:
+    left, top = data.draw(st.integers(0, WIDTH - 1)), data.draw(st.integers(0, HEIGHT - 1))
+    width, height = (data.draw(st.integers(1, min(300, side))) for side in (WIDTH - left, HEIGHT - top))
+    _check(coded, whole, (left, top, width, height))
+
+
+def test_only_the_bytes_that_it_needs_are_read(coded: bytes) -> None:
+    stream = Counting(coded)
+    lpcodec.decode(stream, region=(100, 100, 200, 200))
+    first = payload.directory(lambda start, length: _latents(coded)[start : start + length], len(_latents(coded)), 6)
+    assert first.starts[1] - first.starts[0] < stream.count < first.starts[1] - first.starts[0] + 300
+    assert stream.count < len(coded) // 2
+
+
+def _latents(data: bytes) -> bytes:
+    found = container.read(data).payload(SectionType.LATENTS)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "grey as RGB", "lossless", "layers"])
+def test_every_kind_of_picture(large: Image.Image, kind: str) -> None:
+    image, options = large.crop((200, 100, 520, 340)), {"quality": 30}
+    if kind == "alpha":
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    elif kind.startswith("grey"):
+        image = image.convert("L").convert("L" if kind == "grey" else "RGB")
+    elif kind == "lossless":
+        options = {"lossless": True}
+    elif kind == "layers":
+        options |= {"model": "lpcae"}
+    image.info["icc_profile"] = Image.open(io.BytesIO(_with_profile())).info["icc_profile"]
+    data = lpcodec.encode(image, **options)
+    whole, part = lpcodec.decode(data), lpcodec.decode(data, region=(33, 21, 150, 99))
+    wanted = np.asarray(whole.crop((33, 21, 183, 120))).astype(int)
+    assert part.mode == whole.mode
+    assert np.abs(np.asarray(part).astype(int) - wanted).max() <= 1
+    assert part.info["icc_profile"] == whole.info["icc_profile"]
+
+
+def _with_profile() -> bytes:
+    from PIL import ImageCms
+
+    stream = io.BytesIO()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (1, 1)).save(stream, "PNG", icc_profile=profile)
+    return stream.getvalue()
+
+
+def test_paths_urls_and_open_files(coded: bytes, whole: np.ndarray, tmp_path: Path) -> None:
+    path, region = tmp_path / "large.lpc", (1500, 300, 64, 64)
+    path.write_bytes(coded)
+    fsspec.filesystem("memory").pipe_file("/regions/large.lpc", coded)
+    wanted = np.asarray(lpcodec.decode(coded, region=region))
+    for source in (path, str(path), "memory://regions/large.lpc", path.as_uri()):
+        assert np.array_equal(np.asarray(lpcodec.decode(source, region=region)), wanted)
+    with open(path, "rb") as stream:
+        assert np.array_equal(np.asarray(lpcodec.decode(stream, region=region)), wanted)
+        stream.seek(0)
+        assert stream.read() == coded
+    with io.BytesIO(b"before" + coded) as stream:
+        stream.seek(6)
+        assert np.array_equal(np.asarray(lpcodec.decode(stream, region=region)), wanted)
+    with pytest.raises(FileAccessError, match=r"gone\.lpc"):
+        lpcodec.decode("memory://regions/gone.lpc", region=region)
+    with pytest.raises(FileAccessError, match="No such file"):
+        lpcodec.decode(tmp_path / "gone.lpc", region=region)
+
+
+class TestDamage:
+    def test_a_flipped_bit_in_what_is_read_is_noticed(self, coded: bytes) -> None:
+        start = coded.index(_latents(coded))
+        found = payload.directory(lambda at, length: coded[start + at : start + at + length], len(_latents(coded)), 6)
+        for place in (*range(found.starts[0], found.starts[1], 997), found.starts[1] - 1):
+            data = bytearray(coded)
+            data[start + place] ^= 4
+            with pytest.raises(DamagedFileError):
+                lpcodec.decode(bytes(data), region=(100, 100, 50, 50))
+
+    def test_damage_of_a_group_that_is_not_needed_shows_nothing(self, coded: bytes, whole: np.ndarray) -> None:
+        data = bytearray(coded)
+        data[len(data) - 50] ^= 4
+        _check(bytes(data), whole, (100, 100, 50, 50))
+        with pytest.raises(DamagedFileError):
+            lpcodec.decode(bytes(data))
+
+    @pytest.mark.parametrize("length", [0, 3, 20, 40, 1000, -1])
+    def test_a_cut_file_is_refused(self, coded: bytes, length: int) -> None:
+        with pytest.raises(DamagedFileError):
+            lpcodec.decode(coded[:length], region=(0, 0, 10, 10))
+        with pytest.raises(DamagedFileError):
+            lpcodec.decode(coded + b"x", region=(0, 0, 10, 10))
+
+
+class TestLimits:
+    def test_regions_outside_and_empty_ones_are_refused(self, coded: bytes) -> None:
+        for region in ((0, 0, WIDTH + 1, 1), (-1, 0, 5, 5), (0, HEIGHT, 1, 1)):
+            with pytest.raises(UsageError, match="isn't within the picture of 2300 x 1200"):
+                lpcodec.decode(coded, region=region)
+        with pytest.raises(UsageError, match="has no pixels"):
+            lpcodec.decode(coded, region=(0, 0, 0, 5))
+
+    def test_other_sizes_do_not_go_with_it(self, coded: bytes) -> None:
+        for options in ({"level": 1}, {"scale": 2}, {"allow_partial": True}):
+            with pytest.raises(UsageError, match="leave out the other options"):
+                lpcodec.decode(coded, region=(0, 0, 5, 5), **options)
+
+    def test_max_pixels_counts_the_region_and_the_whole_if_that_is_decoded(
+        self, coded: bytes, thumbnail: Image.Image
+    ) -> None:
+        assert lpcodec.decode(coded, region=(0, 0, 10, 10), max_pixels=100).size == (10, 10)
+        with pytest.raises(LimitError, match="121 pixels have to be decoded"):
+            lpcodec.decode(coded, region=(0, 0, 11, 11), max_pixels=100)
+        stored = lpcodec.encode(thumbnail, lossless=True)
+        with pytest.raises(LimitError, match="2288 pixels have to be decoded"):
+            lpcodec.decode(stored, region=(0, 0, 10, 10), max_pixels=100)
+
+    def test_max_memory_counts_the_surroundings_only(self, coded: bytes) -> None:
+        lpcodec.decode(coded, region=(0, 0, 10, 10), max_memory=600 << 20)
+        with pytest.raises(LimitError, match="memory"):
+            lpcodec.decode(coded, region=(0, 0, 10, 10), max_memory=500 << 20)
+
+
+class TestPayload:
+    @given(st.lists(st.binary(max_size=40), min_size=1, max_size=20), st.data())
+    def test_streams_come_back_all_or_some(self, streams: list[bytes], data: st.DataObject) -> None:
+        joined = payload.join(streams)
+
+        def read(start: int, length: int) -> bytes:
+            return joined[start : start + length]
+
+        assert payload.split(joined, len(streams)) == streams
+        numbers = data.draw(st.sets(st.integers(0, len(streams) - 1)))
+        found = payload.directory(read, len(joined), len(streams)).streams(read, numbers)
+        assert found == {number: streams[number] for number in numbers}
+
+    def test_every_flipped_bit_and_every_cut_is_noticed(self) -> None:
+        joined = payload.join([bytes(range(n, n + 60)) for n in (0, 50, 7)])
+        for place in range(len(joined)):
+            for bit in range(8):
+                changed = bytearray(joined)
+                changed[place] ^= 1 << bit
+                with pytest.raises(DamagedFileError):
+                    payload.split(bytes(changed), 3)
+            with pytest.raises(DamagedFileError):
+                payload.split(joined[:place], 3)
+
+    def test_one_group_has_neither_length_nor_check(self) -> None:
+        assert payload.join([b"abc"]) == b"abc"
+        assert payload.split(b"abc", 1) == [b"abc"]
+
+    def test_the_format_is_what_the_docstring_says(self) -> None:
+        streams = [b"a" * 200, b"", b"xyz"]
+        checks = [(zlib.crc32(stream, number) & 0xFFFF).to_bytes(2, "little") for number, stream in enumerate(streams)]
+        assert payload.join(streams) == b"\xc8\x01\x00" + b"".join(checks) + b"".join(streams)
