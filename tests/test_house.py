@@ -99,6 +99,21 @@ def test_no_circles_at_import_time() -> None:
         walk(name, ())
 
 
+OPENERS = {
+    "codec.picture": "the one loader",
+    "codec.lossless": "pictures inside our own files",
+    "codec.evaluation.codecs.pillow": "what the same module has just coded",
+}
+"""The modules that may open pictures with Pillow, and what they open; all others go through the loader."""
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_pictures_are_read_by_the_one_loader(name: str) -> None:
+    calls = (node for node in ast.walk(_parse(name)) if isinstance(node, ast.Call))
+    opened = [call.lineno for call in calls if ast.unparse(call.func).endswith("Image.open")]
+    assert not opened or name in OPENERS, f"{name}, line {opened[0]}: read pictures with codec.picture.load"
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_modules_say_what_they_are_for_and_stay_short(name: str) -> None:
     source = SOURCES[name].read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -418,6 +419,27 @@ def test_heic_opens_with_its_package() -> None:
     loaded = load(stream.getvalue(), max_pixels=None)
     assert loaded.pixels.shape == (16, 24, 3)
     assert loaded.notes == ()
+
+
+def test_what_heic_says_of_its_colours_is_kept_or_noted() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    found = {}
+    for transfer in (13, 16):
+        stream = BytesIO()
+        options = {"color_primaries": 12, "transfer_characteristics": transfer, "full_range_flag": 1}
+        pillow_heif.from_pillow(Image.fromarray(noise(16, 24, 3))).save(stream, quality=90, **options)
+        found[transfer] = load(stream.getvalue(), max_pixels=None)
+    assert found[13].icc is not None
+    assert found[13].notes == ()
+    assert (found[16].icc, len(found[16].notes)) == (None, 1)
+    assert "HDR (PQ)" in found[16].notes[0]
+
+
+def test_jpeg_xl_opens_with_its_package() -> None:
+    pytest.importorskip("pillow_jxl")
+    image = Image.fromarray(noise(16, 24, 3))
+    loaded = load(saved(image, "JXL", lossless=True), max_pixels=None)
+    assert np.array_equal(loaded.pixels, np.asarray(image))
 
 
 def test_an_lpc_file_is_no_picture_to_encode() -> None:
