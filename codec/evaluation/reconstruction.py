@@ -102,7 +102,7 @@ def decompose(pixels: Pixels, name: str, levels: int = 1) -> Decomposition:
 
 
 def _side_by_side(detail: Tensor) -> Tensor:
-    """A detail (1, 3n, h, w) as one picture (1, 3, h, n * w): a wavelet's has horizontal, vertical and diagonal parts."""
+    """A detail (1, 3n, h, w) as one picture (1, 3, h, n * w); a wavelet has horizontal, vertical and diagonal parts."""
     return torch.cat(torch.split(detail, 3, 1), 3)
 
 
