@@ -16,7 +16,7 @@ import bjontegaard  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers", "scale")
+NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers", "scale", "upscaling")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 OURS = "lpcodec"
@@ -320,6 +320,22 @@ def scale() -> list[str]:
     return table(head, rows)
 
 
+def upscaling(scale: int) -> list[str]:
+    """PSNR and SSIM of enlarged pictures, measured here and published."""
+    document = result("upscaling.json")
+    sets = ("set5", "set14", "bsd100")
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for row in document["measured"]:
+        if row["scale"] == scale:
+            rows.setdefault((row["method"], "measured"), {})[row["data"]] = f"{row['psnr']:.2f} / {row['ssim']:.4f}"
+    for row in document["published"]:
+        if row["scale"] == scale:
+            figures = {name: f"{psnr:.2f} / {ssim:.4f}" for name, (psnr, ssim) in row["results"].items()}
+            rows[row["method"], f"published: {row['source'].split(',')[0]}"] = figures
+    lines = [(method, kind, *(figures.get(name, "") for name in sets)) for (method, kind), figures in rows.items()]
+    return table(("method", "", "Set5", "Set14", "BSD100"), lines)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -329,6 +345,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {
+    "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
     "scale": scale,
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),

@@ -46,7 +46,7 @@ def test_every_network_is_listed_with_its_true_size(own: Path) -> None:
     codecs = ["default", "fast", "hq", "lpcae", "wcae", "nowcae", "wcae-wide"]
     fronts = ["lpae", "wae", "wae-relu"]
     upscalers = [
-        "light", "lapsrn", "ms-lapsrn", "cms-lapsrn", "lpn", "lpn-alpha", "lpn-beta", "wavesr", "wsr", "lpsr",
+        "light", "stage", "lapsrn", "ms-lapsrn", "cms-lapsrn", "lpn", "lpn-alpha", "lpn-beta", "wavesr", "wsr", "lpsr",
         "lpsr-narrow",
     ]  # fmt: skip
     tasks = dict.fromkeys(codecs, "codec") | dict.fromkeys(fronts, "front-end") | dict.fromkeys(upscalers, "upscaling")
@@ -68,7 +68,9 @@ def test_numbers_of_networks_are_never_given_anew() -> None:
         "default": 1, "fast": 2, "hq": 3, "lpcae": 4, "wcae": 16, "nowcae": 17, "wcae-wide": 18,
         "lpae": None, "wae": None, "wae-relu": None,
     }  # fmt: skip
-    assert {n.number for n in models.networks() if n.task == "upscaling"} == {None}
+    numbers = {n.name: n.number for n in models.networks() if n.task == "upscaling"}
+    assert numbers.pop("stage") == 32
+    assert set(numbers.values()) == {None}
 
 
 def test_the_packaged_weights_are_whole() -> None:

@@ -14,14 +14,15 @@ from lpcodec.codec.families.superresolution.wavelet import LPSR, WSR, WaveSR
 
 NARROW = 1 / 8
 """Width of the embedding of `lpsr-narrow`."""
+STAGE_FILTERS, STAGE_PAIRS = 24, 3
 DOUBLINGS = (2, 4, 8)
 SCALES: dict[str, tuple[int, ...]] = {
-    "light": (2, 4), "lapsrn": DOUBLINGS, "ms-lapsrn": DOUBLINGS, "cms-lapsrn": DOUBLINGS,
+    "light": (2, 4), "stage": (2,), "lapsrn": DOUBLINGS, "ms-lapsrn": DOUBLINGS, "cms-lapsrn": DOUBLINGS,
     "lpn": (2, 3, 4), "lpn-alpha": (2, 3, 4), "lpn-beta": (2, 3, 4),
     "wavesr": DOUBLINGS, "wsr": DOUBLINGS, "lpsr": DOUBLINGS, "lpsr-narrow": DOUBLINGS,
 }  # fmt: skip
 """The scales that each network can be built for. `light` is built for both unless one is chosen."""
-DEFAULT_SCALE = {"light": None, "lpn": 2, "lpn-alpha": 2, "lpn-beta": 2}
+DEFAULT_SCALE = {"light": None, "stage": 2, "lpn": 2, "lpn-alpha": 2, "lpn-beta": 2}
 """The scale if none is chosen: 4, apart from these."""
 
 
@@ -54,6 +55,8 @@ def _built(name: str, choices: Mapping[str, Any]) -> UpscalingNetwork:
     scale = choices["scale"]
     if name == "light":
         return LightNetwork(SCALES[name] if scale is None else (scale,))
+    if name == "stage":
+        return LightNetwork((scale,), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
     if name == "lapsrn":
         return LapSRN(scale)
     if name == "ms-lapsrn":

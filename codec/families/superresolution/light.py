@@ -1,8 +1,9 @@
-"""The small network that `upscale` uses by default: all convolutions at the small size, one head per scale.
+"""The small networks: `light`, which `upscale` uses by default, and `stage`, which ends the decoding of pictures that
+were coded at a smaller size. All convolutions are at the small size, and there is one head per scale.
 
 ```
-luma --conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
-  |--bicubic------------------------------------------------------------------------------------> (+) --> luma
+picture --conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
+   |--bicubic--------------------------------------------------------------------------------------> (+) --> larger
 ```
 
 It is a level of LapSRN made cheap: where LapSRN enlarges features by deconvolutions and adds up its residual at the
@@ -26,25 +27,29 @@ MIDDLE = 0.5
 
 
 class LightNetwork(UpscalingNetwork):
-    """The network. Luma (BT.601) in 0..1.
+    """The network. Luma (BT.601) or RGB in 0..1.
 
     Args:
         scales: the enlargements, one head each.
+        channels: 1 for luma, 3 for RGB.
         filters: channels of the features.
         pairs: residual pairs of convolutions.
     """
 
-    channels = 1
-
-    def __init__(self, scales: tuple[int, ...] = (2, 4), *, filters: int = 32, pairs: int = 5) -> None:
+    def __init__(
+        self, scales: tuple[int, ...] = (2, 4), *, channels: int = 1, filters: int = 32, pairs: int = 5
+    ) -> None:
         super().__init__()
+        self.channels = channels
         self.scales = tuple(sorted(scales))
-        self.first = _convolution(1, filters, 1.0)
+        self.first = _convolution(channels, filters, 1.0)
         # The pairs add up: the sum of their second halves should not grow with their number.
         gains = (1.0, 1 / pairs) * pairs
         self.trunk = nn.ModuleList(_convolution(filters, filters, gain) for gain in gains)
         # Heads of zeros: training starts from bicubic.
-        self.heads = nn.ModuleDict({str(scale): _convolution(filters, scale**2, 0.0) for scale in self.scales})
+        self.heads = nn.ModuleDict(
+            {str(scale): _convolution(filters, channels * scale**2, 0.0) for scale in self.scales}
+        )
 
     def enlarge(self, x: Tensor, scale: int) -> Tensor:
         features = F.leaky_relu(self.first(x - MIDDLE), SLOPE)

@@ -12,6 +12,7 @@ patch --antialiased bicubic, 8 bits--> small --network--> pictures or bands --lo
 | WaveSR | bands, texture, picture | 192, 8 | halved every 50 of 300 epochs |
 | WSR, LPSR | L1 of picture and bands | 192, 8 | the same |
 | light | L1, both scales | 192, 8 | a cosine |
+| stage | root mean squared error; the small picture is coded by `default` and decoded (stage.py) | 256, 6 | a cosine |
 
 The papers of LapSRN and MS-LapSRN train with momentum and a sum over all pixels at rates of 1e-5 and 5e-6; with Adam,
 which the loop has, and means these become 1e-4. CMS-LapSRN prints no rate, LPN no loss. What the loop adds to all
@@ -65,6 +66,7 @@ class Recipe:
 _SIXTHS = tuple(stage / 6 for stage in range(1, 6))
 RECIPES = {
     "light": Recipe(192, 8, 2e-3),
+    "stage": Recipe(256, 6, 2e-3),
     "lapsrn": Recipe(128, 64, 1e-4, 1e-4, _SIXTHS, True),
     "ms-lapsrn": Recipe(128, 64, 1e-4, 1e-4, (1 / 3, 2 / 3), True),
     "cms-lapsrn": Recipe(512, 16, 1e-4, 1e-4, (1 / 3, 2 / 3), True),
@@ -155,12 +157,16 @@ class UpscalingObjective(PictureObjective):
         parts = [(s, part) for s, part in zip(self.scales, pictures.chunk(len(self.scales)), strict=False)]
         total, figures = pictures.new_zeros(()), dict[str, Tensor]()
         for scale, part in parts:
-            small = eight_bit(reduced(part, scale))
+            small = self.small(part, scale)
             with torch.autocast(batch.device.type, torch.bfloat16, enabled=self.amp):
                 value, out = self._loss(small, part, scale)
             total = total + value * (len(part) / len(pictures))
             figures[f"psnr_x{scale}"] = psnr((out.detach() - part).square().mean((1, 2, 3)), 1.0).mean()
         return total, figures
+
+    def small(self, pictures: Tensor, scale: int) -> Tensor:
+        """The small pictures, (B, C, H / scale, W / scale), that the network is to enlarge to `pictures`."""
+        return eight_bit(reduced(pictures, scale))
 
     def _loss(self, small: Tensor, pictures: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """The loss of one scale, and the enlarged pictures."""
@@ -183,7 +189,7 @@ class UpscalingObjective(PictureObjective):
         for scale in self.scales:
             side = pictures.shape[2] // scale * scale  # 256 is no multiple of 3
             wanted = pictures[..., :side, :side]
-            small = eight_bit(reduced(wanted, scale))
+            small = torch.cat([self.small(one, scale) for one in torch.split(wanted, 4)])
             with torch.autocast(wanted.device.type, torch.bfloat16, enabled=self.amp):
                 out = torch.cat([network(one, scale) for one in torch.split(small, 4)])
             error = (out.clamp(0, 1) - wanted).square().mean((1, 2, 3))

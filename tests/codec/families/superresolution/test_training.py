@@ -13,6 +13,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.superresolution.bicubic import eight_bit, reduced
 from lpcodec.codec.families.superresolution.catalogue import SCALES, build, chosen
 from lpcodec.codec.families.superresolution.luma import luma
+from lpcodec.codec.families.superresolution.stage import StageObjective
 from lpcodec.codec.families.superresolution.training import RECIPES, UpscalingObjective
 from lpcodec.codec.training import export as exporting
 from lpcodec.codec.training import loop
@@ -135,6 +136,29 @@ def test_a_run_starts_stops_goes_on_and_is_exported(pictures, tmp_path, monkeypa
     assert card["kmac_per_pixel"]["x2"] == pytest.approx(23.4, abs=0.1)
     upscaler = models.load_for("upscaling", "light").trained
     assert upscaler.enlarge(np.zeros((5, 4, 3), np.uint8), 4).shape == (20, 16, 3)
+
+
+def test_the_stage_of_the_codec_takes_less_than_ten_kmac_per_pixel():
+    network = build("stage", chosen("stage", {}))
+    assert models.family_of(models.network_named("stage")).macs(network)["x2"] < 10
+
+
+def test_the_stage_learns_from_decoded_pictures(pictures):
+    objective = StageObjective({"model": "stage"}, amp=False)
+    objective.open(pictures, 256, "cpu")
+    generator = torch.Generator().manual_seed(0)
+    objective.start(generator, None)
+    batch = objective.sample(2, generator)
+    plain = reduced(batch, 2)
+    coded = objective.small(batch, 2)
+    assert coded.shape == plain.shape
+    psnr = -10 * (coded - plain).square().mean((1, 2, 3)).log10()
+    assert float(psnr.max()) < 45  # it has passed the codec
+    assert float(psnr.min()) > 12
+    value, _ = objective.loss(batch)
+    value.backward()
+    assert float(objective.network.heads["2"].weight.grad.abs().sum()) > 0
+    assert all(not p.requires_grad for p in objective._codec.parameters())
 
 
 def test_cms_lapsrn_trains_on_pictures_reduced_by_a_random_factor(pictures):

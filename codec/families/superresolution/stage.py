@@ -1,0 +1,57 @@
+"""Training `stage`, the network that ends the decoding of a picture that was coded at half its sides.
+
+```
+patch --bicubic--> half size --codec at a random low quality--> decoded --stage--> against the patch
+```
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.warmstart import sizes_of, weights_of
+from lpcodec.codec.families.superresolution.bicubic import eight_bit
+from lpcodec.codec.families.superresolution.training import CHARBONNIER, UpscalingObjective
+from lpcodec.codec.training.objective import random_qualities
+from lpcodec.codec.training.source import read_source
+
+CODEC = "default"
+"""The model whose decoded pictures it is trained on."""
+QUALITIES = 0.65
+"""The pictures have qualities from 0 to this part of the scale."""
+CODED_MULTIPLE = 64
+"""What the codec's training pass needs sides to be multiples of."""
+
+
+class StageObjective(UpscalingObjective):
+    """The last stage of decoding: it learns to enlarge what the codec `default` makes of a small picture, at random low
+    qualities, and so to remove some of what coding leaves behind."""
+
+    def start(self, generator: torch.Generator, source: Source | None) -> None:
+        super().start(generator, source)
+        self._codec = self._load_codec()
+
+    def _load_codec(self) -> HyperpriorNetwork:
+        weights = weights_of(read_source(CODEC))
+        codec = HyperpriorNetwork(sizes_of(weights))
+        codec.load_state_dict(weights)
+        return codec.to(self.store.device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def small(self, pictures: Tensor, scale: int) -> Tensor:
+        if not hasattr(self, "_codec"):  # a run that is resumed has no start
+            self._codec = self._load_codec()
+        plain = super().small(pictures, scale)
+        quality = (random_qualities(plain) * QUALITIES).long()
+        sides = [-(-side // CODED_MULTIPLE) * CODED_MULTIPLE for side in plain.shape[2:]]
+        padded = F.pad(plain, (0, sides[1] - plain.shape[3], 0, sides[0] - plain.shape[2]), mode="replicate")
+        decoded = self._codec(padded, quality, self.amp).pictures[..., : plain.shape[2], : plain.shape[3]]
+        return eight_bit(decoded.float())
+
+    def _loss(self, small: Tensor, pictures: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+        out = self.network(small, scale)
+        return ((out - pictures).square().mean((1, 2, 3)) + CHARBONNIER).sqrt().mean(), out
