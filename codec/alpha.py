@@ -18,8 +18,9 @@ from lpcodec.codec import bounded, lossless
 from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError, UsageError
 from lpcodec.codec.fill import filled
-from lpcodec.codec.picture import Picture, Pixels, is_grey, on_background
+from lpcodec.codec.picture import Picture, Pixels
 from lpcodec.codec.picturefiles import profiles
+from lpcodec.codec.picturefiles.pixels import is_grey, on_background
 
 DEFAULT_QUALITY = 90.0
 """An error of at most 2 of 255 levels, which nobody sees."""

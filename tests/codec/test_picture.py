@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from lpcodec.codec import picture
 from lpcodec.codec.errors import FileAccessError, LimitError
 from lpcodec.codec.picture import load
+from lpcodec.codec.picturefiles import pixels as module
 from tests.sample_pictures import DEEP_MODES, MODES, SRGB, grey_png_with_bits, image_of, saved
 
 # What comes back: modes
@@ -50,7 +51,7 @@ def test_pictures_of_several_bands_are_put_together(mode: str, monkeypatch: pyte
     image.info["transparency"] = 1
     whole = load(image, max_pixels=None)
     for pixels in (1, 20, 70, 160):
-        monkeypatch.setattr(picture, "_BAND_PIXELS", pixels)
+        monkeypatch.setattr(module, "_BAND_PIXELS", pixels)
         loaded = load(image, max_pixels=None)
         assert np.array_equal(loaded.pixels, whole.pixels)
         assert loaded.alpha is not None
