@@ -11,6 +11,7 @@ import typer
 import lpcodec
 from lpcodec.cli import (
     bulk,
+    compare,
     datasets,
     decode,
     demo,
@@ -62,6 +63,7 @@ app.command(epilog=info.EXAMPLES)(guarded(info.info))
 app.command(epilog=verify.EXAMPLES)(guarded(verify.verify))
 app.command(epilog=models.EXAMPLES)(guarded(models.models))
 app.command(epilog=demo.EXAMPLES)(guarded(demo.demo))
+app.command(epilog=compare.EXAMPLES)(guarded(compare.compare))
 app.command(epilog=report.EXAMPLES)(guarded(report.report))
 app.command(epilog=serve.EXAMPLES)(guarded(serve.serve))
 app.command(epilog=train.EXAMPLES)(guarded(train.train))

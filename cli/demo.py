@@ -1,8 +1,8 @@
-"""`lpcodec demo`: one photograph there and back, with the figures and a picture to look at."""
+"""`lpcodec demo`: one photograph there and back, beside AVIF and JPEG at the same bytes."""
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,15 +10,20 @@ from lpcodec.cli import files
 from lpcodec.cli.failures import printable
 from lpcodec.cli.options import examples
 
+if TYPE_CHECKING:
+    from lpcodec.cli.sidebyside import Panel
+    from lpcodec.codec.evaluation.codecs.codec import Pixels
+
 EXAMPLES = examples("lpcodec demo", "lpcodec demo --out-dir elsewhere --bpp 0.3")
 PHOTOGRAPH = "grace_hopper.jpg"  # a public-domain portrait that matplotlib carries
+BESIDE = ("avif-default", "jpeg")
 
 
 def demo(
     out_dir: Annotated[Path, typer.Option("--out-dir", metavar="DIR", help="Where the results go.")] = Path("demo"),
-    bpp: Annotated[float, typer.Option("--bpp", metavar="B", help="At most B bits a pixel.")] = 0.15,
+    bpp: Annotated[float, typer.Option("--bpp", metavar="B", help="At most B bits per pixel.")] = 0.15,
 ) -> None:
-    """Encode and decode a photograph, measure it, and draw original and decoded side by side."""
+    """Encode and decode a photograph, measure it, and draw it beside AVIF and JPEG at the same bytes."""
     started = time.perf_counter()
     import numpy as np
     from matplotlib import cbook
@@ -26,7 +31,6 @@ def demo(
 
     from lpcodec.cli.sidebyside import Panel, side_by_side
     from lpcodec.codec import api, models
-    from lpcodec.codec.evaluation.metrics.distortion import ms_ssim, psnr
     from lpcodec.codec.picture import load_rgb
 
     models.load("default")
@@ -37,19 +41,12 @@ def demo(
     decoded = api.decode(result.data)
     finished = time.perf_counter()
 
-    original = Image.fromarray(load_rgb(source).pixels)
-    pair = np.asarray(original), np.asarray(decoded.convert("RGB"))
-    decibels, similarity = psnr(*pair), ms_ssim(*pair)
-    sheet = side_by_side(
-        [
-            Panel(original, "original", f"{PHOTOGRAPH}, {source.stat().st_size:,} bytes"),
-            Panel(
-                decoded,
-                f"lpcodec, {result.bpp:.3f} bpp",
-                f"{len(result.data):,} bytes, PSNR {decibels:.2f} dB, MS-SSIM {similarity:.4f}",
-            ),
-        ]
-    )
+    pixels = load_rgb(source).pixels
+    original = Image.fromarray(pixels)
+    ours = _panel("lpcodec", pixels, np.asarray(decoded.convert("RGB")), len(result.data))
+    others = _others(pixels, len(result.data))
+    first = Panel(original, "original", f"{PHOTOGRAPH}, {source.stat().st_size:,} bytes")
+    sheet = side_by_side([first, ours, *others])
     files.make_folder(out_dir)
     coded, picture, comparison = (
         out_dir / name for name in ("grace_hopper.lpc", "grace_hopper.png", "side-by-side.png")
@@ -61,16 +58,39 @@ def demo(
     _print_table(
         [
             ("picture", f"{PHOTOGRAPH}, {original.width} x {original.height} pixels"),
-            ("bytes", f"{len(result.data):,}"),
             ("rate", f"{result.bpp:.4f} bpp (asked for: at most {bpp:g})"),
-            ("PSNR", f"{decibels:.2f} dB"),
-            ("MS-SSIM", f"{similarity:.4f}"),
+            *((panel.title, panel.detail) for panel in (ours, *others)),
             ("start-up", f"{ready - started:.2f} s (torch, weights)"),
             ("encode", f"{encoded - ready:.2f} s"),
             ("decode", f"{finished - encoded:.2f} s"),
             *((label, str(path)) for label, path in (("coded", coded), ("decoded", picture), ("look at", comparison))),
+            ("next", "lpcodec compare YOUR-PHOTO.jpg makes a page like this picture, with a slider and zoom"),
+            ("", "lpcodec encode YOUR-PHOTO.jpg --bpp 0.15 writes YOUR-PHOTO.lpc; lpcodec decode brings it back"),
         ]
     )
+
+
+def _others(pixels: "Pixels", size: int) -> "list[Panel]":
+    """AVIF and JPEG as near as they come to `size` bytes, as far as this Pillow has them."""
+    from lpcodec.codec.evaluation.codecs import pillow
+    from lpcodec.codec.evaluation.codecs.rate_search import encode_near_size
+
+    panels = []
+    for name in BESIDE:
+        if (peer := pillow.available().get(name)) is not None:
+            data, _ = encode_near_size(peer, pixels, size)
+            panels.append(_panel(peer.title, pixels, peer.decode(data), len(data)))
+    return panels
+
+
+def _panel(title: str, original: "Pixels", decoded: "Pixels", size: int) -> "Panel":
+    from PIL import Image
+
+    from lpcodec.cli.sidebyside import Panel
+    from lpcodec.codec.evaluation.metrics.distortion import ms_ssim, psnr
+
+    detail = f"{size:,} bytes, PSNR {psnr(original, decoded):.2f} dB, MS-SSIM {ms_ssim(original, decoded):.4f}"
+    return Panel(Image.fromarray(decoded), title, detail)
 
 
 def _print_table(rows: list[tuple[str, str]]) -> None:

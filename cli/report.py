@@ -58,7 +58,10 @@ def report(
     ] = None,
     pictures: Annotated[
         str, typer.Option("--pictures", metavar="LIST", help="Decoded pictures to look at, near these rates, or none.")
-    ] = "0.15",
+    ] = "0.15,0.3",
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Also write report.html: the page with its pictures in it.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="The first N pictures only.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes that measure.")] = 1,
     threads: Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads of each codec.")] = 1,
@@ -104,7 +107,7 @@ def report(
     )
     with progress.over_report(quiet=quiet) as tell:
         results = runner.run(request, tell)
-    written = _write(results, request, near, quiet=quiet)
+    written = _write(results, request, near, single_file=single_file, quiet=quiet)
     for note in results.notes[len(notes) :]:
         say(f"lpcodec: note: {note}")
     for failure in results.failures:
@@ -114,8 +117,8 @@ def report(
         say(f"{results.pictures.label}: {count:,} points, {len(results.failures)} failures; look at {written}")
 
 
-def _write(results: "Results", request: "Request", near: tuple[float, ...], *, quiet: bool) -> Path:
-    """Write the report's folder; its page."""
+def _write(results: "Results", request: "Request", near: tuple[float, ...], *, single_file: bool, quiet: bool) -> Path:
+    """Write the report's folder; the page to look at."""
     from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.report import folder, pictures
     from lpcodec.codec.evaluation.run import runner
@@ -133,8 +136,8 @@ def _write(results: "Results", request: "Request", near: tuple[float, ...], *, q
                 near,
                 lambda done, count: tell(done, count, None, "pictures to look at"),
             )
-    folder.write(results, request.out, shown)
-    return request.out / "index.html"
+    folder.write(results, request.out, shown, single_file=single_file)
+    return request.out / ("report.html" if single_file else "index.html")
 
 
 def _check(

@@ -10,23 +10,26 @@ import typer
 
 from lpcodec.cli import enlargement, files, progress
 from lpcodec.cli.failures import guarded, printable, say
-from lpcodec.cli.options import Json, MaxPixels, Quiet, Threads, examples, use_threads
+from lpcodec.cli.options import Json, MaxPixels, Overwrite, Quiet, Threads, examples, use_threads
+from lpcodec.codec.errors import UsageError
 
 if TYPE_CHECKING:
     from lpcodec.codec.evaluation.reconstruction import Row
 
 DECOMPOSE_EXAMPLES = examples(
-    "lpcodec show decompose photo.png --out bands", "lpcodec show decompose photo.png --out bands --model pyramid -k 3"
+    "lpcodec show decompose photo.png",
+    "lpcodec show decompose photo.png --model db2 --levels 3 --out bands",
+    "lpcodec show decompose photo.png --model pyramid -k 3",
 )
 RECONSTRUCTION_EXAMPLES = examples(
     "lpcodec show reconstruction kodak", "lpcodec show reconstruction set5 photos --json"
 )
-EXAMPLES = examples("lpcodec show decompose photo.png --out bands", "lpcodec show reconstruction kodak")
+EXAMPLES = examples("lpcodec show decompose photo.png", "lpcodec show reconstruction kodak")
 
 FRONT_ENDS = "lpae, wae, wae-relu, pyramid, haar, cdf53, or a discrete wavelet of PyWavelets (db2)"
 
 app = typer.Typer(
-    help="What front-ends and upscalers make of pictures.",
+    help="What front-ends (LPAE, WAE, the Laplacian pyramid, wavelets) and upscalers make of pictures.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -34,24 +37,27 @@ app = typer.Typer(
 
 def decompose(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the pictures go.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the pictures go (default: NAME-bands, here).")
+    ] = None,
     model: Annotated[
         str,
-        typer.Option(
-            "--model",
-            metavar="NAME",
-            help=f"The front-end: {FRONT_ENDS}.",
-        ),
+        typer.Option("--model", metavar="NAME", help=f"The front-end: {FRONT_ENDS}."),
     ] = "lpae",
     levels: Annotated[int, typer.Option("--levels", "-k", min=1, max=12, metavar="K", help="Levels.")] = 1,
+    overwrite: Overwrite = False,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
 ) -> None:
-    """Write a picture's approximation, its details and what comes back of them, as PNG.
+    """Write a picture's approximation, its details and its reconstruction as PNG.
 
-    Details are mid-grey where they are zero, and strengthened to be seen.
+    Details are mid-grey where they are zero, and strengthened to be seen. A wavelet has three details per level:
+    lh (rows), hl (columns) and hh (diagonals).
     """
     use_threads(threads)
+    folder = out or Path(f"{picture.stem}-bands")
+    if out is None and folder.exists() and not overwrite:
+        raise UsageError(f"{folder} is there already: --overwrite replaces its pictures, or give --out")
     from PIL import Image
 
     from lpcodec.codec import picture as pictures
@@ -62,14 +68,15 @@ def decompose(
     for note in source.notes:
         say(f"lpcodec: note: {picture}: {note}")
     shown = reconstruction.decompose(source.pixels, model, levels)
-    files.make_folder(out)
-    named = {"approximation.png": shown.approximation, "reconstruction.png": shown.reconstruction}
-    named |= {f"detail-{level}.png": detail for level, detail in enumerate(shown.details, 1)}
+    files.make_folder(folder)
+    named = {"approximation": shown.approximation, "reconstruction": shown.reconstruction}
+    named |= {f"detail-{detail.name}": detail.pixels for detail in shown.details}
     for name, pixels in named.items():
-        files.write_whole(out / name, functools.partial(Image.fromarray(pixels).save, format="PNG"))
-    for level, gain in enumerate(shown.gains, 1):
-        typer.echo(printable(f"{out / f'detail-{level}.png'}: {gain:.3g} times as strong"))
-    typer.echo(printable(f"{out / 'reconstruction.png'}: {shown.psnr:.2f} dB (of the floats, before rounding)"))
+        path = folder / f"{name}.png"
+        files.write_whole(path, functools.partial(Image.fromarray(pixels).save, format="PNG"))
+    for detail in shown.details:
+        typer.echo(printable(f"{folder / f'detail-{detail.name}.png'}: {detail.gain:.3g} times as strong"))
+    typer.echo(printable(f"{folder / 'reconstruction.png'}: {shown.psnr:.2f} dB (of the floats, before rounding)"))
 
 
 def reconstruction(
@@ -80,7 +87,7 @@ def reconstruction(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Print how much comes back of pictures, PSNR in dB, beside Table 1 of the LPAE paper (DIV2K)."""
+    """Print how much of pictures comes back, as PSNR in dB, beside Table 1 of the LPAE paper (DIV2K)."""
     use_threads(threads)
     from lpcodec.codec.evaluation import reconstruction as measuring
 

@@ -1,4 +1,4 @@
-"""The demo's picture: original and decoded, next to each other on a dark ground, each with its caption."""
+"""The demo's picture: panels in rows of two on a dark ground, each with its caption."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ MARGIN = 24
 GAP = 16
 TITLE_SIZE = 20
 DETAIL_SIZE = 15
+COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,20 @@ class Panel:
 
 
 def side_by_side(panels: Sequence[Panel]) -> Image.Image:
-    """The panels from left to right, tops aligned, as one RGB picture; captions stand below the pictures."""
+    """The panels in rows of two, tops aligned, as one RGB picture; captions are below the pictures."""
     title = ImageFont.load_default(size=TITLE_SIZE)
     detail = ImageFont.load_default(size=DETAIL_SIZE)
-    height = max(panel.image.height for panel in panels)
-    caption = TITLE_SIZE + DETAIL_SIZE + 2 * GAP
-    width = sum(panel.image.width for panel in panels) + GAP * (len(panels) - 1)
-    sheet = Image.new("RGB", (width + 2 * MARGIN, height + caption + 2 * MARGIN - GAP), GROUND)
+    wide = max(panel.image.width for panel in panels)
+    tall = max(panel.image.height for panel in panels) + GAP + TITLE_SIZE + GAP // 2 + DETAIL_SIZE
+    columns, rows = min(COLUMNS, len(panels)), -(-len(panels) // COLUMNS)
+    size = (columns * (wide + GAP) - GAP + 2 * MARGIN, rows * (tall + 2 * GAP) - 2 * GAP + 2 * MARGIN)
+    sheet = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(sheet)
-    left = MARGIN
-    for panel in panels:
-        sheet.paste(panel.image.convert("RGB"), (left, MARGIN))
-        top = MARGIN + height + GAP
-        draw.text((left, top), panel.title, font=title, fill=TITLE_COLOUR)
-        draw.text((left, top + TITLE_SIZE + GAP // 2), panel.detail, font=detail, fill=DETAIL_COLOUR)
-        left += panel.image.width + GAP
+    for place, panel in enumerate(panels):
+        left = MARGIN + place % COLUMNS * (wide + GAP)
+        top = MARGIN + place // COLUMNS * (tall + 2 * GAP)
+        sheet.paste(panel.image.convert("RGB"), (left, top))
+        below = top + panel.image.height + GAP
+        draw.text((left, below), panel.title, font=title, fill=TITLE_COLOUR)
+        draw.text((left, below + TITLE_SIZE + GAP // 2), panel.detail, font=detail, fill=DETAIL_COLOUR)
     return sheet

@@ -1,14 +1,14 @@
-"""What front-ends make of a picture: its bands to look at, and how much comes back, in decibels.
+"""What front-ends make of a picture: its bands to look at, and how much of it comes back, in dB.
 
 ```
 picture --front-end: split--> bands --merge--> reconstruction     decompose: as 8-bit pictures
 folder  --each picture through each method--> PSNR, its mean      table: beside what the LPAE paper prints
 ```
 
-PSNR is the papers': -10 log10 of the mean squared error of RGB in 0..1, of the floats that come back, neither rounded
-nor clamped; here the mean over whole pictures. The paper took random crops of DIV2K, so its figures aren't of the same
-pictures, and its WAE was hardly trained (a rate of 1e-6): what compares is the order. The methods don't keep equally
-much either: LPAE's bands hold 5/4 of a picture's samples, WAE's 1/2, the bicubic half-size picture 1/4.
+PSNR is that of the papers: -10 log10 of the mean squared error of RGB in 0..1, of the floats that come back, neither
+rounded nor clamped; here the mean over whole pictures. The paper took random crops of DIV2K, so its figures are for
+other pictures, and its WAE was hardly trained (at a rate of 1e-6): only the order can be compared. The methods don't
+keep equally much either: LPAE's bands have 5/4 of a picture's samples, WAE's 1/2, the bicubic half-size picture 1/4.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,9 @@ from lpcodec.datasets.registry import SetMissingError, locate
 Pixels = npt.NDArray[np.uint8]
 
 PYRAMID = "pyramid"
-"""The classical Laplacian pyramid's name beside those of the trained front-ends."""
+"""The name of the classical Laplacian pyramid, beside those of the trained front-ends and of wavelets."""
 _WAVELETS = {"cdf53": "bior2.2"}
-"""Names of wavelets that PyWavelets calls otherwise."""
+"""Names of wavelets for which PyWavelets has another name."""
 BICUBIC = ("bicubic", "bicubic-antialiased")
 PRINTED = {"lpae": 54.73, "wae": 19.90, "bicubic": 26.19}
 """Table 1 of the LPAE paper, DIV2K, random crops of 192; it doesn't say how its bicubic is computed."""
@@ -45,16 +45,21 @@ _ENOUGH = 1 << 20
 
 
 @dataclass(frozen=True)
-class Decomposition:
-    """A picture's bands as 8-bit RGB pictures (h, w, 3).
+class Detail:
+    """A detail band as an 8-bit RGB picture (h, w, 3): mid-grey where it is zero, multiplied by `gain` so that 99 % of
+    its values fit. `name` is its level, finest first, and for wavelets its direction: "1", or "1-lh"."""
 
-    `details` are finest first, mid-grey where they are zero and multiplied by `gains`, so that 99 % of their values
-    have their place; `psnr` is that of the floats, infinite where they are the picture.
-    """
+    name: str
+    pixels: Pixels
+    gain: float
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """A picture's bands as 8-bit RGB pictures. `psnr` is that of the floats, infinite if they are the picture."""
 
     approximation: Pixels
-    details: tuple[Pixels, ...]
-    gains: tuple[float, ...]
+    details: tuple[Detail, ...]
     reconstruction: Pixels
     psnr: float
 
@@ -81,6 +86,13 @@ def frontend(name: str, levels: int = 1) -> FrontEnd:
     wavelet = _WAVELETS.get(name, name)
     if wavelet in wavelets():
         return DWT(wavelet, levels)
+    known = {network.name: network.task for network in models.networks()}
+    if name.partition("@")[0] not in known:
+        trained = [each for each, task in known.items() if task == "front-end"]
+        raise UsageError(
+            f"no front-end named {name!r}; there are: {PYRAMID}, {', '.join(trained)}, and the discrete wavelets of"
+            " PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
+        )
     return models.load_frontend(name, levels)
 
 
@@ -95,21 +107,29 @@ def decompose(pixels: Pixels, name: str, levels: int = 1) -> Decomposition:
     x = _as_tensor(pixels)
     bands = transform.split(x)
     back = transform.merge(bands)
-    finest_first = [_side_by_side(detail) for detail in reversed(bands.details)]
-    gains = tuple(_gain(detail) for detail in finest_first)
-    details = (_as_pixels(0.5 + gain * d) for gain, d in zip(gains, finest_first, strict=True))
-    return Decomposition(_as_pixels(bands.coarse), tuple(details), gains, _as_pixels(back), _psnr(x, back))
+    # A wavelet's low-pass filters add up to sqrt(2) in each direction: its approximation is 2^levels times as bright.
+    brightness = 2.0**levels if isinstance(transform, DWT) else 1.0
+    details = [
+        Detail(str(level) + suffix, _as_pixels(0.5 + gain * band), gain)
+        for level, detail in enumerate(reversed(bands.details), 1)
+        for suffix, band in _directions(detail)
+        for gain in [_gain(band)]
+    ]
+    return Decomposition(_as_pixels(bands.coarse / brightness), tuple(details), _as_pixels(back), _psnr(x, back))
 
 
-def _side_by_side(detail: Tensor) -> Tensor:
-    """A detail (1, 3n, h, w) as one picture (1, 3, h, n * w); a wavelet has horizontal, vertical and diagonal parts."""
-    return torch.cat(torch.split(detail, 3, 1), 3)
+def _directions(detail: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """A detail of three channels as it is; one of nine (LH of all channels, then HL, then HH) in three parts."""
+    if detail.shape[1] == 3:
+        yield "", detail
+    else:
+        yield from zip(("-lh", "-hl", "-hh"), detail.chunk(3, dim=1), strict=True)
 
 
 def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = None) -> list[Row]:
     """One row for each of `data` (folders, or names of sets): the trained front-ends that are installed, and bicubic.
 
-    `told` hears (pictures done, of how many, the last one's name).
+    `told` is called with (pictures done, pictures in all, the last one's name).
 
     Raises:
         UsageError: no front-end's weights are installed, or no pictures where `data` says.
@@ -117,7 +137,7 @@ def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = No
     """
     installed = [row["name"] for row in models.describe() if row["task"] == "front-end" and row["weights"]]
     if not installed:
-        raise UsageError("no weights of a front-end are installed: lpcodec train lpae and lpcodec export make some")
+        raise UsageError("no weights of a front-end are installed: train lpae and export it")
     methods: dict[str, Callable[[Tensor], Tensor]] = {name: _there_and_back(frontend(name)) for name in installed}
     methods |= {"bicubic": bicubic, "bicubic-antialiased": lambda x: bicubic(x, antialias=True)}
     places = [(name, _pictures(name)) for name in data]
@@ -137,7 +157,7 @@ def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = No
 def bicubic(x: Tensor, antialias: bool = False) -> Tensor:
     """(B, C, H, W) at half the size and back: plain with corners aligned, as LPAE's target, or with anti-aliasing."""
     size = (x.shape[2], x.shape[3])
-    half = (-(-size[0] // 2), -(-size[1] // 2))
+    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
     small = F.interpolate(x, half, mode="bicubic", align_corners=not antialias, antialias=antialias)
     return F.interpolate(small, size, mode="bicubic", align_corners=not antialias)
 
@@ -169,7 +189,7 @@ def _as_tensor(pixels: Pixels) -> Tensor:
 
 
 def _as_pixels(x: Tensor) -> Pixels:
-    """(1, 3, H, W), 0..1 but for what is clamped -> uint8 (H, W, 3)."""
+    """(1, 3, H, W), clamped to 0..1 -> uint8 (H, W, 3)."""
     pixels: Pixels = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     return pixels
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from lpcodec.cli.sidebyside import GROUND, MARGIN, Panel, side_by_side
+from lpcodec.cli.sidebyside import GAP, GROUND, MARGIN, Panel, side_by_side
 
 
 def test_panels_stand_side_by_side_on_one_ground() -> None:
@@ -14,9 +14,13 @@ def test_panels_stand_side_by_side_on_one_ground() -> None:
     assert sheet.mode == "RGB"
     assert sheet.getpixel((0, 0)) == GROUND
     assert sheet.getpixel((MARGIN + 50, MARGIN + 40)) == (255, 0, 0)
-    assert sheet.getpixel((sheet.width - MARGIN - 30, MARGIN + 25)) == (90, 90, 90)
+    assert sheet.getpixel((MARGIN + 100 + GAP + 30, MARGIN + 25)) == (90, 90, 90)
     captions = sheet.crop((0, MARGIN + 80, sheet.width, sheet.height))
     assert len(captions.getcolors(1 << 16) or ()) > 2, "captions are drawn"
+    four = side_by_side([Panel(red, "one", "first"), Panel(blue, "two", "second")] * 2)
+    assert four.width == sheet.width
+    assert four.height > 2 * 80 + 2 * MARGIN
+    assert four.getpixel((MARGIN + 50, four.height // 2 + 40)) == (255, 0, 0)
 
 
 def test_the_demo_measures_and_writes(lpcodec: Any, api: Any, replace_module: Any, folder: Path) -> None:
@@ -34,6 +38,9 @@ def test_the_demo_measures_and_writes(lpcodec: Any, api: Any, replace_module: An
     assert ran.exit_code == 0, ran.stderr
     assert "asked for: at most 0.2" in ran.stdout
     assert "MS-SSIM" in ran.stdout
+    assert {"AVIF", "JPEG"} <= set(ran.stdout.split())
+    assert "lpcodec compare" in ran.stdout
     with Image.open("shown/side-by-side.png") as sheet:
         assert sheet.width > 1024
+        assert sheet.height > 1200
     assert Path("shown/grace_hopper.lpc").read_bytes().startswith(b"fake lpc ")

@@ -109,7 +109,7 @@ def test_a_report_is_made_and_checked(lpcodec: Run, pictures: Path) -> None:
     out = Path("r")
     for name in ("index.html", "results.json", "points.csv", "tables.md", "compressai/jpeg.json"):
         assert (out / name).stat().st_size > 100, name
-    assert len(list(out.glob("pictures/*/*.webp"))) == 2 * (1 + 2)
+    assert len(list(out.glob("pictures/*/*.webp"))) == 2 * (2 + 2)  # original, thumbnail, two codecs
     document = results.load(out / "results.json")
     assert {p.codec for p in document.target_points} == {"jpeg", "webp"}
 

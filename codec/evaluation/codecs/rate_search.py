@@ -131,3 +131,19 @@ class _Search:
             return middle
         low, high = sorted((int(fits), int(over)))
         return float(min(max(round(middle), low + 1), high - 1))
+
+
+def encode_near_size(codec: Adjustable, pixels: Pixels, size: int) -> tuple[bytes, float]:
+    """The file whose size is nearest to `size` bytes, and its setting: for a comparison at the same bytes.
+
+    The file of the coarsest setting if the codec can't go so low, of the finest if it can't go so high.
+    """
+    try:
+        found = encode_to_bpp(codec, pixels, bits_per_pixel(size, pixels.shape[0] * pixels.shape[1]))
+    except TargetError:
+        return codec.encode(pixels, codec.coarsest), codec.coarsest
+    if found.above is not None:
+        above = codec.encode(pixels, found.above)
+        if len(above) - size < size - len(found.data):
+            return above, found.above
+    return found.data, found.setting

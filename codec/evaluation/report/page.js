@@ -78,3 +78,17 @@ if (byId("bd-metric")) {
   choice(byId("bd-metric"), data.metrics.map((m) => [m.key, m.title]), data.metrics[0].key, showMetric);
   showMetric(data.metrics[0].key);
 }
+
+// Says which tables are wider than the page: a touch screen shows no scroll bar.
+const tableWidths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const box = target.closest(".scroll") || target, before = box.previousElementSibling;
+    const wide = box.scrollWidth > box.clientWidth + 1, said = before && before.classList.contains("scrolls");
+    if (wide && !said) box.before(make("p", { class: "scrolls" }, "more columns"));
+    if (!wide && said) before.remove();
+  }
+});
+for (const box of document.querySelectorAll(".scroll")) {
+  tableWidths.observe(box);
+  tableWidths.observe(box.querySelector("table"));
+}

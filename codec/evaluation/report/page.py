@@ -1,28 +1,36 @@
 """The report's page: one HTML file that opens anywhere, offline, with nothing beside it but the pictures.
 
-    Results, Shown --_document--> JSON in the page --charts.js, tables.js, viewer.js--> curves, per-image table, slider
-                   --page.html (Jinja2, everything escaped)--> means, BD-rates, codecs: there without a script, too
+    Results, Shown --_document--> JSON in the page --viewer.js, charts.js, tables.js--> pictures, curves, sorting
+                   --page.html (Jinja2, everything escaped)--> means, BD-rates, codecs: also without a script
 
 Style and scripts are written into the page. Its content security policy allows only that script (by its digest) and
-pictures: a name from a file or a command line can neither run nor fetch anything.
+pictures: a name from a file or a command line can neither run nor fetch anything. `page_alone` writes the pictures into
+the page too, so that it can be sent as one file.
 """
 
 import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout
 from lpcodec.codec.evaluation.metrics.curves import HIGH_BPP, LOW_BPP, BdRate
 from lpcodec.codec.evaluation.metrics.metric import Metric
+from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING
 from lpcodec.codec.evaluation.report.palette import DARK, LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.pictures import Shown
 from lpcodec.codec.evaluation.report.plots import SHOWN_BPP
 from lpcodec.codec.evaluation.report.summary import (
+    bd_by_picture,
     bd_matrix,
     bd_published,
+    mean_bd,
     metrics_of,
     published_values,
     setting_rows,
@@ -30,18 +38,40 @@ from lpcodec.codec.evaluation.report.summary import (
     target_rows,
     with_dial,
 )
-from lpcodec.codec.evaluation.report.tables import number, overlap_text, speed_text
+from lpcodec.codec.evaluation.report.tables import TARGETS_NOTE, number, overlap_text, speed_text
 from lpcodec.codec.evaluation.run.results import Results
 
 PACKAGE = "lpcodec.codec.evaluation.report"
-SCRIPTS = ("page.js", "charts.js", "tables.js", "viewer.js")  # one scope, in this order
+SCRIPTS = ("page.js", "viewer.js", "charts.js", "tables.js")  # one scope, in this order
 STRONGEST_PERCENT = 60.0  # a BD-rate from here on has the strongest colour
+REFERENCES = ("avif", "avif-default", "heic", "webp", "jpeg2000", "jpeg")  # for the order of the pictures
+KINDS = {".webp": "image/webp", ".png": "image/png"}
+MINUS = "\N{MINUS SIGN}"
 
 Table = dict[tuple[str, str], BdRate | str]
 
 
 def page(results: Results, shown: Sequence[Shown]) -> str:
-    """The page's HTML. `shown` are the pictures for the slider, with paths relative to the page."""
+    """The page's HTML. `shown` are the pictures to look at, with paths relative to the page."""
+    return _page(results, shown, alone=False)
+
+
+def page_alone(results: Results, shown: Sequence[Shown], folder: Path) -> str:
+    """The page's HTML with all pictures in it, read from the report's `folder`. Raises OSError if one can't be read."""
+
+    def inside(path: str) -> str:
+        if not path:
+            return ""
+        kind = KINDS.get(Path(path).suffix, "application/octet-stream")
+        return f"data:{kind};base64,{base64.b64encode((folder / path).read_bytes()).decode()}"
+
+    def within(s: Shown) -> Shown:
+        return replace(s, path=inside(s.path), file=inside(s.file), thumbnail=inside(s.thumbnail))
+
+    return _page(results, [within(s) for s in shown], alone=True)
+
+
+def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -50,19 +80,28 @@ def page(results: Results, shown: Sequence[Shown]) -> str:
     environment.filters.update(number=number, speed=speed_text)
     script = "".join(_file(name) for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    tables = {m.name: bd_matrix(results, m.name) for m in metrics_of(results)}
+    metrics = metrics_of(results)
+    tables = {m.name: bd_matrix(results, m.name) for m in metrics}
     titles = {codec.name: codec.title for codec in results.codecs}
+    ours = _ours(results)
+    rows = target_rows(results)
     return environment.get_template("page.html").render(
         results=results,
+        created=_date(results.created),
+        alone=alone,
         titles=titles,
-        metrics=metrics_of(results),
-        extra=[m for m in metrics_of(results) if m.name not in ("psnr", "ms_ssim")],
-        headline=_headline(results, tables),
+        metrics=metrics,
+        extra=[m for m in metrics if m.name not in ("psnr", "ms_ssim")],
+        headline=_headline(results, tables, ours),
         settings=[row for codec in results.codecs for row in setting_rows(results, codec.name)],
-        targets=target_rows(results),
+        targets=rows,
+        targets_note=TARGETS_NOTE if any(row.interpolated for row in rows) else "",
+        ceiling=PSNR_CEILING,
         dials=[titles[name] for name in with_dial(results)],
-        matrices=[(m, _matrix(results, m, tables[m.name])) for m in metrics_of(results) if tables[m.name]],
-        published=[(m, _published(results, m)) for m in metrics_of(results) if bd_published(results, m.name)],
+        matrices=[(m, _matrix(results, m, tables[m.name])) for m in metrics if tables[m.name]],
+        ours=ours,
+        by_picture=[(m, _by_picture(results, m, ours)) for m in metrics] if ours else [],
+        published=[(m, _published(results, m)) for m in metrics if bd_published(results, m.name)],
         bd_range=(LOW_BPP, HIGH_BPP),
         shown_range=SHOWN_BPP,
         palette=list(zip(LIGHT, DARK, strict=True)),
@@ -70,7 +109,7 @@ def page(results: Results, shown: Sequence[Shown]) -> str:
         css=_file("page.css"),
         script=script,
         digest=digest,
-        document=embedded(_document(results, shown, tables)),
+        document=embedded(_document(results, shown, tables, ours)),
     )
 
 
@@ -84,22 +123,56 @@ def _file(name: str) -> str:
     return resources.files(PACKAGE).joinpath(name).read_text("utf-8")
 
 
-def _headline(results: Results, tables: Mapping[str, Table]) -> dict[str, Any] | None:
-    """What our first model needs against each other codec; None where there is no such model."""
-    dials = with_dial(results)
-    ours = next((c for c in results.codecs if c.kind == "model" and c.name in dials), None)
+def _date(created: str) -> str:
+    """An ISO time as people write it, or unchanged if it isn't one."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _ours(results: Results) -> CodecAbout | None:
+    """Our first model that has BD-rates."""
+    rated = with_dial(results)
+    return next((c for c in results.codecs if c.kind == "model" and c.name in rated), None)
+
+
+def judged_by(codec: str, names: Collection[str]) -> tuple[str, ...]:
+    """The metrics by which a codec is a fair peer. AVIF has a tuning for PSNR and one for the eye: each counts where it
+    was made to be good, if a report has both."""
+    if "avif-default" in names and codec in ("avif", "avif-speed2"):
+        return ("psnr",)
+    if "avif" in names and codec == "avif-default":
+        return ("ms_ssim", "ssimulacra2")
+    return ("psnr", "ms_ssim", "ssimulacra2")
+
+
+def _headline(results: Results, tables: Mapping[str, Table], ours: CodecAbout | None) -> dict[str, Any] | None:
+    """What our first model needs against each other codec; None if there is no such model."""
     if ours is None:
         return None
-    titles = {codec.name: codec.title for codec in results.codecs}
+    titles, names = {codec.name: codec.title for codec in results.codecs}, with_dial(results)
     against = []
-    for anchor in dials:
-        found = [
-            (m, tables[m.name].get((ours.name, anchor))) for m in metrics_of(results) if m.name in ("psnr", "ms_ssim")
-        ]
-        if any(isinstance(cell, BdRate) for _, cell in found):
-            figures = [(m.label.split(" (")[0], _cell(cell, m)) for m, cell in found if isinstance(cell, BdRate)]
+    for anchor in names:
+        judges = judged_by(anchor, names)
+        cells = [(m, tables[m.name].get((ours.name, anchor))) for m in metrics_of(results) if m.name in judges]
+        figures = [(m.title, _cell(cell, m)) for m, cell in cells if isinstance(cell, BdRate)]
+        if figures:
             against.append((titles[anchor], figures))
     return {"title": ours.title, "against": against} if against else None
+
+
+def _by_picture(results: Results, metric: Metric, ours: CodecAbout) -> dict[str, Any]:
+    """The BD-rate of our first model on each picture (rows) against every other codec (columns), and the means."""
+    anchors = [codec for codec in results.codecs if codec.name in with_dial(results) and codec != ours]
+    columns = [bd_by_picture(results, metric.name, ours.name, anchor.name) for anchor in anchors]
+    rows = []
+    for picture in results.pictures.pictures:
+        cells = [column.get(picture.name, "not measured") for column in columns]
+        rows.append((picture.name, [_cell(cell, metric) for cell in cells]))
+    means = [(f"{mean[0]:+.1f} %".replace("-", MINUS), mean[1]) if (mean := mean_bd(c)) else None for c in columns]
+    return {"columns": [anchor.title for anchor in anchors], "rows": rows, "means": means}
 
 
 def _matrix(results: Results, metric: Metric, table: Table) -> list[tuple[str, list[dict[str, Any] | None]]]:
@@ -126,19 +199,21 @@ def _cell(value: BdRate | str, metric: Metric) -> dict[str, Any]:
         return {"refused": value}
     return {
         "percent": value.percent,
-        "text": f"{value.percent:+.1f} %".replace("-", "\N{MINUS SIGN}"),
+        "text": f"{value.percent:+.1f} %".replace("-", MINUS),
         "strength": round(min(abs(value.percent), STRONGEST_PERCENT) / STRONGEST_PERCENT * 100),
         "overlap": overlap_text(value, metric),
         "rates": f"{value.test_bpp[0]:.2f} to {value.test_bpp[1]:.2f} bpp",
     }
 
 
-def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Table]) -> dict[str, Any]:
+def _document(
+    results: Results, shown: Sequence[Shown], tables: Mapping[str, Table], ours: CodecAbout | None
+) -> dict[str, Any]:
     """What the scripts draw from."""
     measured, published = styles(results)
     listed = metrics_of(results)
     return {
-        "measures": [
+        "metrics": [
             {"key": m.name, "title": m.label, "digits": m.digits, "rising": m.higher_is_better} for m in listed
         ],
         "range": SHOWN_BPP,
@@ -177,8 +252,25 @@ def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Tab
         "pictures": [[p.name, p.width, p.height] for p in results.pictures.pictures],
         "targets": results.targets(),
         "rows": _rows(results, listed),
-        "shown": [[s.picture, s.codec, _rounded(s.near_bpp), _rounded(s.bpp), _rounded(s.psnr), s.path] for s in shown],
+        "shown": [
+            [s.picture, s.codec, *_rounded([s.near_bpp, s.bpp, s.psnr]), s.path, s.bytes, _rounded(s.ms_ssim), s.file]
+            for s in shown
+        ],
+        "thumbnails": {s.picture: s.thumbnail for s in shown if s.thumbnail},
+        "ours": ours.name if ours else "",
+        "ranks": _ranks(results, ours),
     }
+
+
+def _ranks(results: Results, ours: CodecAbout | None) -> dict[str, Any] | None:
+    """How our first model does on each picture: its BD-rate by PSNR against the first usual peer that has one."""
+    dials = with_dial(results)
+    reference = next((name for name in REFERENCES if name in dials), None)
+    if ours is None or reference is None:
+        return None
+    cells = bd_by_picture(results, "psnr", ours.name, reference)
+    percent = {name: _rounded(cell.percent) for name, cell in cells.items() if isinstance(cell, BdRate)}
+    return {"title": next(c.title for c in results.codecs if c.name == reference), "percent": percent}
 
 
 def _rows(results: Results, listed: Sequence[Metric]) -> list[list[Any]]:
@@ -203,7 +295,7 @@ def _style(style: Style) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Floats with six digits that count, infinite ones as "inf", in lists and tuples too."""
+    """Floats with six significant digits, infinite ones as "inf", in lists and tuples too."""
     if isinstance(value, list | tuple):
         return [_rounded(v) for v in value]
     if not isinstance(value, float):

@@ -1,10 +1,12 @@
-"""The pictures that a report's slider compares: each codec's at the rates asked for, as lossless WebP.
+"""The pictures that a report's page compares: each codec's at the rates asked for, as lossless WebP.
 
-    Results --nearest point of each picture, codec and rate--> encode, decode again --> pictures/PICTURE/CODEC-....webp
+    Results --nearest point of each picture, codec, rate--> coded again --> pictures/PICTURE/CODEC-....webp
+            --our models--> the file itself, to download                --> pictures/PICTURE/CODEC-....lpc
+            --originals--> a small copy of each                         --> pictures/PICTURE/thumbnail-....webp
 
 Points are measured without keeping pictures, which would fill the disk; those that are shown are made again. A
-picture's file is named by all that decides it, so a run that was stopped goes on where it was, and one with other
-weights or options makes its own.
+picture's file is named by all that decides it. So a run that was stopped continues, and one with other weights or
+options makes its own files.
 """
 
 import hashlib
@@ -12,10 +14,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import atomic
+from lpcodec.codec.atomic import write_whole
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout, MeasuredCodec, Pixels
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
@@ -25,14 +28,16 @@ from lpcodec.codec.evaluation.run.results import PictureAbout, Results
 FOLDER = "pictures"
 WEBP_LONGEST_SIDE = 16383  # longer ones become PNG
 EFFORT, METHOD = 20, 1  # a slower search saves 5 % of the file and takes three times as long
+THUMBNAIL = 176  # pixels of its longer side
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of the page. `codec` is "" for the original, whose rates are 0 and whose PSNR is infinite.
+    """A picture of the page. `codec` is "" for the original, whose rates and bytes are 0 and whose PSNR is infinite.
 
-    `near_bpp` is the rate asked for, `bpp` and `psnr` those of the file shown; `path` is relative to the report's
-    folder, with slashes.
+    `near_bpp` is the rate asked for; `bytes`, `bpp`, `psnr` and `ms_ssim` are those of the file shown. Paths are
+    relative to the report's folder, with slashes: `path` is the picture, `file` the coded file to download ("": none),
+    `thumbnail` a small copy of an original ("" for coded pictures).
     """
 
     picture: str
@@ -41,10 +46,14 @@ class Shown:
     bpp: float
     psnr: float
     path: str
+    bytes: int = 0
+    ms_ssim: float | None = None
+    file: str = ""
+    thumbnail: str = ""
 
 
 def nearest(points: Sequence[Point], bpp: float) -> Point:
-    """The point whose rate is nearest to `bpp`, the first among equals. ValueError where there are none."""
+    """The point whose rate is nearest to `bpp`, the first among equals. ValueError if there are none."""
     return min(points, key=lambda point: abs(point.bpp - bpp))
 
 
@@ -56,12 +65,12 @@ def save_pictures(
     near: Sequence[float],
     progress: Callable[[int, int], None],
 ) -> list[Shown]:
-    """Writes what the slider needs below `out`/pictures, skipping what is there, and says what the page can show.
+    """Writes what the page shows below `out`/pictures, skipping what is there, and returns a list of it.
 
     For each picture, codec and rate of `near` the point at a fixed setting or a target whose rate is nearest is coded
     again. `progress(done, count)` is called after each picture and codec. A codec that fails now, or whose file has
-    not the size that was measured, is left out there: what is shown is always what was measured. Originals and codecs
-    that are not given are left out too. Raises OSError where nothing can be written.
+    another size than was measured, is left out there: what is shown is always what was measured. Originals and codecs
+    that are not given are left out too. Raises FileAccessError if nothing can be written.
     """
     points: dict[tuple[str, str], list[Point]] = {}
     for point in (*results.points, *results.target_points):
@@ -74,23 +83,40 @@ def save_pictures(
         folder = out / FOLDER / file_name(picture.name)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"original-{picture.digest[:8]}{_suffix(picture)}"
-        original: Original | None = None  # read where something is to be made: a second run asks for none of them
-        if not path.exists():
+        thumbnail = folder / f"thumbnail-{picture.digest[:8]}.webp"
+        original: Original | None = None  # read if something is to be made: a second run reads none of them
+        if not (path.exists() and thumbnail.exists()):
             original = originals[picture.name]
             _save(original.pixels, path)
-        shown.append(Shown(picture.name, "", 0.0, 0.0, math.inf, path.relative_to(out).as_posix()))
+            _save_thumbnail(original.pixels, thumbnail)
+        names = (path.relative_to(out).as_posix(), thumbnail.relative_to(out).as_posix())
+        shown.append(Shown(picture.name, "", 0.0, 0.0, math.inf, names[0], thumbnail=names[1]))
         for j, about in enumerate(abouts, start=1):
             for rate in near if (picture.name, about.name) in points else ():
                 point = nearest(points[picture.name, about.name], rate)
                 path = folder / _name(about, point, picture)
-                if not path.exists():
+                file = path.with_suffix(".lpc") if about.kind == "model" else None
+                if not path.exists() or (file is not None and not file.exists()):
                     original = original or originals[picture.name]
-                    _make(codecs[about.name], point, original, path)
+                    _make(codecs[about.name], point, original, path, file)
                 if path.exists():
-                    where = path.relative_to(out).as_posix()
-                    shown.append(Shown(picture.name, about.name, rate, point.bpp, point.psnr, where))
+                    shown.append(_shown(point, rate, path, file, out))
             progress(i * len(abouts) + j, len(pictures) * len(abouts))
     return shown
+
+
+def _shown(point: Point, near: float, path: Path, file: Path | None, out: Path) -> Shown:
+    return Shown(
+        picture=point.image,
+        codec=point.codec,
+        near_bpp=near,
+        bpp=point.bpp,
+        psnr=point.psnr,
+        path=path.relative_to(out).as_posix(),
+        bytes=point.bytes,
+        ms_ssim=point.ms_ssim,
+        file="" if file is None else file.relative_to(out).as_posix(),
+    )
 
 
 def _name(about: CodecAbout, point: Point, picture: PictureAbout) -> str:
@@ -103,19 +129,27 @@ def _suffix(picture: PictureAbout) -> str:
     return ".webp" if max(picture.width, picture.height) <= WEBP_LONGEST_SIDE else ".png"
 
 
-def _make(codec: MeasuredCodec, point: Point, original: Original, path: Path) -> None:
-    """Codes a point again and keeps the picture, or leaves it out where the codec no longer does what it did."""
+def _make(codec: MeasuredCodec, point: Point, original: Original, path: Path, file: Path | None) -> None:
+    """Codes a point again and keeps the picture and the file, or neither if the codec no longer does what it did."""
     try:
         data = codec.encode(original.pixels, point.setting)
         decoded = codec.decode(data) if len(data) == point.bytes else None
     except Exception:  # whatever a codec from outside raises costs its picture, not the report
         return
     if decoded is not None:
+        if file is not None:
+            write_whole(file, lambda stream: stream.write(data))
         _save(decoded, path)
 
 
 def _save(pixels: Pixels, path: Path) -> None:
-    """Whole or not at all, since a file that is there is taken to be whole."""
-    webp = {"lossless": True, "quality": EFFORT, "method": METHOD} if path.suffix == ".webp" else {}
-    picture = Image.fromarray(pixels)
-    atomic.write_whole(path, lambda stream: picture.save(stream, "WEBP" if webp else "PNG", **webp))
+    options: dict[str, Any] = {"format": "WEBP", "lossless": True, "quality": EFFORT, "method": METHOD}
+    if path.suffix != ".webp":
+        options = {"format": "PNG"}
+    write_whole(path, lambda stream: Image.fromarray(pixels).save(stream, **options))
+
+
+def _save_thumbnail(pixels: Pixels, path: Path) -> None:
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    write_whole(path, lambda stream: image.save(stream, "WEBP", quality=80))

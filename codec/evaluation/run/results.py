@@ -2,8 +2,8 @@
 
     Results --save--> results.json --load--> Results
 
-The measured points are kept one by one; means, curves and BD-rates are always made from them (point.py, curves.py)
-and stand in the file beside them only for readers that don't have this package.
+The measured points are kept one by one. Means, curves and BD-rates are always made from them (point.py, curves.py);
+the file has them too only for readers that don't have this package.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lpcodec.codec import atomic
+from lpcodec.codec.atomic import write_whole
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.run.machine import Machine
@@ -36,7 +36,7 @@ class PictureAbout:
 
 @dataclass(frozen=True)
 class SetAbout:
-    """The pictures measured. `expected` is how many the whole set has, None where that isn't known."""
+    """The pictures measured. `expected` is the number of pictures in the whole set, None if that isn't known."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ class SetAbout:
 
     @property
     def label(self) -> str:
-        """What pages call the set: title and count, and that it is a subset where it is one."""
+        """What pages call the set: title and count, and that it is a subset if it is one."""
         count = len(self.pictures)
         if self.partial:
             return f"{self.title}, subset: {count} of {self.expected} pictures"
@@ -119,14 +119,15 @@ class Results:
 
 
 def save(results: Results, path: Path, derived: Mapping[str, Any]) -> None:
-    """Write the document, with `derived` (means, BD-rates: JSON-ready) beside the points: whole, or not at all.
+    """Write the document, with `derived` (means, BD-rates: JSON-ready) beside the points.
 
-    Raises FileAccessError if it can't be written.
+    Raises FileAccessError if it can't be written; an older file is then untouched.
     """
     document = {"format": FORMAT, **asdict(results), **derived}
     document["points"] = [json.loads(p.to_json()) for p in results.points]
     document["target_points"] = [json.loads(p.to_json()) for p in results.target_points]
-    atomic.write_bytes(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    write_whole(path, lambda stream: stream.write(text.encode()))
 
 
 def load(path: Path) -> Results:

@@ -50,14 +50,15 @@ def test_the_pyramid_in_pictures(levels: int, face: Image.Image) -> None:
     np.testing.assert_array_equal(shown.reconstruction, pixels)
     assert shown.psnr > 120
     assert shown.approximation.shape == (64 // 2**levels, -(-101 // 2**levels), 3)
-    assert [d.shape[:2] for d in shown.details] == [(64, 101), (32, 51), (16, 26)][:levels]
+    assert [d.name for d in shown.details] == ["1", "2", "3"][:levels]
+    assert [d.pixels.shape[:2] for d in shown.details] == [(64, 101), (32, 51), (16, 26)][:levels]
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double()
     coarse = LaplacianPyramid(levels).split(x).coarse[0].permute(1, 2, 0).numpy()
     assert np.abs(shown.approximation - coarse).max() < 0.51
-    for detail, gain in zip(shown.details, shown.gains, strict=True):
-        assert abs(float(detail.mean()) - 127.5) < 12
-        assert 1 < gain <= 16
-        clipped = float(((detail == 0) | (detail == 255)).mean())
+    for detail in shown.details:
+        assert abs(float(detail.pixels.mean()) - 127.5) < 12
+        assert 1 < detail.gain <= 16
+        clipped = float(((detail.pixels == 0) | (detail.pixels == 255)).mean())
         assert 0 < clipped < 0.03
 
 
@@ -65,8 +66,23 @@ def test_a_flat_picture_is_grey_in_detail_and_grey_pictures_are_taken() -> None:
     shown = decompose(np.full((20, 30, 1), 200, np.uint8), "pyramid")
     assert shown.reconstruction.shape == (20, 30, 3)
     assert (shown.reconstruction == 200).all()
-    assert np.isin(shown.details[0], (127, 128)).all()
-    assert shown.gains == (16.0,)
+    assert np.isin(shown.details[0].pixels, (127, 128)).all()
+    assert shown.details[0].gain == 16
+
+
+@pytest.mark.parametrize("name", ["haar", "db2", "bior4.4", "sym4"])
+def test_any_wavelet_in_pictures(name: str, face: Image.Image) -> None:
+    pixels = np.asarray(face.crop((0, 0, 101, 64)))
+    shown = decompose(pixels, name, 2)
+    np.testing.assert_array_equal(shown.reconstruction, pixels)
+    assert [d.name for d in shown.details] == ["1-lh", "1-hl", "1-hh", "2-lh", "2-hl", "2-hh"]
+    assert all(d.pixels.shape[2] == 3 for d in shown.details)
+    assert abs(float(shown.approximation.mean()) - float(pixels.mean())) < 12  # as bright as the picture
+
+
+def test_a_name_that_is_nothing_lists_what_there_is() -> None:
+    with pytest.raises(UsageError, match=r"no front-end named 'db99'; there are: pyramid, .*db2"):
+        frontend("db99")
 
 
 @pytest.mark.usefixtures("installed")
@@ -81,7 +97,7 @@ def test_trained_front_ends_by_name(face: Image.Image) -> None:
     with torch.no_grad():
         error = float((network(x) - x).square().mean())
     assert decompose(pixels, "lpae").psnr == pytest.approx(-10 * math.log10(error), abs=1e-3)
-    for name, words in (("jpeg", "no model named"), ("wae-relu", "no weights for"), ("wcae", "codes pictures")):
+    for name, words in (("jpeg", "no front-end named"), ("wae-relu", "no weights for"), ("wcae", "codes pictures")):
         with pytest.raises(UsageError, match=words):
             decompose(pixels, name)
 
@@ -110,7 +126,7 @@ def test_nothing_installed_nothing_there(
 ) -> None:
     monkeypatch.setattr(models, "_PACKAGED", tmp_path / "nothing")
     monkeypatch.delenv(models.WEIGHTS_VARIABLE, raising=False)
-    with pytest.raises(UsageError, match="no weights of a front-end are installed: lpcodec train lpae"):
+    with pytest.raises(UsageError, match="no weights of a front-end are installed: train lpae"):
         table([str(folder)])
     request.getfixturevalue("installed")
     with pytest.raises(UsageError, match="no pictures are in this folder"):

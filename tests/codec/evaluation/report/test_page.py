@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING
-from lpcodec.codec.evaluation.report.page import embedded, page
+from lpcodec.codec.evaluation.report.page import embedded, judged_by, page
 from lpcodec.codec.evaluation.report.pictures import Shown
-from lpcodec.codec.evaluation.report.summary import bd_matrix, target_rows
+from lpcodec.codec.evaluation.report.summary import bd_by_picture, bd_matrix, mean_bd, target_rows
 from lpcodec.codec.evaluation.report.tables import markdown
 from lpcodec.codec.evaluation.run.results import Results
 
@@ -157,8 +157,33 @@ def test_the_scripts_get_every_point(html: str, results: Results) -> None:
     codec, picture, setting, target, bpp, size, *_ = document["rows"][0]
     assert (codec, picture, setting, target, size) == (0, 0, first.setting, None, first.bytes)
     assert bpp == pytest.approx(first.bpp, rel=1e-5)
-    assert document["shown"][0] == ["bridge", "", 0.0, 0.0, "inf", "pictures/a.webp"]
+    assert document["shown"][0] == ["bridge", "", 0.0, 0.0, "inf", "pictures/a.webp", 0, None, ""]
+    assert document["ranks"]["title"] == "JPEG"
+    assert set(document["ranks"]["percent"]) == {picture.name for picture in results.pictures.pictures}
     assert [c["title"] for c in document["published"]] == ["VTM"]
+
+
+def test_bd_rates_of_every_picture_stand_in_the_page(html: str, results: Results) -> None:
+    cells = bd_by_picture(results, "psnr", "default", "jpeg")
+    texts = Outline(html).cells
+    for cell in cells.values():
+        assert not isinstance(cell, str)
+        assert f"{cell.percent:+.1f} %".replace("-", "\N{MINUS SIGN}") in texts
+    mean = mean_bd(cells)
+    assert mean is not None
+    assert f"{mean[0]:+.1f} %".replace("-", "\N{MINUS SIGN}") in texts
+
+
+def test_avif_is_judged_by_what_it_was_tuned_for() -> None:
+    both = ("lpcodec", "avif", "avif-speed2", "avif-default")
+    assert judged_by("avif", both) == judged_by("avif-speed2", both) == ("psnr",)
+    assert judged_by("avif-default", both) == ("ms_ssim", "ssimulacra2")
+    assert judged_by("avif", ("lpcodec", "avif")) == judged_by("jpeg", both) == ("psnr", "ms_ssim", "ssimulacra2")
+
+
+def test_pictures_come_before_figures(html: str) -> None:
+    order = [html.index(f'id="{section}"') for section in ("viewer", "curves", "bd", "means", "images", "codecs")]
+    assert order == sorted(order)
 
 
 def test_published_curves_are_in_no_measured_table(html: str) -> None:

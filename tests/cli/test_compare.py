@@ -1,0 +1,95 @@
+"""`lpcodec compare`: one page with one picture, other codecs at the same bytes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from lpcodec.codec.evaluation.codecs import pillow, registry
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout, Pixels
+from lpcodec.codec.evaluation.codecs.rate_search import encode_near_size, encode_to_bpp
+from lpcodec.codec.evaluation.codecs.registry import CodecEntry
+
+Run = Callable[..., Result]
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Stands in for our model: WebP with rate control."""
+
+    name: str = "lpcodec"
+
+    def encode(self, pixels: Pixels, setting: float) -> bytes:
+        return pillow.webp().encode(pixels, setting)
+
+    def decode(self, data: bytes) -> Pixels:
+        return pillow.webp().decode(data)
+
+    def encode_to_bpp(self, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
+        found = encode_to_bpp(pillow.webp(), pixels, bpp)
+        return found.data, found.setting
+
+
+@pytest.fixture
+def photo(folder: Path, face: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Path:
+    face.save(folder / "photo.png")
+    about = CodecAbout("lpcodec", "lpcodec (fake)", "model", "none")
+    real = registry.find_codec
+
+    def find(name: str, *words: Any) -> CodecEntry:
+        return CodecEntry(about, Fake(), (50.0,), "", True) if name == "lpcodec" else real(name, *words)
+
+    monkeypatch.setattr(registry, "find_codec", find)
+    return folder / "photo.png"
+
+
+def test_a_page_with_the_picture_at_the_same_bytes(lpcodec: Run, photo: Path) -> None:
+    ran = lpcodec("compare", "photo.png", "--codecs", "avif-default,jpeg", "--bpp", "0.5,1")
+    assert ran.exit_code == 0, ran.output
+    rows = [line.split(": ") for line in ran.stdout.splitlines() if " bytes" in line]
+    assert [name for name, _ in rows] == ["lpcodec", "avif-default", "jpeg"] * 2
+    sizes = [int(text.split(" ")[0].replace(",", "")) for _, text in rows]
+    for ours, *others in (sizes[:3], sizes[3:]):
+        assert all(abs(size / ours - 1) < 0.12 for size in others)  # whole-number settings of a small picture
+    html = Path("photo-compare.html").read_text("utf-8")
+    assert html.count("data:image/webp;base64,") >= 7
+    assert "data:application/octet-stream;base64," in html  # the .lpc file
+    assert 'id="bd" hidden' in html
+
+
+def test_its_page_is_not_replaced_unasked(lpcodec: Run, photo: Path) -> None:
+    words = ("compare", "photo.png", "--codecs", "jpeg", "--bpp", "1")
+    assert lpcodec(*words).exit_code == 0
+    again = lpcodec(*words)
+    assert again.exit_code == 2
+    assert "photo-compare.html is there already: --overwrite replaces it" in again.output
+    assert lpcodec(*words, "--overwrite").exit_code == 0
+    assert lpcodec(*words, "--out", "photo-compare.html").exit_code == 0  # a file that was named is replaced
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("photo.png", "--codecs", "gif"), 2, "no codec named 'gif'"),
+        (("photo.png", "--bpp", "none"), 2, "needs at least one rate"),
+        (("nothing.png",), 7, "nothing.png"),
+    ],
+)
+def test_words_that_cannot_be(lpcodec: Run, photo: Path, words: tuple[str, ...], code: int, why: str) -> None:
+    ran = lpcodec("compare", *words)
+    assert (ran.exit_code, why in ran.output) == (code, True), ran.output
+    assert not list(Path().glob("*.html"))
+
+
+@pytest.mark.parametrize("wanted", [1, 900, 4000, 10**7])
+def test_the_file_nearest_in_size_is_found(face: Image.Image, wanted: int) -> None:
+    pixels, jpeg = np.asarray(face), pillow.jpeg()
+    data, setting = encode_near_size(jpeg, pixels, wanted)
+    assert data == jpeg.encode(pixels, setting)
+    near = [s for s in (setting - 1, setting + 1) if jpeg.coarsest <= s <= jpeg.finest]
+    assert all(abs(len(data) - wanted) <= abs(len(jpeg.encode(pixels, s)) - wanted) for s in near)
