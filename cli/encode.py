@@ -109,7 +109,7 @@ def encode(
             help="100 codes alpha without loss; the default is 90: at most 2 of 255 levels off.",
         ),
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Keep the colours where the picture is transparent.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Keep the colours of transparent pixels.")] = False,
     best_effort: Annotated[
         bool,
         typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is."),

@@ -1,4 +1,4 @@
-"""Failures in words: every exception becomes one line on stderr and an exit code, never a traceback.
+"""Failures: every exception becomes one line on stderr and an exit code, never a traceback.
 
 ```
 LpcodecError        -> its own text           its own code (codec/errors.py)
@@ -64,7 +64,7 @@ def explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, MemoryError) or _torch_ran_out(error):
         return (
             ExitCode.OVER_LIMIT,
-            "not enough memory for this picture (--max-pixels sets a limit beforehand)",
+            "not enough memory for this picture (--max-pixels refuses large pictures)",
         )
     if isinstance(error, OSError):
         reason = error.strerror or text or type(error).__name__
@@ -76,7 +76,7 @@ def explain(error: Exception) -> tuple[int, str]:
 
 
 def complain(error: Exception, about: str | None = None) -> int:
-    """Write the line for `error`, led by the file it is `about`; return the exit code."""
+    """Write the line for `error`, which begins with the file it is `about`; return the exit code."""
     code, text = explain(error)
     if about is not None and not text.startswith(f"{about}:"):
         text = f"{about}: {text}"
@@ -88,7 +88,7 @@ def complain(error: Exception, about: str | None = None) -> int:
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """`command` with every exception turned into a line and an exit code; typer's own pass through."""
+    """`command`, with every exception turned into a line and an exit code; typer's own pass through."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -125,7 +125,7 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _torch_ran_out(error: Exception) -> bool:
-    """torch reports a failed allocation as a RuntimeError: on the CPU of no class of its own."""
+    """Whether torch failed to allocate memory; on the CPU that is a RuntimeError without a class of its own."""
     return isinstance(error, RuntimeError) and (
         type(error).__name__ == "OutOfMemoryError"
         or "not enough memory" in str(error)

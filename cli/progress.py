@@ -1,6 +1,6 @@
-"""Progress on stderr: bars where a person looks on; elsewhere nothing, or now and then a line.
+"""Progress on stderr: bars on a terminal; otherwise nothing, or a line now and then.
 
-The bars are rich's, which is imported only when one is shown.
+The bars are rich's, which is imported only if one is shown.
 """
 
 import time
@@ -21,20 +21,20 @@ ReportProgress = Callable[[int, int, float | None, str], None]
 
 
 class Silent:
-    """Progress over files that nobody looks at."""
+    """Progress over files, shown to nobody."""
 
     def begin(self, name: str) -> None:
-        """Work on the file `name` begins."""
+        """Begin the file `name`."""
 
     def stage(self, name: str, fraction: float) -> None:
-        """The present file is in stage `name`, of which `fraction` (0 to 1) is done."""
+        """The current file is in stage `name`, of which `fraction` (0 to 1) is done."""
 
     def end(self) -> None:
-        """The present file is finished, well or not."""
+        """End the current file, whether it succeeded or not."""
 
 
 class FileBars(Silent):
-    """A bar for the stage of the present file, and above it one for the files where there are several."""
+    """A bar for the stage of the current file, and one for the files above it if there are several."""
 
     def __init__(self, bars: "Progress", files: int) -> None:
         self._bars = bars

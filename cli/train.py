@@ -46,8 +46,10 @@ def train(
     """Train a model; a run can be stopped and resumed. Options left out take the recipe's values."""
     if steps is not None and time_limit is not None:
         raise UsageError("give --steps or --time-limit, not both")
+    from lpcodec.codec import devices
     from lpcodec.codec.training import loop
 
+    devices.check_device(device)
     choices: dict[str, Any] = {
         "batch": batch,
         "patch": patch,

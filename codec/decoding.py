@@ -1,4 +1,4 @@
-"""From an .lpc file to its picture: whole or in part, at its own size or halved.
+"""From an .lpc file to its picture: whole or in part, at its own size or halved. The mirror of encoding.py.
 
 ```
 bytes --open_file--> Opened --parse--> symbols, checked --pixels--> (H, W, C) at a level
@@ -7,7 +7,7 @@ bytes --open_file--> Opened --parse--> symbols, checked --pixels--> (H, W, C) at
 ```
 
 Level n is the picture halved n times, its sides rounded up. A codec whose files are in layers makes a level from the
-layers up to it, and predicts those that aren't there; every other picture is decoded whole and then reduced.
+layers up to it, and predicts those that are missing. All other pictures are decoded whole and then reduced.
 """
 
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from lpcodec.codec.tiles import Progress
 
 MAX_LEVEL = 8
 _BASE_MEMORY = 500 << 20
-"""An upper bound of the bytes that the runtime takes; a model says how many it takes per pixel."""
+"""An upper bound of the bytes that the runtime takes. The model's own bound, per pixel, is added."""
 _STORED_MEMORY = 36
-"""The same of a picture that is stored losslessly, in bytes per pixel."""
+"""An upper bound for pictures that are stored losslessly, in bytes per pixel."""
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file as far as it is whole; `damage` says why it ends early, None where all of it is there."""
+    """The whole part of a file; `damage` says why it ends early, and is None if the file is whole."""
 
     file: LpcFile
     damage: str | None = None
@@ -44,7 +44,8 @@ class Opened:
 
 @dataclass(frozen=True)
 class DecodeResult:
-    """A decoded picture and what is worth saying about it. `partial`: the file wasn't whole, this is what is left."""
+    """A decoded picture, its metadata in `image.info`, and notes about it. `partial`: the file wasn't whole, this is
+    what is left of it."""
 
     image: Image.Image
     notes: tuple[str, ...]
@@ -94,7 +95,7 @@ def open_file(
     """Read a file and check the limits, which count the whole picture at every level.
 
     Raises:
-        DamagedFileError: it isn't whole and `allow_partial` isn't set, or doesn't help; the text says whether it would.
+        DamagedFileError: it isn't whole, and `allow_partial` isn't set or doesn't help; `keyword` says if it would.
         UnknownModelError, LimitError: as `container.read`.
     """
     try:
@@ -114,12 +115,13 @@ def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
     needed = _BASE_MEMORY + (_STORED_MEMORY if network is None else network.decoding_memory) * pixels
     if max_memory is not None and needed > max_memory:
         raise LimitError(
-            f"decoding may take {needed >> 20} MB of memory, the limit is {max_memory >> 20} MB", keyword="max_memory"
+            f"decoding may take {needed / 1e6:,.0f} MB of memory, the limit is {max_memory / 1e6:,.0f} MB",
+            keyword="max_memory",
         )
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
-    """`damage`, with `allow_partial` as its keyword if that would show something."""
+    """`damage`, with `allow_partial` as its keyword if that would give a picture."""
     try:
         whole = len(container.read_partial(data).sections)
     except LpcodecError:
@@ -129,7 +131,7 @@ def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
 
 
 def codec_of(header: Header, device: str) -> models.Codec | None:
-    """The codec that a file names; None for a stored picture. Raises UnknownModelError where it isn't installed."""
+    """The codec that a file names; None for a stored picture. Raises UnknownModelError if it isn't installed."""
     if header.kind is Kind.STORED:
         return None
     return models.load_by_identity(header.model_number, header.model_digest, device).trained
@@ -141,7 +143,7 @@ def frame_of(header: Header) -> Frame:
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
-    """The symbols that a level 0..`codec.levels` needs; compared with the header's hash where they are all there are.
+    """The symbols that a level 0..`codec.levels` needs; compared with the header's hash if they are all of the file's.
 
     Raises:
         DamagedFileError: they can't be read, or aren't those that were encoded.
@@ -152,9 +154,9 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
     all_there = opened.damage is None
     if isinstance(codec, models.ScalableCodec):
         if len(payloads) > codec.levels + 1:
-            raise DamagedFileError(f"the file has {len(payloads)} layers, its model knows {codec.levels + 1}")
+            raise DamagedFileError(f"the file has {len(payloads)} layers, its model has {codec.levels + 1}")
         needed = payloads[: codec.levels + 1 - level]
-        # Of a cut file it isn't known how many layers it had, unless they are all that the model knows.
+        # How many layers a cut file had isn't known, unless they are all that the model has.
         all_there = len(needed) == (len(payloads) if all_there else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
@@ -165,7 +167,7 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
 
 
 def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None = None, level: int = 0) -> Pixels:
-    """The pixels (H, W, 3), or (H, W, 1) of a grey picture, of sides halved `level` times."""
+    """The pixels, uint8 (H, W, 3), or (H, W, 1) of a grey picture, with sides halved `level` times."""
     header = opened.file.header
     if codec is None:
         (payload,) = opened.file.payloads(SectionType.STORED)
@@ -187,7 +189,7 @@ def finished(found: Pixels, header: Header) -> Pixels:
 
 
 def alpha(opened: Opened, level: int = 0) -> Pixels | None:
-    """The alpha channel (H, W) of sides halved `level` times; None where the file has none. Raises DamagedFileError."""
+    """The alpha channel, uint8 (H, W), its sides halved `level` times, or None. Raises DamagedFileError."""
     header, payload = opened.file.header, opened.file.payload(SectionType.ALPHA)
     if payload is None:
         return None
@@ -199,7 +201,7 @@ METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 
 
 def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """ICC, EXIF and XMP, each None where the file has none. Raises DamagedFileError."""
+    """ICC, EXIF and XMP, each None if the file has none. Raises DamagedFileError."""
     icc, exif, xmp = (
         None if payload is None else container.metadata_from_bytes(payload)
         for payload in map(opened.file.payload, METADATA)
@@ -208,7 +210,7 @@ def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
 
 
 def reduced(planes: Pixels, size: tuple[int, int]) -> Pixels:
-    """(H, W, 1) or (H, W, 3) at a (width, height) that isn't larger, by Pillow's bicubic filter, antialiased."""
+    """(H, W, 1) or (H, W, 3) reduced to (width, height) by Pillow's antialiased bicubic filter."""
     if planes.shape[1::-1] == size:
         return planes
     image = Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))

@@ -1,13 +1,13 @@
-"""`--effort`: how long an encoder may look for a smaller file of the same quality, and the search for a target then.
+"""Effort: how long an encoder may search for a smaller file of the same quality, and the search for a target then.
 
 ```
 a quality:  refine at it --> code
 a target:   search with the plain latents --> refine a little there --> search --> refine there --> search
 ```
 
-Refined latents belong to one quality and are good near it. What refinement saves moves the quality that meets a target,
-so it is found out with a part of the iterations first. The last search is over the files that may be written: a target
-stays kept. Files of any effort are decoded alike, in the same time.
+Latents are refined for one quality, and are good near it. Refinement saves bits, which moves the quality that meets a
+target; so a few iterations find that quality first. The last search is over the files that may be written, so the
+target is kept. The effort changes neither the format nor the time of decoding.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ from lpcodec.codec.tiles import Progress
 T = TypeVar("T")
 
 ITERATIONS = (0, 2, 4, 6, 8, 12, 15, 20, 30, 60)
-"""Iterations of each level; one takes about as long as three decodings. Level 0 codes the latents as they are."""
+"""Iterations of each effort; one takes about as long as three decodings. Effort 0 codes the latents as they are."""
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4
-"""A search for a target refines first with one of so many parts of the iterations."""
+"""A search for a target refines with this fraction of the iterations first (one fourth)."""
 
 
 @runtime_checkable
@@ -40,7 +40,7 @@ class Refinable(Protocol):
 
 
 def check_effort(effort: int) -> None:
-    """Raises UsageError unless `effort` is a level, 0 to 9."""
+    """Raise UsageError unless `effort` is a whole number, 0 to 9."""
     if effort not in range(MOST + 1):
         raise UsageError(f"effort {effort}: it is a whole number from 0 to {MOST}")
 
@@ -51,13 +51,13 @@ def search_refined(
     refine: Callable[[float, int], Any],
     iterations: int,
 ) -> SearchResult[T]:
-    """Find the refined file for a target, or a plainer one where only that meets it.
+    """Find the refined file for a target, or a less refined one if only that uses the limit, or keeps it.
 
     Args:
-        target: bytes or dB, as the measure of what `search` finds.
-        search: (latents, quality to begin with or None) -> what a search with them finds; latents None are the plain.
+        target: bytes or dB, as the measure of the results of `search`.
+        search: (latents, first quality or None) -> the result of a search with these latents; None means unrefined.
         refine: (quality, iterations) -> latents.
-        iterations: of the last refinement; with 0 the plain search is all.
+        iterations: of the last refinement; 0 means the unrefined search alone.
     """
     found = [search(None, None)]
     for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():

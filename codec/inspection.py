@@ -1,6 +1,6 @@
 """What a file says about itself, and whether it is whole.
 
-bytes --info--> facts, JSON-ready           the container is checked, nothing is decoded
+bytes --info--> facts, ready for JSON       the container is checked, nothing is decoded
 bytes --verify--> the same facts            every symbol is parsed and compared with the file's hash
 """
 
@@ -11,11 +11,7 @@ from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 
 
 def info(data: bytes) -> dict[str, Any]:
-    """What an .lpc file says about itself, JSON-ready; checks the container, decodes nothing.
-
-    Raises:
-        DamagedFileError, UnknownModelError: as `decode`, an unknown model apart: `installed` says whether it is here.
-    """
+    """What an .lpc file says about itself; the arguments and errors are those of `api.info`."""
     file = container.read(data)
     header = file.header
     mode = header.mode(file.payload(SectionType.ALPHA) is not None)
@@ -36,10 +32,10 @@ def info(data: bytes) -> dict[str, Any]:
 
 
 def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
-    """One entry a level, coarsest first: its size, its layer's payload, and how much of the file it takes to decode it.
+    """One entry per level, coarsest first: its size, its layer's bytes, and the bytes of the file that it needs.
 
-    Levels whose layer the encoder left out take what the one before them takes. How many levels there are is told by
-    the card of the weights; where those aren't installed, the file's layers are taken for all.
+    A level whose layer the encoder left out needs what the level before it needs. The card of the weights gives the
+    number of levels; if they aren't installed, the file's layers are all that is known.
     """
     payloads, ends = file.payloads(SectionType.LAYER), container.ends(file)
     card = next((w.card for w in models.weights() if w.digest == file.header.model_digest), {})
@@ -73,11 +69,7 @@ def _model_info(header: Header) -> dict[str, Any]:
 
 
 def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:
-    """Check a file whole, down to its symbols, without making pixels; return `info` of it.
-
-    Raises:
-        LpcodecError: whatever `decode` would raise.
-    """
+    """Check a file to its last symbol, without making pixels; the arguments and errors are those of `api.verify`."""
     opened = decoding.open_file(data, max_pixels=max_pixels)
     codec = decoding.codec_of(opened.file.header, "cpu")
     if codec is None:

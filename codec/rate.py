@@ -2,7 +2,7 @@
 
 The analysis has run already, so a step of a search costs the entropy coding alone. log(bytes) is close to linear in the
 quality, and so is the PSNR: a secant that is kept inside its bracket needs three to five steps. If a codec can estimate
-its sizes for a picture (`models.ForeseeingCodec`), the secant runs over that curve instead of the quality and needs two
+its sizes for a picture (`RateEstimator`), the secant runs over that curve instead of the quality and needs two
 or three. If the secant doesn't converge, because the curve has a jump, the bracket is halved.
 """
 

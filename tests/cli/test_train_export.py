@@ -37,7 +37,15 @@ def test_options_left_out_are_the_loop_s_choice(lpcodec: Any, loop: list[dict[st
     }  # fmt: skip
 
 
-def test_options_given_reach_the_loop(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+def test_a_device_that_is_not_there_is_named(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    ran = lpcodec(*BASE, "--device", "abacus")
+    assert ran.exit_code == 2
+    assert "device 'abacus' isn't available here; choose one of: cpu" in ran.stderr
+    assert loop == []
+
+
+def test_options_given_reach_the_loop(lpcodec: Any, loop: list[dict[str, Any]], replace_module: Any) -> None:
+    replace_module("lpcodec.codec.devices", check_device=lambda name: None)
     how = ["--time-limit", "15m", "--resume", "--device", "cuda", "--batch", "4", "--patch", "128"]
     fine = ["--seed", "7", "--set", "lmbda=0.01", "--set", "channel_prior=yes", "--learning-rate", "1e-4", "-j", "2"]
     assert lpcodec(*BASE, *how, *fine).exit_code == 0
