@@ -78,7 +78,7 @@ def save(
 
     `quality` (0..100) makes JPEG, WebP, AVIF, HEIC and JPEG XL files smaller than the fine ones of `save_options`.
     Returns notes on what the format couldn't keep, one line each. Raises FileAccessError if the target can't be
-    written, or the format can't hold the alpha channel, the size or the metadata.
+    written, or the format can't hold the alpha channel, the size or the metadata. OSErrors of a stream come through.
     """
     name = str(target) if isinstance(target, (str, Path)) else "the picture"
     Image.init()
@@ -94,6 +94,8 @@ def save(
     try:
         image.save(target, format, **options)
     except OSError as error:
+        if error.errno and not isinstance(target, (str, Path)):
+            raise  # of the stream (a full disk): who opened it knows its name
         raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
     except Exception as error:  # each plugin has its own way to say that something is too large for it
         raise FileAccessError(f"{name}: can't be written as {format}: {one_line(error)}; use .png") from error

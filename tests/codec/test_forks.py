@@ -3,6 +3,7 @@
 GNU OpenMP's threads don't survive a fork, so everything here runs in a process of its own with two threads.
 """
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -24,12 +25,12 @@ def work(image):
     lpcodec.verify(coded)
     return coded, np.asarray(lpcodec.decode(coded)).astype(int), torch.get_num_threads()
 
-def child(method, image):
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        return pool.apply_async(work, (image,)).get(60)
+def children(method, image, count):
+    with multiprocessing.get_context(method).Pool(count) as pool:
+        return [one.get(100) for one in [pool.apply_async(work, (image,)) for _ in range(count)]]
 
 if __name__ == "__main__":
-    method, picture = sys.argv[1:]
+    method, picture, count = sys.argv[1:]
     torch.set_num_threads(2)
     image = Image.open(picture).convert("RGB")
     expected = lpcodec.encode(image, quality=40)
@@ -44,9 +45,9 @@ if __name__ == "__main__":
     results = {}
     for name, call in calls.items() if method == "fork" else [("encode", calls["encode"])]:
         call()
-        results[name] = child(method, image)
+        results[name] = children(method, image, int(count))
     pixels = np.asarray(lpcodec.decode(expected)).astype(int)
-    for name, (coded, decoded, threads) in results.items():
+    for name, (coded, decoded, threads) in ((name, one) for name, many in results.items() for one in many):
         assert coded == expected, name
         assert abs(pixels - decoded).max() <= 1, name  # how floats are summed depends on the threads (G1)
         assert method != "fork" or threads == 1, (name, threads)
@@ -104,12 +105,21 @@ def run(folder: Path, program: str, *words: str) -> subprocess.CompletedProcess[
 
 @forking
 def test_forked_children_code_the_same_bytes_whatever_the_parent_called(picture: str, tmp_path: Path) -> None:
-    ran = run(tmp_path, PROGRAM, "fork", picture)
+    ran = run(tmp_path, PROGRAM, "fork", picture, "1")
     assert ran.stdout == "the same\n", ran.stderr
 
 
-def test_spawned_children_code_the_same_bytes(picture: str, tmp_path: Path) -> None:
-    ran = run(tmp_path, PROGRAM, "spawn", picture)
+def test_a_spawned_child_codes_the_same_bytes(picture: str, tmp_path: Path) -> None:
+    ran = run(tmp_path, PROGRAM, "spawn", picture, "1")
+    assert ran.stdout == "the same\n", ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_four_processes_at_once_code_the_same_bytes(picture: str, tmp_path: Path, method: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} here")
+    ran = run(tmp_path, PROGRAM, method, picture, "4")
     assert ran.stdout == "the same\n", ran.stderr
 
 

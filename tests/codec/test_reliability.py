@@ -246,6 +246,27 @@ class TestG10Concurrency:
             files = list(pool.map(lambda _: lpcodec.encode(thumbnail, quality=50), range(8)))
         assert files == [expected] * 8
 
+    @pytest.mark.slow
+    def test_2000_pictures_in_one_process_take_the_memory_of_200(self, tmp_path: Path, portrait: Image.Image) -> None:
+        portrait.save(tmp_path / "portrait.png")
+        program = (
+            "import os, sys\nimport lpcodec\nfrom PIL import Image\n"
+            "portrait = Image.open(sys.argv[1]).convert('RGB')\n"
+            "def resident():\n"
+            "    return int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGE_SIZE') >> 20\n"
+            "for number in range(2000):\n"
+            "    size = 40 + number * 7 % 90, 40 + number * 11 % 70\n"
+            "    left, top = number % 300, number % 400\n"
+            "    picture = portrait.crop((left, top, left + size[0], top + size[1]))\n"
+            "    data = lpcodec.encode(picture, quality=number % 101, model=('default', 'wcae', 'fast')[number % 3])\n"
+            "    assert lpcodec.decode(data).size == size\n"
+            "    if number == 199: first = resident()\n"
+            "print(first, resident())\n"
+        )
+        words = [sys.executable, "-c", program, str(tmp_path / "portrait.png")]
+        first, last = map(int, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+        assert last <= first + 30, f"{first} MB after 200 pictures, {last} MB after 2,000"
+
     def test_the_pixel_limit_of_one_thread_is_not_that_of_another(self, thumbnail: Image.Image) -> None:
         """Pillow's own limit is a global, which is set while a picture is open."""
         before = Image.MAX_IMAGE_PIXELS

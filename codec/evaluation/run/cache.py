@@ -7,12 +7,15 @@ A run that was stopped, or one with one more codec, measures only what is missin
 one of a run that was killed) is skipped; its points are measured again.
 """
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lpcodec.codec.errors import FileAccessError
 from lpcodec.codec.evaluation.metrics.point import Point
 
 Memory = tuple[float | None, float | None]
@@ -92,7 +95,14 @@ class PointCache:
     def _append(self, row: dict[str, Any]) -> None:
         self._rows[row["key"]] = row
         line = json.dumps(row, allow_nan=False) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("\n" + line if self._torn else line)
+        data = ("\n" + line if self._torn else line).encode()
+        self._torn = True  # until the whole line is written
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # One system call, so that lines of two reports in one folder stay whole.
+            with self._path.open("ab", buffering=0) as file:
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise FileAccessError(f"{self._path}: {error.strerror or error}") from error
         self._torn = False

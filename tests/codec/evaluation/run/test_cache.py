@@ -1,6 +1,8 @@
 """What was measured is found again by all that decides it, also after a run that was killed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lpcodec.codec.errors import FileAccessError
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.run.cache import Key, PointCache
+from tests.full_disk import files_of_at_most
 
 KEY = Key("d1", "jpeg", "options|pillow=13")
 
@@ -93,3 +97,30 @@ def test_memory_is_kept_beside_the_points(tmp_path: Path) -> None:
     assert PointCache(path).memory(KEY.memory) == (12.5, None)
     assert PointCache(path).memory(KEY.at(50.0, None)) is None
     assert PointCache(path).get(KEY.memory, "a") is None
+
+
+def test_two_reports_in_one_folder_keep_each_other_s_lines_whole(tmp_path: Path) -> None:
+    """Lines of more than a pipe or a buffer holds, from four processes at once."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom lpcodec.codec.evaluation.run.cache import PointCache\n"
+        "cache = PointCache(Path(sys.argv[1]))\n"
+        "row = {'points': [], 'note': sys.argv[2] * 100_000}\n"
+        "for n in range(50): cache._append({'key': sys.argv[2] + str(n), **row})\n"
+    )
+    path = tmp_path / "cache.jsonl"
+    words = [sys.executable, "-c", program, str(path)]
+    writers = [subprocess.Popen([*words, letter]) for letter in "abcd"]
+    assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
+    assert len(PointCache(path)) == 200
+    assert all(len(json.loads(line)["note"]) == 100_000 for line in path.read_text().splitlines())
+
+
+def test_a_full_disk_is_named_and_the_line_is_measured_again(tmp_path: Path) -> None:
+    path = tmp_path / "cache.jsonl"
+    cache = PointCache(path)
+    cache.put("one", [a_point()], (), contended=False)
+    with files_of_at_most(path.stat().st_size + 100), pytest.raises(FileAccessError, match=r"cache\.jsonl: "):
+        cache.put("two", [a_point()], (), contended=False)
+    cache.put("three", [a_point()], (), contended=False)
+    again = PointCache(path)
+    assert [again.get(key, "a") is not None for key in ("one", "two", "three")] == [True, False, True]
