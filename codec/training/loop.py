@@ -214,7 +214,7 @@ class _Run:
             source = plan.get("from")
             objective.start(self.generator, None if source is None else read_source(source))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers = _optimisers(objective, plan["learning_rate"])
+        self.optimisers = optimisers_of(objective, plan["learning_rate"])
         self.step, self.seconds, self.best, self.stopped = 0, 0.0, math.inf, False
         if found is not None:
             found.fill(network, found.weights, out)
@@ -329,7 +329,7 @@ class _Run:
         ).save(self.out)  # fmt: skip
 
 
-def _optimisers(objective: Objective[Any], rate: float) -> list[torch.optim.Optimizer]:
+def optimisers_of(objective: Objective[Any], rate: float) -> list[torch.optim.Optimizer]:
     """Muon and Adam, each with its groups of parameters; those that have none left out."""
     groups = list(objective.parameter_groups())
     found: list[torch.optim.Optimizer] = []
