@@ -18,7 +18,7 @@ from lpcodec.datasets.patches import PictureStore, load_stores
 LOWEST_RATE = 0.01
 VALIDATION_PATCHES = 24
 VALIDATION_SIZE = 256
-VALIDATION_QUALITIES = (0.15, 0.4, 0.65, 0.9)
+VALIDATION_QUALITIES = (0.105, 0.28, 0.455, 0.63, 0.9)
 """Parts of the quality scale, 0..1."""
 
 
@@ -63,13 +63,13 @@ def psnr(mse: Tensor, peak: float = 255.0) -> Tensor:
     return 20 * math.log10(peak) - 10 * torch.log10(mse.clamp_min(1e-6 * (peak / 255) ** 2))
 
 
-def random_qualities(batch: Tensor) -> Tensor:
-    """Return a random 16-bit quality for each picture of a batch, (B,) int64.
+def random_parts(batch: Tensor) -> Tensor:
+    """Return a random number in 0..1 for each example of a batch, (B,) float32.
 
     One comes from each of B equal parts of the range, which is less noisy than independent draws.
     """
     places = torch.randperm(len(batch), device=batch.device) + torch.rand(len(batch), device=batch.device)
-    return (places * 65536 / len(batch)).long().clamp_(max=65535)
+    return places / len(batch)
 
 
 def held_out(

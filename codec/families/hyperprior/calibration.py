@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
 from lpcodec.codec.families.hyperprior.entropy import Group
@@ -23,7 +24,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
     neighbours,
 )
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
-from lpcodec.codec.families.hyperprior.network import ANCHORS
+from lpcodec.codec.families.hyperprior.qualities import PLACES, row_of_quality
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.datasets.patches import read_pictures
@@ -52,13 +53,14 @@ def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path
         Counts of pictures and symbols, and what the old and the new tables take for those symbols, bits each.
     """
     counted = [_Counts(coder) for coder in coders]
-    qualities = np.linspace(1, 99, QUALITIES)
+    anchors = coders[0].entropy.anchors
+    qualities = np.linspace(0.01, 0.99, QUALITIES) * (100 * (anchors - 1) / PLACES)
     number = 0
     for number, (_, picture) in zip(range(PICTURES), read_pictures(data, read_rgb), strict=False):
         pixels = picture[:LARGEST, :LARGEST]
         layers = layers_of(pixels)
         for quality in qualities[number % 4 :: 4]:
-            anchor = quality_to_16_bit(float(quality)) * ANCHORS // 65536
+            anchor = int(row_of_quality(torch.tensor(quality_to_16_bit(float(quality))), anchors))
             for counts, layer in zip(counted, layers(float(quality)), strict=False):
                 counts.add(layer.groups, anchor)
     symbols = sum(counts.symbols for counts in counted)
@@ -78,7 +80,7 @@ class _Counts:
     def __init__(self, coder: HyperpriorCodec) -> None:
         self.coder = coder
         self.r = [np.zeros(len(f), np.int64) for f in coder.entropy.tables.frequencies]
-        self.z: list[list[Integers]] = [[] for _ in range(ANCHORS)]
+        self.z: list[list[Integers]] = [[] for _ in coder.entropy.z_tables.tables]
 
     def add(self, groups: list[Group], anchor: int) -> None:
         for group in groups:

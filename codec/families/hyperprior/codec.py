@@ -33,13 +33,12 @@ from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
-    ANCHORS,
     MIDDLE,
     CoarserContext,
     HyperpriorNetwork,
-    anchor_of_quality,
     bfloat16_pays,
 )
+from lpcodec.codec.families.hyperprior.qualities import PLACES, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.quality import quality_to_16_bit
@@ -123,7 +122,7 @@ class HyperpriorCodec:
         state = {k[len(_NETWORK) :]: v.float() for k, v in tensors.items() if k.startswith(_NETWORK)}
         network.load_state_dict(state)
         network.scales.mark_frozen()
-        by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(ANCHORS))
+        by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(network.sizes.anchors))
         z_tables = HyperTables(by_anchor, tensors["z_weights"].numpy())
         return cls(network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]), device)
 
@@ -182,7 +181,8 @@ class HyperpriorCodec:
         for log_gain in self.network.log_gain[:, first:].cpu():
             size = (seen * (2 * log_gain.exp())[:, None]).square_()
             bits.append(factor * 0.5 * float(size.add_(1).log2_().sum()))
-        return [100 * anchor / (ANCHORS - 1) for anchor in range(ANCHORS)], bits
+        qualities = [100 * place / PLACES for place in range(len(bits))]
+        return (qualities, bits) if len(bits) > PLACES else ([*qualities, 100.0], [*bits, bits[-1]])
 
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,

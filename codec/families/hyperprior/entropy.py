@@ -23,7 +23,8 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
-from lpcodec.codec.families.hyperprior.network import CoarserContext, anchor_of_quality, level_of_quality
+from lpcodec.codec.families.hyperprior.network import CoarserContext
+from lpcodec.codec.families.hyperprior.qualities import level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, walk
 from lpcodec.entropy.choice import symbol_costs
@@ -71,6 +72,7 @@ class EntropyModel:
         exact: ScaleNetwork = scales.to("cpu")
         single: ScaleNetwork = copy.deepcopy(exact).float()
         self._scales = {torch.float64: exact, torch.float32: single}
+        self.anchors = len(z_tables.tables)
         self.context_channels = context_channels(self.steps, exact)
 
     @property
@@ -95,13 +97,13 @@ class EntropyModel:
         z = z.cpu()
         height, width = scaled.shape[1:]
         source = _Choosing(self, scaled, curvature)
-        level, (symbols, values) = level_of_quality(q), coarser or (None, None)
+        level, (symbols, values) = level_of_quality(q, self.anchors), coarser or (None, None)
         scales = self.scales.begin(z, level, height, width, symbols)
         values = None if values is None else values.to(self.device)
         means = self.means.begin(z.to(self.device), level.to(self.device), height, width, values)
         walk(self.steps, source, scales, means, self.context_channels)
         whole = z[0].int().numpy()
-        z_runs = self.z_tables.runs(whole, int(anchor_of_quality(q)))
+        z_runs = self.z_tables.runs(whole, int(row_of_quality(q, self.anchors)))
         return Group(whole, source.r, z_runs, tuple(source.runs))
 
     def parse(self, stream: bytes, q: Tensor, height: int, width: int, coarser_symbols: Tensor | None) -> Group:
@@ -114,8 +116,10 @@ class EntropyModel:
             CorruptStreamError: the stream isn't one of such a group.
         """
         decoder = Decoder(stream)
-        z, z_runs = self.z_tables.read(decoder, int(anchor_of_quality(q)), -(-height // 4), -(-width // 4))
-        scales = self.scales.begin(torch.from_numpy(z)[None], level_of_quality(q), height, width, coarser_symbols)
+        z, z_runs = self.z_tables.read(decoder, int(row_of_quality(q, self.anchors)), -(-height // 4), -(-width // 4))
+        scales = self.scales.begin(
+            torch.from_numpy(z)[None], level_of_quality(q, self.anchors), height, width, coarser_symbols
+        )
         source = _Reading(self, decoder, (scales.from_z.shape[1], height, width))
         walk(self.steps, source, scales, None, self.context_channels)
         decoder.finish()
@@ -127,7 +131,9 @@ class EntropyModel:
         r = torch.from_numpy(group.r).to(self.device).float()[None]
         z = torch.from_numpy(group.z).to(self.device).float()[None]
         coarser_values = None if coarser is None else coarser.values.to(self.device)
-        means = self.means.begin(z, level_of_quality(q.to(self.device)), r.shape[2], r.shape[3], coarser_values)
+        means = self.means.begin(
+            z, level_of_quality(q.to(self.device), self.anchors), r.shape[2], r.shape[3], coarser_values
+        )
 
         def known(prediction: Prediction, channels: int) -> Tensor:
             start = prediction.step.start

@@ -5,7 +5,8 @@ import torch
 
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
-from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.qualities import finest
 from lpcodec.codec.families.hyperprior.steps import Prediction, context_channels, walk
 from lpcodec.codec.training.cost import kmac_per_pixel
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
@@ -20,11 +21,12 @@ def frozen_codec(network: HyperpriorNetwork) -> HyperpriorCodec:
     Raises:
         ValueError: an accumulator of the scale network could overflow.
     """
-    quality = torch.div(torch.arange(ANCHORS) * 65536, ANCHORS, rounding_mode="floor")
+    anchors = network.sizes.anchors
+    quality = ((torch.arange(anchors) + 0.5) * finest(anchors) / anchors).long()
     z_indexes = network.hyper_scale_indexes(quality).detach().int().tolist()
     network.scales.freeze()
     scales = [[default_scales()[index] for index in row] for row in z_indexes]
-    weights = np.zeros((ANCHORS, network.sizes.hyper_latents), np.int8)
+    weights = np.zeros((anchors, network.sizes.hyper_latents), np.int8)
     z_tables = HyperTables(tuple(gaussian_tables(row * CLASSES) for row in scales), weights)
     skip_below = sum(scale < SKIP_SCALE * 65536 for scale in default_scales())
     return HyperpriorCodec(network, default_tables(), z_tables, skip_below)

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
-LEVELS = 64
-"""Quality levels 0..63 that the entropy model distinguishes."""
 Z_MAX = 23
 """Hyper-latents are clamped to -23..23, which the proof of the accumulators' bounds needs."""
 
@@ -27,7 +25,7 @@ def asinh(x: Tensor) -> Tensor:
 
 
 def with_level(z: Tensor, level: Tensor) -> Tensor:
-    """Append the quality level (B,), integers 0..63, to z (B, Z, h, w) as one more constant map."""
+    """Append the quality level (B,), integers, to z (B, Z, h, w) as one more constant map."""
     plane = level.to(z.dtype).view(-1, 1, 1, 1).expand(-1, 1, *z.shape[2:])
     return torch.cat([z * 2**ACTIVATION_BITS, plane], 1)
 

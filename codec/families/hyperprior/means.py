@@ -21,7 +21,17 @@ from torch import Tensor, nn
 from lpcodec.codec.families.hyperprior.layers import asinh, conv3, enlarged, widened, with_level
 from lpcodec.codec.families.hyperprior.scales import REACHES
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.steps import Channels, Step, before_grid, contexts_of, grid_number, schedule
+from lpcodec.codec.families.hyperprior.steps import (
+    LATE,
+    Channels,
+    Step,
+    before_grid,
+    contexts_of,
+    grid_number,
+    inputs_of,
+    outputs_of,
+    schedule,
+)
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 _START = 0.2
@@ -40,22 +50,25 @@ class MeanContext(nn.Module):
 
 class NeighbourMeans(MeanContext):
     """Neighbours and other channels of the same place, replacing what z says. The path from the values is partly
-    linear, so that it works at every gain."""
+    linear, so that it works at every gain. `adding`: what they say is added to what z says instead."""
 
-    def __init__(self, sizes: HyperpriorSizes) -> None:
+    def __init__(self, name: str, sizes: HyperpriorSizes) -> None:
         super().__init__()
-        c, self.inputs = sizes.context_width, sizes.main
-        self.neighbours = conv3(sizes.main, 2 * c)
+        c, self.inputs, self.adding = sizes.context_width, inputs_of(name, sizes), name == LATE
+        self.start, stop = outputs_of(name, sizes)
+        self.neighbours = conv3(self.inputs, 2 * c)
         self.mixed = nn.Conv2d(3 * c, c, 1)
-        self.head = nn.Conv2d(3 * c, sizes.main, 1)
+        self.head = nn.Conv2d(3 * c, min(stop, sizes.main) - self.start, 1)
         _start_small(self.head)
 
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
         near = self.neighbours(values)
         mixed = F.leaky_relu(self.mixed(torch.cat([features, asinh(near)], 1)), 0.1)
-        mixed, weight, bias = torch.cat([mixed, near], 1), self.head.weight[channels], self.head.bias
+        own = slice(channels.start - self.start, channels.stop - self.start)
+        mixed, weight, bias = torch.cat([mixed, near], 1), self.head.weight[own], self.head.bias
         assert bias is not None
-        return widened(F.conv2d(mixed, weight, bias[channels]), channels.stop - channels.start - len(weight))
+        means = widened(F.conv2d(mixed, weight, bias[own]), channels.stop - channels.start - len(weight))
+        return from_z + means if self.adding else means
 
 
 class GridMeans(MeanContext):
@@ -96,7 +109,7 @@ class MeanNetwork(nn.Module):
         self.contexts = nn.ModuleDict()
         for name in contexts_of(schedule(sizes) if steps is None else steps):
             number = grid_number(name)
-            self.contexts[name] = NeighbourMeans(sizes) if number is None else GridMeans(sizes, number)
+            self.contexts[name] = NeighbourMeans(name, sizes) if number is None else GridMeans(sizes, number)
         coarser = sizes.coarser_latents
         self.coarser = nn.Conv2d(coarser, 4 * c, 1) if coarser else None
 

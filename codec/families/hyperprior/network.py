@@ -29,8 +29,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lpcodec.codec.families.gdn import SimpleGDN
-from lpcodec.codec.families.hyperprior.layers import LEVELS, Z_MAX, asinh, conv3
+from lpcodec.codec.families.hyperprior.layers import Z_MAX, asinh, conv3
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
+from lpcodec.codec.families.hyperprior.qualities import (
+    GROWTH,
+    LAMBDA_MIN,
+    level_of_quality,
+    place_of_quality,
+    row_of_quality,
+)
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, schedule, walk
@@ -43,9 +50,6 @@ MIDDLE = 0.5
 """What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
 LATENT_SCALE = 8.0
 """y is this many times an orthonormal transform coefficient of the picture in 0..1."""
-ANCHORS = 8
-LAMBDA_MIN, LAMBDA_MAX = 1.5e-4, 0.15
-"""lambda of R[bpp] + lambda * 255**2 * MSE[0..1] at quality 0 and 100."""
 
 
 class ResidualPair(nn.Module):
@@ -149,19 +153,6 @@ def bfloat16_pays(device: str) -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def level_of_quality(quality: Tensor) -> Tensor:
-    """16-bit quality (integers 0..65535) -> level 0..63."""
-    return torch.div(quality * LEVELS, 65536, rounding_mode="floor")
-
-
-def anchor_of_quality(quality: Tensor) -> Tensor:
-    """16-bit quality -> the hyper-latents' table row 0..7."""
-    return torch.div(quality * ANCHORS, 65536, rounding_mode="floor")
-
-
-def lambda_of_quality(quality: Tensor) -> Tensor:
-    """16-bit quality -> lambda, log-linear from LAMBDA_MIN to LAMBDA_MAX."""
-    return LAMBDA_MIN * torch.exp(quality / 65535.0 * math.log(LAMBDA_MAX / LAMBDA_MIN))
 
 
 class HyperpriorNetwork(nn.Module):
@@ -177,18 +168,19 @@ class HyperpriorNetwork(nn.Module):
         self.steps = schedule(self.sizes) if steps is None else tuple(steps)
         self.scales = ScaleNetwork(self.sizes, self.steps)
         self.means = MeanNetwork(self.sizes, self.steps)
-        start = torch.linspace(0, math.log(LAMBDA_MAX / LAMBDA_MIN), ANCHORS) / 2 + 0.5 * math.log(LAMBDA_MIN / 4e-4)
+        anchors = self.sizes.anchors
+        start = (torch.arange(anchors) * math.log(GROWTH) + math.log(LAMBDA_MIN / 4e-4)) / 2
         gains = (start - math.log(LATENT_SCALE))[:, None].repeat(1, self.sizes.latents)
         self.log_gain = nn.Parameter(gains)
         self.log_inverse_gain = nn.Parameter(-gains.clone())
-        self.log_strength = nn.Parameter(torch.zeros(ANCHORS, 2 * self.sizes.width))
-        self.z_index = nn.Parameter(torch.full((ANCHORS, self.sizes.hyper_latents), 2.5))
+        self.log_strength = nn.Parameter(torch.zeros(anchors, 2 * self.sizes.width))
+        self.z_index = nn.Parameter(torch.full((anchors, self.sizes.hyper_latents), 2.5))
         self.split, self.merge = self.frontend.split, self.frontend.merge
         self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
-        place = quality.to(table.dtype) / 65535.0 * (ANCHORS - 1)
-        low = place.floor().clamp(max=ANCHORS - 2)
+        place = place_of_quality(quality.to(table.dtype), len(table))
+        low = place.floor().clamp(max=len(table) - 2)
         part = (place - low)[:, None]
         index = low.long()
         return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
@@ -248,7 +240,7 @@ class HyperpriorNetwork(nn.Module):
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
-        index = clamp_returning(self.z_index[anchor_of_quality(quality).long()] * 8, 0, SCALES - 1)
+        index = clamp_returning(self.z_index[row_of_quality(quality, self.sizes.anchors).long()] * 8, 0, SCALES - 1)
         return round_straight_through(index)
 
     def predict(
@@ -256,7 +248,7 @@ class HyperpriorNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Means and scale indexes (B, M, h, w) of the latents y * gain, each as a decoder that reads them rounded has
         them in its step; with straight-through gradients."""
-        level, size = level_of_quality(quality), (scaled.shape[2], scaled.shape[3])
+        level, size = level_of_quality(quality, self.sizes.anchors), (scaled.shape[2], scaled.shape[3])
         symbols, values = coarser or (None, None)
 
         def rounding(prediction: Prediction, channels: int) -> Tensor:

@@ -36,10 +36,8 @@ from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
-    anchor_of_quality,
-    lambda_of_quality,
-    level_of_quality,
 )
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.families.hyperprior.steps import Channels, Prediction, Step, combined, walk
@@ -118,16 +116,20 @@ class _Work:
         self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
         self.q = torch.tensor([quality_to_16_bit(quality)], device=self.device)
         self.gain, self.inverse_gain = (at(self.q).detach() for at in (transforms.gain, transforms.inverse_gain))
-        self.level = level_of_quality(self.q)
+        self.level = level_of_quality(self.q, entropy.anchors)
         # Exact integers in float32 as well, and with gradients for z.
         self.scales: ScaleNetwork = copy.deepcopy(entropy.scales).float().to(self.device)
         self.costs = symbol_costs(entropy.tables, str(self.device))
-        self.z_bits = code_lengths(entropy.z_tables.tables[int(anchor_of_quality(self.q))], Z_MAX + 1).to(self.device)
+        self.z_bits = code_lengths(entropy.z_tables.tables[int(row_of_quality(self.q, entropy.anchors))], Z_MAX + 1).to(
+            self.device
+        )
         self.values = torch.empty_like(latents)
         for group, (rows, columns) in zip(plain, places, strict=True):
             values = entropy.values(group, self.q.cpu()) * self.inverse_gain
             self.values[:, rows.core, columns.core] = values[0].cpu()
-        self.error_weight = LAMBDA_FACTOR * float(lambda_of_quality(self.q.double())) * 255**2 / pixels.shape[2]
+        self.error_weight = (
+            LAMBDA_FACTOR * float(lambda_of_quality(self.q.double(), entropy.anchors)) * 255**2 / pixels.shape[2]
+        )
 
 
 @dataclass

@@ -17,9 +17,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lpcodec.codec.families.hyperprior.layers import LEVELS, Z_MAX, enlarged, with_level
+from lpcodec.codec.families.hyperprior.layers import Z_MAX, enlarged, with_level
+from lpcodec.codec.families.hyperprior.qualities import levels
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.steps import Channels, Step, contexts_of, grid_number, schedule
+from lpcodec.codec.families.hyperprior.steps import (
+    Channels,
+    Step,
+    contexts_of,
+    grid_number,
+    inputs_of,
+    outputs_of,
+    schedule,
+)
 from lpcodec.entropy.integer import (
     ACCUMULATOR_LIMIT,
     ACTIVATION_BITS,
@@ -58,18 +67,20 @@ class ScaleContext(nn.Module):
 class NeighbourScales(ScaleContext):
     """Neighbours and other channels of the same place, replacing what z says."""
 
-    def __init__(self, sizes: HyperpriorSizes) -> None:
+    def __init__(self, name: str, sizes: HyperpriorSizes) -> None:
         super().__init__()
-        c, self.inputs = sizes.context_width, sizes.main
-        self.neighbours = IntegerConv(sizes.main, c, 3, gain=0.5)
+        c, self.inputs = sizes.context_width, inputs_of(name, sizes)
+        self.start, stop = outputs_of(name, sizes)
+        self.neighbours = IntegerConv(self.inputs, c, 3, gain=0.5)
         self.mixed = IntegerConv(c, c, 1)
-        self.head = IntegerConv(2 * c, sizes.latents, 1, gain=0.5)
+        self.head = IntegerConv(2 * c, stop - self.start, 1, gain=0.5)
         nn.init.constant_(self.head.bias, 2.0)
 
     def forward(self, features: Tensor, from_z: Tensor, known: Tensor, channels: slice) -> Tensor:
         acc = self.neighbours(known) + self.mixed(features)
         context = requantise(acc, _FEATURE_SHIFT, 0, ACTIVATION_MAX)
-        result: Tensor = self.head(torch.cat([features, context], 1), outputs=channels)
+        own = slice(channels.start - self.start, channels.stop - self.start)
+        result: Tensor = self.head(torch.cat([features, context], 1), outputs=own)
         return result
 
     def bounds(self, largest_known: int, from_z: int) -> dict[str, int]:
@@ -114,7 +125,10 @@ class ScaleNetwork(nn.Module):
         self.contexts = nn.ModuleDict()
         for name in contexts_of(schedule(sizes) if steps is None else steps):
             number = grid_number(name)
-            self.contexts[name] = NeighbourScales(sizes) if number is None else GridScales(sizes, REACHES[number - 1])
+            self.contexts[name] = (
+                NeighbourScales(name, sizes) if number is None else GridScales(sizes, REACHES[number - 1])
+            )
+        self.levels = levels(sizes.anchors)
         coarser = sizes.coarser_latents
         self.coarser = IntegerConv(coarser, 4 * c, 1, gain=0.2) if coarser else None
         self.register_buffer("log_magnitudes", torch.from_numpy(log_magnitude_table()).float(), persistent=False)
@@ -132,7 +146,7 @@ class ScaleNetwork(nn.Module):
 
         Args:
             z: (B, Z, ceil(height / 4), ceil(width / 4)), whole numbers.
-            level: the quality level (B,), 0..63.
+            level: the quality level (B,), see `qualities.level_of_quality`.
             coarser_symbols: r of the coarser level (B, M', ceil(height / 2), ceil(width / 2)), for a network with one.
         """
         z = z.to(self.coarse.weight.dtype)
@@ -180,7 +194,7 @@ class ScaleNetwork(nn.Module):
     def bounds(self) -> dict[str, int]:
         """The largest |accumulator| of each layer, from the weights' L1 norms and the inputs' ranges."""
         largest_z = torch.full((self.coarse.weight.shape[1],), float(Z_MAX * 2**ACTIVATION_BITS))
-        largest_z[-1] = LEVELS - 1
+        largest_z[-1] = self.levels - 1
         largest_known = int(self.log_magnitudes.max())
         from_coarser = self.coarser.bound(largest_known) if self.coarser is not None else 0
         bounds = {

@@ -20,6 +20,9 @@ class HyperpriorSizes:
         dc_latents: this many of the latents, the first ones, are the mean colours of blocks (as the first three
             principal components are, with which training starts). They are decoded in steps of their own; 0: they
             are latents like all others.
+        early_latents: this many of the latents, the first ones, are decoded before all others, which then have them
+            as context; 0: all latents are decoded in the two steps of one checkerboard.
+        anchors: places of the quality scale at which the network has parameters of their own (qualities.py).
         coarser_latents: latents of the next coarser level of a pyramid; 0 for a network without one.
         frontend: the name of the front-end (frontends/folds.py).
     """
@@ -33,6 +36,8 @@ class HyperpriorSizes:
     context_width: int = 64
     linear_latents: int = 0
     dc_latents: int = 0
+    early_latents: int = 0
+    anchors: int = 8
     coarser_latents: int = 0
     frontend: str = "haar"
 
@@ -47,11 +52,15 @@ class HyperpriorSizes:
         return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in fields.items()})
 
 
+_FORMAT_2 = {
+    "latents": 768, "linear_latents": 448, "dc_latents": 3, "early_latents": 96, "anchors": 11,
+}  # fmt: skip
+"""768 latents are the whole space of a block of 16x16 pixels in three colours, so no quality is out of reach."""
 PROFILES = {
     "fast": HyperpriorSizes(
         width=72, latents=232, linear_latents=40, dc_latents=3, hyper_width=40, hyper_latents=40, context_width=32
     ),
-    "default": HyperpriorSizes(latents=512, linear_latents=192, dc_latents=3),
-    "hq": HyperpriorSizes(latents=512, linear_latents=192, dc_latents=3, analysis_pairs=2, synthesis_pairs=3),
+    "default": HyperpriorSizes(**_FORMAT_2),
+    "hq": HyperpriorSizes(**_FORMAT_2, analysis_pairs=2, synthesis_pairs=3),
 }
 """The models of this family. `hq` is `default` with more residual pairs, so that it can start from its weights."""

@@ -30,8 +30,11 @@ Places = Callable[[int, int, int, int, Device], Tensor]
 """(first channel, channel behind the last, height, width, device) -> bool mask (1, channels, height, width)."""
 
 CHECKERBOARD = "checkerboard"
-"""The name of the context of neighbours and of other channels at the same place (scales.py, means.py). Any other name
-that isn't a grid's gives a context of this kind with layers of its own."""
+"""The context of the second step of a network that decodes its latents in two steps: neighbours, and other channels at
+the same place (scales.py, means.py)."""
+EARLY, LATE, LAST = "early", "late", "last"
+"""The contexts, of the same kind, of a network with early latents: of their second half; of the first half of the
+others; of the rest."""
 GRIDS = 4
 """Steps of the interlaced grid in which DC latents are decoded."""
 
@@ -56,10 +59,26 @@ class Step:
 
 def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
     """The steps of a network, in coding order: half of the DC latents in the four steps of the interlaced grid, the
-    first half of the others (a checkerboard over places and channels), then the second half of all."""
-    k, m = sizes.dc_latents, sizes.latents
+    first half of the others (a checkerboard over places and channels), then the second half of all. If there are early
+    latents, these steps are theirs, and the other latents follow in two steps of their own."""
+    k, e, m = sizes.dc_latents, sizes.early_latents, sizes.latents
     grids = [Step(0, k, grid(n), grid_context(n) if n else None) for n in range(GRIDS if k else 0)]
-    return (*grids, Step(k, m, checkerboard(0)), Step(0, m, checkerboard(1), CHECKERBOARD))
+    if not e:
+        return (*grids, Step(k, m, checkerboard(0)), Step(0, m, checkerboard(1), CHECKERBOARD))
+    early = (Step(k, e, checkerboard(0)), Step(0, e, checkerboard(1), EARLY))
+    return (*grids, *early, Step(e, m, checkerboard(0), LATE), Step(e, m, checkerboard(1), LAST))
+
+
+def inputs_of(context: str, sizes: HyperpriorSizes) -> int:
+    """How many latents, the first ones, a context that isn't a grid's looks at."""
+    return sizes.early_latents if context in (EARLY, LATE) else sizes.main
+
+
+def outputs_of(context: str, sizes: HyperpriorSizes) -> tuple[int, int]:
+    """The latents, from the first to the one behind the last, that a context that isn't a grid's predicts."""
+    if context == CHECKERBOARD:
+        return 0, sizes.latents
+    return (0, sizes.early_latents) if context == EARLY else (sizes.early_latents, sizes.latents)
 
 
 def grid_context(number: int) -> str:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, training_qualities
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import GRIDS, grid_context
@@ -21,7 +22,7 @@ from lpcodec.codec.training.objective import (
     held_out,
     means,
     psnr,
-    random_qualities,
+    random_parts,
 )
 from lpcodec.codec.training.visual import distance
 
@@ -65,8 +66,9 @@ class HyperpriorObjective(PictureObjective):
         return parameter_groups([self.network])
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        batch, quality = with_rotated_colours(batch), random_qualities(batch)
-        lmbda = lambda_of_quality(quality)
+        anchors = self.network.sizes.anchors
+        batch, quality = with_rotated_colours(batch), training_qualities(random_parts(batch), anchors)
+        lmbda = lambda_of_quality(quality, anchors)
         found = self._figures(self.network, batch, quality)
         loss = ((found.bpp + lmbda * found.distortion) / lmbda.sqrt()).mean()
         return loss, means(bpp=found.bpp, z_bpp=found.z_bpp, psnr=psnr(found.mse))
@@ -86,7 +88,7 @@ class HyperpriorObjective(PictureObjective):
         figures: dict[str, float] = {}
         total = 0.0
         for number, quality, columns in held_out(lambda p, q: self._figures(network, p, q), self.held):
-            found, lmbda = _Figures(*columns), lambda_of_quality(quality)
+            found, lmbda = _Figures(*columns), lambda_of_quality(quality, self.network.sizes.anchors)
             total += float(((found.bpp + lmbda * found.distortion) / lmbda.sqrt()).mean()) / len(VALIDATION_QUALITIES)
             figures |= {f"bpp@{number}": float(found.bpp.mean()), f"psnr@{number}": float(psnr(found.mse).mean())}
             if self.tune == "visual":

@@ -17,24 +17,33 @@ from torch import Tensor
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+<<<<<<< HEAD
 from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+=======
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import CHECKERBOARD, EARLY, LAST, LATE, inputs_of, outputs_of
+>>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.frontends.folds import FOLDS
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
 
-LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.head", "scales.contexts.checkerboard.head")
-LATENTS_OUT_MAIN = ("means.head", "means.contexts.checkerboard.head")
+_TWO_STEPS = f"contexts.{CHECKERBOARD}"
+LATENTS_OUT = ("analysis.tail", "analysis.shortcut", "scales.head", f"scales.{_TWO_STEPS}.head")
+LATENTS_OUT_MAIN = ("means.head", f"means.{_TWO_STEPS}.head")
 """Layers with one output per latent; `_MAIN`: with none for linear-only latents."""
 LATENTS_IN = ("synthesis.shortcut",)
 LATENTS_IN_MAIN = (
-    "synthesis.head", "hyper_analysis.layers.0", "scales.contexts.checkerboard.neighbours",
-    "means.contexts.checkerboard.neighbours",
+    "synthesis.head", "hyper_analysis.layers.0", f"scales.{_TWO_STEPS}.neighbours", f"means.{_TWO_STEPS}.neighbours",
 )  # fmt: skip
 """Layers with one input per latent; `_MAIN`: with none for linear-only latents."""
-COPIED = ("scales.head", "scales.contexts.checkerboard.head")
+COPIED = ("scales.head", f"scales.{_TWO_STEPS}.head")
 """Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
 GAINS = ("log_gain", "log_inverse_gain")
+NEW_LATENTS_LOWER = 1.5
+"""Logarithm of the factor by which the gains and the scales of new latents are smaller than those of the last old ones:
+the network predicts most of them already, so they should cost nothing at first but at the highest qualities."""
 
 
 def weights_of(source: Source) -> dict[str, Tensor]:
@@ -61,11 +70,15 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
         return sum(name.startswith(f"{transform}.blocks.") and name.endswith("first.weight") for name in state)
 
     latents = rows("analysis.tail")
+    two_steps = "scales.contexts.checkerboard.mixed.weight" in state
+    last = f"scales.contexts.{CHECKERBOARD if two_steps else LAST}"
+    early = 0 if two_steps else rows(f"scales.contexts.{EARLY}.head")
+    main = state["synthesis.head.weight"].shape[1]
     return HyperpriorSizes(
         width=rows("analysis.head"), latents=latents, analysis_pairs=pairs("analysis"),
         synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
-        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows("scales.contexts.checkerboard.mixed"),
-        linear_latents=latents - state["synthesis.head.weight"].shape[1],
+        hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows(f"{last}.mixed"),
+        linear_latents=latents - main, early_latents=early, anchors=len(state["log_gain"]),
         dc_latents=len(state.get("scales.contexts.grid1.head.weight", ())),
         coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
     )  # fmt: skip
@@ -93,10 +106,16 @@ def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: T
     old, new = sizes_of(state), network.sizes
     if new.latents > old.latents and (old.linear_latents == 0 or old.main == new.main):
         state = _widened(state, new, pictures)
+    if new.early_latents and not old.early_latents:
+        state = _with_early_latents(state, new)
+    if new.anchors > old.anchors:
+        state = _with_anchors(state, new.anchors)
     state = {**_without_effect(network.state_dict()), **state}
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own != {name: value.shape for name, value in state.items()}:
-        raise UsageError("can't start from weights of another size: only latents and residual pairs can be added")
+        raise UsageError(
+            "can't start from weights of another size: only latents, steps, qualities and residual pairs can be added"
+        )
     network.load_state_dict(state)
 
 
@@ -115,22 +134,75 @@ def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor)
     for layer in (*LATENTS_OUT, *LATENTS_OUT_MAIN):
         for name in (f"{layer}.weight", f"{layer}.bias"):
             rows = state[name][len(state[name]) - (more if layer in LATENTS_OUT else more_main) :]
-            state[name] = torch.cat([state[name], rows if layer in COPIED else torch.zeros_like(rows)])
+            if layer in COPIED:
+                rows = rows - NEW_LATENTS_LOWER if name.endswith("bias") else rows
+            else:
+                rows = torch.zeros_like(rows)
+            state[name] = torch.cat([state[name], rows])
     for layer in (*LATENTS_IN, *LATENTS_IN_MAIN):
         weight = state[f"{layer}.weight"]
         columns = weight.new_zeros(len(weight), more if layer in LATENTS_IN else more_main, *weight.shape[2:])
         state[f"{layer}.weight"] = torch.cat([weight, columns], 1)
+<<<<<<< HEAD
     for name in GAINS:
         state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
     state["analysis.shortcut.weight"][-more:] = components.reshape(more, -1, 2, 2)
+=======
+    for name, sign in zip(GAINS, (1, -1), strict=True):
+        state[name] = torch.cat([state[name], state[name][:, -more:] - sign * NEW_LATENTS_LOWER], 1)
+    state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)
+>>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
     state["synthesis.shortcut.weight"][:, -more:] = components.T[:, :, None, None]
     return state
 
 
+<<<<<<< HEAD
 def _missing_components(kept: Tensor, maps: Tensor, count: int) -> Tensor:
     """The first `count` principal components (count, 4 * C) of what the columns of `kept` don't span of the front-end's
     maps (B, C, h, w), taken in blocks of 2 x 2 places."""
     blocks = F.pixel_unshuffle(maps, 2).permute(0, 2, 3, 1).reshape(-1, 4 * maps.shape[1]).double()
+=======
+def _with_early_latents(state: dict[str, Tensor], sizes: HyperpriorSizes) -> dict[str, Tensor]:
+    """The state of a network that decodes its latents in two steps, as one with early latents: its one context becomes
+    that of the early latents and the last one, as far as these see the same; the late one starts with its neighbours
+    but adds nothing to what z says."""
+    found = {name: value for name, value in state.items() if f".{_TWO_STEPS}." not in name}
+    for network, last_row in (("scales", sizes.latents), ("means", sizes.main)):
+        old = {
+            n.partition(f"{_TWO_STEPS}.")[2]: v for n, v in state.items() if n.startswith(f"{network}.{_TWO_STEPS}.")
+        }
+        for context in (EARLY, LATE, LAST):
+            first, stop = outputs_of(context, sizes)
+            new = {name: value.clone() for name, value in old.items()}
+            new["neighbours.weight"] = old["neighbours.weight"][:, : inputs_of(context, sizes)].clone()
+            if context != EARLY:  # now all early latents are known, not half of them
+                new["neighbours.weight"][:, : sizes.early_latents] /= 2
+            for part in ("head.weight", "head.bias"):
+                rows = old[part][first : min(stop, last_row)].clone()
+                if context == LATE and network == "scales":
+                    of_z = state[f"scales.{part}"][first:stop]
+                    rows = torch.cat([of_z, torch.zeros_like(of_z)], 1) if part == "head.weight" else of_z.clone()
+                new[part] = torch.zeros_like(rows) if context == LATE and network == "means" else rows
+            found |= {f"{network}.contexts.{context}.{name}": value for name, value in new.items()}
+    return found
+
+
+def _with_anchors(state: dict[str, Tensor], anchors: int) -> dict[str, Tensor]:
+    """The state of a network with fewer anchors: gains go on as they rise, strengths and scales of z stay."""
+    state = dict(state)
+    more = anchors - len(state["log_gain"])
+    for name in GAINS:
+        slope = (state[name][-1] - state[name][-3]) / 2
+        state[name] = torch.cat([state[name], state[name][-1] + slope * torch.arange(1, more + 1)[:, None]])
+    for name in ("log_strength", "z_index"):
+        state[name] = torch.cat([state[name], state[name][-1:].expand(more, -1)])
+    return state
+
+
+def _missing_components(kept: Tensor, pictures: Tensor, count: int) -> Tensor:
+    """The first `count` principal components (count, 4 * FOLDED) of what the columns of `kept` don't span."""
+    blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
+>>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
     basis = torch.linalg.qr(kept.double())[0]
     rest = blocks - blocks @ basis @ basis.T
     values, vectors = torch.linalg.eigh(rest.T @ rest / len(rest))

@@ -27,8 +27,9 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
 from lpcodec.codec.families.hyperprior.entropy import Group
-from lpcodec.codec.families.hyperprior.network import CoarserContext, lambda_of_quality
-from lpcodec.codec.families.lpcae.network import REACH, Prediction, halve
+from lpcodec.codec.families.hyperprior.network import CoarserContext
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
+from lpcodec.codec.families.lpcae.network import ANCHORS, REACH, Prediction, halve
 from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, grid
@@ -248,7 +249,7 @@ class _Shares:
 
 def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, frame: Frame) -> bool:
     """Whether a detail of so many bits takes more off the cost, rate and distortion, than it adds."""
-    lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality))))
+    lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality)), ANCHORS))
     without = expected.picture(frame.height, frame.width)
     gain = _squared_error(original, without) - _squared_error(original, decoded)
     return bits < lmbda * gain / 3

@@ -29,7 +29,8 @@ from lpcodec.codec.families.hyperprior.network import MIDDLE, CoarserContext, Fo
 from lpcodec.codec.families.hyperprior.sizes import PROFILES, HyperpriorSizes
 from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
 
-_WIDTHS = replace(PROFILES["fast"], latents=192, linear_latents=0, dc_latents=0)
+ANCHORS = 8
+_WIDTHS = replace(PROFILES["fast"], latents=192, linear_latents=0, dc_latents=0, anchors=ANCHORS)
 SIZES = (
     replace(_WIDTHS, latents=256),
     replace(_WIDTHS, coarser_latents=256),
@@ -73,6 +74,7 @@ class LpcaeNetwork(nn.Module):
     def __init__(self, sizes: Sequence[HyperpriorSizes] = SIZES) -> None:
         super().__init__()
         self.coders = nn.ModuleList(HyperpriorNetwork(s) for s in sizes)
+        self.anchors = ANCHORS
         self.prediction = Prediction()
 
     @property

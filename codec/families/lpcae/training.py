@@ -9,7 +9,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior import export as hyperprior
-from lpcodec.codec.families.hyperprior.network import lambda_of_quality
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, training_qualities
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.families.hyperprior.training import parameter_groups
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
@@ -21,7 +21,7 @@ from lpcodec.codec.training.objective import (
     held_out,
     means,
     psnr,
-    random_qualities,
+    random_parts,
 )
 
 START_PATCHES, START_SIZE = 96, 256
@@ -53,14 +53,15 @@ class LpcaeObjective(PictureObjective):
         return [*parameter_groups(self.network.networks), {"params": prediction, "lr_scale": 1.0, "muon": False}]
 
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        batch, quality = with_rotated_colours(batch), random_qualities(batch)
+        batch = with_rotated_colours(batch)
+        quality = training_qualities(random_parts(batch), self.network.anchors)
         bpp, mse, cost = self._figures(self.network, batch, quality)
         return cost.mean(0).sum(), means(bpp=bpp.sum(1), coarsest_part=bpp[:, 0] / bpp.sum(1), psnr=psnr(mse[:, -1]))
 
     def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of each picture and level (B, levels + 1): bits per pixel of the whole picture, squared error in 8-bit units,
         and the loss on the level's own pixels."""
-        lmbda = lambda_of_quality(quality)
+        lmbda = lambda_of_quality(quality, self.network.anchors)
         pixels = batch.shape[2] * batch.shape[3]
         bpp, mse, cost = [], [], []
         for original, passed in network(batch, quality, self.amp):
