@@ -27,12 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.families.hyperprior.means import MeanNetwork, MeanWalk
-from lpcodec.codec.families.hyperprior.network import (
-    HyperpriorNetwork,
-    bfloat16_pays,
-    lambda_of_quality,
-    level_of_quality,
-)
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays
+from lpcodec.codec.families.hyperprior.qualities import finest, lambda_of_quality, level_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import (
@@ -124,7 +120,7 @@ class Trial:
             y = self.network.analyse(pictures).float()
             scaled = y * self.network.gain(quality)
             z = self.network.hyper_analysis(scaled).float().round()
-        level, size = level_of_quality(quality), (y.shape[2], y.shape[3])
+        level, size = level_of_quality(quality, self.network.sizes.anchors), (y.shape[2], y.shape[3])
         scales, means = self.scales.begin(z, level, *size), self.means.begin(z, level, *size)
 
         def rounding(prediction: Prediction, channels: int) -> Tensor:
@@ -144,7 +140,7 @@ class Trial:
         return scaled - mean, combined((p.step, p.index) for p in predictions if p.index is not None)
 
     def step(self, pictures: Tensor, optimiser: torch.optim.Optimizer) -> None:
-        quality = torch.randint(0, 65536, (len(pictures),))
+        quality = torch.randint(0, finest(self.network.sizes.anchors) + 1, (len(pictures),))
         residuals, index = self.residuals(pictures, quality)
         bits = gaussian_bits(residuals + uniform_noise(residuals), index).sum((1, 2, 3))
         optimiser.zero_grad()

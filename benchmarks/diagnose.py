@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.training.source import read_source

@@ -254,7 +254,7 @@ class HyperpriorCodec:
 
     def _check_length(self, stream: bytes, q: Tensor, rows: Span, columns: Span) -> None:
         """A cheap look before anything is parsed: a small file must not declare a large picture."""
-        least = self.entropy.z_tables.least_bits(int(anchor_of_quality(q)))
+        least = self.entropy.z_tables.least_bits(int(row_of_quality(q, self.entropy.anchors)))
         places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
         if 8 * len(stream) + _SLACK_BITS < least * places:
             raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")

@@ -19,9 +19,9 @@ class Hyperprior:
     """`default`, `fast`, `hq`: one network class for every rate, in three sizes."""
 
     networks = (
-        Network("default", 1, "codec", 5_994_821, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
+        Network("default", 1, "codec", 7_237_893, True, "wavelet fold, GDN autoencoder, hyperprior; every rate"),
         Network("fast", 2, "codec", 1_987_893, True, "the same at two fifths of the cost"),
-        Network("hq", 3, "codec", 6_880_325, True, "the same with more layers, at one and a half times the cost"),
+        Network("hq", 3, "codec", 8_123_397, True, "the same with more layers, at one and a half times the cost"),
     )
     options: Mapping[str, Option] = {
         "frontend": Option(

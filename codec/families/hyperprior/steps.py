@@ -76,9 +76,9 @@ def inputs_of(context: str, sizes: HyperpriorSizes) -> int:
 
 def outputs_of(context: str, sizes: HyperpriorSizes) -> tuple[int, int]:
     """The latents, from the first to the one behind the last, that a context that isn't a grid's predicts."""
-    if context == CHECKERBOARD:
-        return 0, sizes.latents
-    return (0, sizes.early_latents) if context == EARLY else (sizes.early_latents, sizes.latents)
+    if context == EARLY:
+        return 0, sizes.early_latents
+    return (sizes.early_latents if context in (LATE, LAST) else 0), sizes.latents
 
 
 def grid_context(number: int) -> str:

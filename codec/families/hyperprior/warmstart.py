@@ -17,14 +17,9 @@ from torch import Tensor
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-<<<<<<< HEAD
 from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-=======
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
-from lpcodec.codec.families.hyperprior.sizes import FOLDED, HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import CHECKERBOARD, EARLY, LAST, LATE, inputs_of, outputs_of
->>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.frontends.folds import FOLDS
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
@@ -143,25 +138,13 @@ def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor)
         weight = state[f"{layer}.weight"]
         columns = weight.new_zeros(len(weight), more if layer in LATENTS_IN else more_main, *weight.shape[2:])
         state[f"{layer}.weight"] = torch.cat([weight, columns], 1)
-<<<<<<< HEAD
-    for name in GAINS:
-        state[name] = torch.cat([state[name], state[name][:, -more:]], 1)
-    state["analysis.shortcut.weight"][-more:] = components.reshape(more, -1, 2, 2)
-=======
     for name, sign in zip(GAINS, (1, -1), strict=True):
         state[name] = torch.cat([state[name], state[name][:, -more:] - sign * NEW_LATENTS_LOWER], 1)
-    state["analysis.shortcut.weight"][-more:] = components.reshape(more, FOLDED, 2, 2)
->>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
+    state["analysis.shortcut.weight"][-more:] = components.reshape(more, -1, 2, 2)
     state["synthesis.shortcut.weight"][:, -more:] = components.T[:, :, None, None]
     return state
 
 
-<<<<<<< HEAD
-def _missing_components(kept: Tensor, maps: Tensor, count: int) -> Tensor:
-    """The first `count` principal components (count, 4 * C) of what the columns of `kept` don't span of the front-end's
-    maps (B, C, h, w), taken in blocks of 2 x 2 places."""
-    blocks = F.pixel_unshuffle(maps, 2).permute(0, 2, 3, 1).reshape(-1, 4 * maps.shape[1]).double()
-=======
 def _with_early_latents(state: dict[str, Tensor], sizes: HyperpriorSizes) -> dict[str, Tensor]:
     """The state of a network that decodes its latents in two steps, as one with early latents: its one context becomes
     that of the early latents and the last one, as far as these see the same; the late one starts with its neighbours
@@ -199,10 +182,10 @@ def _with_anchors(state: dict[str, Tensor], anchors: int) -> dict[str, Tensor]:
     return state
 
 
-def _missing_components(kept: Tensor, pictures: Tensor, count: int) -> Tensor:
-    """The first `count` principal components (count, 4 * FOLDED) of what the columns of `kept` don't span."""
-    blocks = F.pixel_unshuffle(fold(pictures - 0.5), 2).permute(0, 2, 3, 1).reshape(-1, 4 * FOLDED).double()
->>>>>>> 3a8e9fb (Format 2's network: one quality scale for all models up to lambda 2.9, 768 latents, early latents decoded first)
+def _missing_components(kept: Tensor, maps: Tensor, count: int) -> Tensor:
+    """The first `count` principal components (count, 4 * C) of what the columns of `kept` don't span of the front-end's
+    maps (B, C, h, w), taken in blocks of 2 x 2 places."""
+    blocks = F.pixel_unshuffle(maps, 2).permute(0, 2, 3, 1).reshape(-1, 4 * maps.shape[1]).double()
     basis = torch.linalg.qr(kept.double())[0]
     rest = blocks - blocks @ basis @ basis.T
     values, vectors = torch.linalg.eigh(rest.T @ rest / len(rest))

@@ -11,12 +11,17 @@ from lpcodec.codec.families.hyperprior import refinement
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
-from lpcodec.codec.families.hyperprior.network import ANCHORS, HyperpriorNetwork, lambda_of_quality
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
-SMALL = HyperpriorSizes(width=16, latents=24, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16)
+SMALL = HyperpriorSizes(
+    width=16, latents=24, dc_latents=3, hyper_width=16, hyper_latents=8, context_width=16, early_latents=8, anchors=11
+)
+ANCHORS = SMALL.anchors
+CONTEXTS = ("early", "late", "last")
 
 
 def smooth(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -39,9 +44,9 @@ def codec() -> HyperpriorCodec:
     network.start_from_principal_components(pictures / 255)
     with torch.no_grad():
         network.hyper_analysis.layers[-1].weight.mul_(10)
-        for head in (network.scales.head, network.scales.contexts["checkerboard"].head):
+        for head in (network.scales.head, *(network.scales.contexts[name].head for name in CONTEXTS)):
             head.bias.uniform_(1, 3)
-        for head in (network.means.head, network.means.contexts["checkerboard"].head):
+        for head in (network.means.head, *(network.means.contexts[name].head for name in CONTEXTS)):
             head.weight.normal_(std=0.02)
         for layer in (network.synthesis.tail, network.analysis.tail):
             layer.weight.normal_(std=0.003)

@@ -144,7 +144,7 @@ def test_a_finest_detail_that_doesn_t_pay_is_left_out(codec: LpcaeCodec, monkeyp
     assert len(coded.layers) == 2, "of a random network none pays"
     header = header_for(np.zeros((64, 64, 3)), 50)
     assert codec.synthesise(codec.parse(coded.payloads(), header), header).shape == (64, 64, 3)
-    monkeypatch.setattr(lpcae_codec, "lambda_of_quality", lambda q: torch.tensor(1e9))
+    monkeypatch.setattr(lpcae_codec, "lambda_of_quality", lambda q, anchors: torch.tensor(1e9))
     monkeypatch.setattr(Predicted, "picture", lambda self, height, width: np.zeros((height, width, 3), np.uint8))
     assert len(codec.code(codec.analyse(pixels(64, 64)), 50).layers) == 3
 
