@@ -243,9 +243,8 @@ def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     image = pixels(64, 80)
     (group,) = codec.code(codec.analyse(image), 60).groups
     z, size = torch.from_numpy(group.z).double()[None], group.r.shape[1:]
-    scales = codec.entropy.scales.begin(
-        z, torch.tensor([int(level_of_quality(torch.tensor(quality_to_16_bit(60)), ANCHORS))]), *size
-    )
+    level = level_of_quality(torch.tensor([quality_to_16_bit(60)]), ANCHORS)
+    scales = codec.entropy.scales.begin(z, level, *size)
     r, before = torch.from_numpy(group.r).float()[None], torch.zeros(1, *group.r.shape, dtype=torch.bool)
     skipped, counts = 0, []
     for step in codec.network.steps:

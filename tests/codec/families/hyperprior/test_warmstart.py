@@ -12,6 +12,7 @@ from lpcodec.codec.families.hyperprior import warmstart
 from lpcodec.codec.families.hyperprior.export import frozen_codec
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.steps import LATE, Channels
 from lpcodec.codec.families.hyperprior.warmstart import start_from, weights_of
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.source import origin, read_source
@@ -163,3 +164,34 @@ def test_the_named_layers_are_all_those_that_depend_on_the_number_of_latents() -
 )
 def test_sizes_are_found_in_the_weights(sizes: HyperpriorSizes) -> None:
     assert warmstart.sizes_of(HyperpriorNetwork(sizes).state_dict()) == sizes
+
+
+def test_two_steps_become_early_and_late_ones_that_start_near_the_old_function(
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    """What z says stays as it was to the bit, and the late context adds nothing to it."""
+    new = HyperpriorNetwork(replace(SMALL, early_latents=8, anchors=11))
+    start_from(new, weights_of(read_source(in_run(network, tmp_path))), pictures)
+    level, z = torch.tensor([30]), torch.randint(-9, 10, (1, SMALL.hyper_latents, 3, 3)).float()
+    old_scales, scales = network.scales.begin(z, level, 12, 12), new.scales.begin(z, level, 12, 12)
+    old_means, means = network.means.begin(z, level, 12, 12), new.means.begin(z, level, 12, 12)
+    assert torch.equal(scales.from_z, old_scales.from_z)
+    assert torch.equal(means.from_z, old_means.from_z)
+    known = Channels()
+    known.add(0, torch.randint(-9, 10, (1, SMALL.latents, 12, 12)).float())
+    late = next(step for step in new.steps if step.context == LATE)
+    first = next(step for step in network.steps if step.context is None)
+    own = slice(8 - first.start, None)
+    assert torch.equal(scales.indexes(late, known), old_scales.indexes(first, known)[:, own])
+    assert torch.equal(means.means(late, known), old_means.means(first, known)[:, own])
+
+
+def test_more_anchors_keep_the_gains_where_both_networks_have_some(
+    network: HyperpriorNetwork, pictures: torch.Tensor, tmp_path: Path
+) -> None:
+    new = HyperpriorNetwork(replace(SMALL, anchors=11))
+    start_from(new, weights_of(read_source(in_run(network, tmp_path))), pictures)
+    quality = torch.tensor([0, 10_000, 30_000, 45_000])
+    torch.testing.assert_close(new.gain(quality), network.gain(quality))
+    steps = new.log_gain.diff(dim=0)
+    torch.testing.assert_close(steps[-1], steps[-4])
