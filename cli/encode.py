@@ -75,7 +75,7 @@ def encode(
             min=0.0,
             max=100.0,
             metavar="0..100",
-            help="A fixed quality; 100 is the finest, 50 the default.",
+            help="A fixed quality; 100 is the finest, 40 the default.",
         ),
     ] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Store the picture without loss.")] = False,

@@ -29,7 +29,7 @@ from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, spans
 
 Model = models.Model[models.Codec]
-DEFAULT_QUALITY = 50.0
+DEFAULT_QUALITY = 40.0
 """About 0.5 bpp on photographs."""
 _PROMISING = 4
 """Try lossless storage if the quick lossless estimate is at most this many times the coded size."""
@@ -291,7 +291,7 @@ class _Encoding:
                 mse = _mean_squared_error(decoded, self.source.pixels)
                 return (data, model), 10 * math.log10(255**2 / max(mse, 1e-10))
 
-            return rate.quality_for_psnr(at, target, 50 + (target - 33) * 5 if guess is None else guess)
+            return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
 
         return efforts.search_refined(target, search, self.refined, self.iterations)
 

@@ -23,11 +23,11 @@ SLACK_BYTES = 8
 MAX_STEPS = 12
 _AIM = 0.99
 """The fraction of the limit that a search looks for."""
-_USUAL_GROWTH = 3.7 / 100
-"""d log(bytes) / d quality of photographs; between 0.016 and 0.06."""
-_USUAL_DB = 0.17
+_USUAL_GROWTH = 5.3 / 100
+"""d log(bytes) / d quality of photographs; between 0.02 and 0.09."""
+_USUAL_DB = 0.24
 """d PSNR / d quality of photographs, in dB."""
-_USUAL_BPP = 0.5
+_USUAL_BPP = 0.9
 """The rate of photographs at quality 50."""
 _DB_AIM = 0.01
 """How far above its target a search for a PSNR aims, in dB."""

@@ -185,8 +185,8 @@ class TestTargets:
         assert fidelities == sorted(fidelities)
         assert [result.quality for result in results] == [0, 25, 50, 75, 100]
 
-    def test_the_default_is_quality_50(self, face: Image.Image) -> None:
-        assert lpcodec.encode(face) == lpcodec.encode(face, quality=50)
+    def test_the_default_is_quality_40(self, face: Image.Image) -> None:
+        assert lpcodec.encode(face) == lpcodec.encode(face, quality=40)
 
     def test_a_size_too_small_names_the_smallest_which_can_be_had(self, face: Image.Image) -> None:
         with pytest.raises(TargetError, match=r"^60 bytes \(.* bpp\) can't be reached with model default") as caught:

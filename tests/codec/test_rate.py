@@ -47,7 +47,7 @@ def noisy(curve: Curve, percent: float, seed: int) -> Curve:
 
 def around(middle: float) -> Expected:
     """What usual_sizes expects of a picture with `middle` bytes at quality 50."""
-    return usual_sizes(round(16 * middle), 0)
+    return usual_sizes(round(8 / 0.9 * middle), 0)
 
 
 USUAL = around(6144)

@@ -57,8 +57,10 @@ def livened(network: HyperpriorNetwork) -> HyperpriorNetwork:
 
 
 def codec_of(network: HyperpriorNetwork) -> HyperpriorCodec:
-    index = torch.randint(8, 30, (ANCHORS, network.sizes.hyper_latents)).tolist()
-    weights = np.random.default_rng(0).integers(0, WEIGHT_MAX + 1, (ANCHORS, network.sizes.hyper_latents), np.int8)
+    index = torch.randint(8, 30, (network.sizes.anchors, network.sizes.hyper_latents)).tolist()
+    weights = np.random.default_rng(0).integers(
+        0, WEIGHT_MAX + 1, (network.sizes.anchors, network.sizes.hyper_latents), np.int8
+    )
     tables = tuple(gaussian_tables([default_scales()[i] for i in row] * CLASSES) for row in index)
     z_tables = HyperTables(tables, weights)
     return HyperpriorCodec(network, default_tables(), z_tables, SKIP_BELOW)
