@@ -153,8 +153,6 @@ def bfloat16_pays(device: str) -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-
-
 class HyperpriorNetwork(nn.Module):
     """The whole network; `steps` is the order in which latents are decoded, by default that of `schedule`."""
 

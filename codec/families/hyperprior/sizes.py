@@ -1,7 +1,7 @@
 """The sizes that distinguish the networks of this family, and the shapes that all of them share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 STRIDE = 16
@@ -52,15 +52,13 @@ class HyperpriorSizes:
         return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in fields.items()})
 
 
-_FORMAT_2 = {
-    "latents": 768, "linear_latents": 448, "dc_latents": 3, "early_latents": 96, "anchors": 11,
-}  # fmt: skip
+_DEFAULT = HyperpriorSizes(latents=768, linear_latents=448, dc_latents=3, early_latents=96, anchors=11)
 """768 latents are the whole space of a block of 16x16 pixels in three colours, so no quality is out of reach."""
 PROFILES = {
     "fast": HyperpriorSizes(
         width=72, latents=232, linear_latents=40, dc_latents=3, hyper_width=40, hyper_latents=40, context_width=32
     ),
-    "default": HyperpriorSizes(**_FORMAT_2),
-    "hq": HyperpriorSizes(**_FORMAT_2, analysis_pairs=2, synthesis_pairs=3),
+    "default": _DEFAULT,
+    "hq": replace(_DEFAULT, analysis_pairs=2, synthesis_pairs=3),
 }
 """The models of this family. `hq` is `default` with more residual pairs, so that it can start from its weights."""
