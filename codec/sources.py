@@ -24,6 +24,8 @@ FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 PictureSource = FileSource | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 _CHANNELS = (1, 3, 4)
+_READ_AHEAD = 4096
+"""Bytes that a remote file is read ahead: enough for a header and the places of its parts."""
 _REDUCED = "16-bit input reduced to 8 bit"
 
 
@@ -82,7 +84,7 @@ def opened(source: FileSource) -> Iterator[BinaryIO]:
         from lpcodec.codec.bulk import storage
 
         try:
-            with storage.open_read(source) as stream:
+            with storage.open_read(source, read_ahead=_READ_AHEAD) as stream:
                 yield stream
         except OSError as error:
             raise FileAccessError(f"{source}: {error.strerror or error}") from error

@@ -30,9 +30,22 @@ class Member:
     is_picture: bool
 
 
+class _Header(tarfile.TarInfo):
+    """A member's header. tarfile takes one that is damaged, cut or missing for the end of the archive: here it is not."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Header":
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"the archive is damaged or was cut short: {error}") from error
+
+
 def members(source: Source, endings: frozenset[str]) -> Iterator[Member]:
     """The files of a shard, one after the other, read as a stream. tarfile.TarError or OSError if it is damaged."""
-    with storage.open_read(source.url) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+    with storage.open_read(source.url) as stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Header) as tar:
         for info in tar:
             tar.members = []  # type: ignore[attr-defined]  # or it would remember all of them
             content = tar.extractfile(info) if info.isfile() else None

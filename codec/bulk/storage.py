@@ -39,12 +39,15 @@ def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if not is_local(folder) else str(local_path(folder) / name)
 
 
-def open_read(url: str) -> Any:
-    """A binary stream that can seek. OSError if it can't be opened."""
+def open_read(url: str, read_ahead: int | None = None) -> Any:
+    """A binary stream that can seek. OSError if it can't be opened.
+
+    `read_ahead` are the bytes that a remote file is read ahead; by default the file system's own (megabytes).
+    """
     if is_local(url):
         return open(local_path(url), "rb")
     system, path = file_system(url)
-    return system.open(path, "rb")
+    return system.open(path, "rb", **({} if read_ahead is None else {"block_size": read_ahead}))
 
 
 def read(url: str) -> bytes:

@@ -1,7 +1,10 @@
 """Regions: the crop of the whole, from the bytes that it needs, and damage is noticed in what was read."""
 
 import io
+import re
+import threading
 import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -141,6 +144,44 @@ def test_paths_urls_and_open_files(coded: bytes, whole: np.ndarray, tmp_path: Pa
         lpcodec.decode("memory://regions/gone.lpc", region=region)
     with pytest.raises(FileAccessError, match="No such file"):
         lpcodec.decode(tmp_path / "gone.lpc", region=region)
+
+
+def test_over_http_only_ranges_are_asked_for(coded: bytes) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp isn't installed: pip install 'lpcodec[dev]'")
+    sent = 0
+
+    class Ranges(BaseHTTPRequestHandler):
+        """Serves one file, in ranges, as any web server does."""
+
+        def do_HEAD(self) -> None:
+            self._answer(200, b"", {"Content-Length": str(len(coded))})
+
+        def do_GET(self) -> None:
+            nonlocal sent
+            wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            assert wanted, "the whole file was asked for"
+            first, last = int(wanted[1]), min(int(wanted[2]), len(coded) - 1)
+            sent += last + 1 - first
+            about = {"Content-Range": f"bytes {first}-{last}/{len(coded)}", "Content-Length": str(last + 1 - first)}
+            self._answer(206, coded[first : last + 1], about)
+
+        def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {"Accept-Ranges": "bytes", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ranges) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url, region = f"http://127.0.0.1:{server.server_address[1]}/large.lpc", (100, 100, 50, 50)
+        found = lpcodec.decode(url, region=region)
+        server.shutdown()
+    assert np.array_equal(np.asarray(found), np.asarray(lpcodec.decode(coded, region=region)))
+    assert 0 < sent < len(coded)
 
 
 class TestDamage:

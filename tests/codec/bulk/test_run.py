@@ -1,5 +1,6 @@
 """A batch as a whole, with the local engine: outputs, manifest, resuming, damage, shards, other file systems."""
 
+import gzip
 import io
 import json
 import tarfile
@@ -220,6 +221,25 @@ class TestShards:
         assert summary.code != 0
         assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.tar", "batch.json", "manifest.jsonl"]
         assert rows(tmp_path / "out")["a.tar"]["error"]
+
+    @pytest.mark.parametrize("ending", [".tar", ".tar.gz"])
+    def test_no_damage_of_a_shard_is_taken_for_its_end(self, tmp_path: Path, ending: str) -> None:
+        path = tmp_path / f"a{ending}"
+        _shard(path, {"1.txt": b"one", "2.txt": b"two", "3.txt": b"three"})
+        whole = path.read_bytes()
+        plain = gzip.decompress(whole) if ending == ".tar.gz" else whole
+        flipped = bytearray(plain)
+        flipped[1024 + 100] ^= 1  # in the second member's header
+        for damaged in (plain[:1024], plain[:2048], plain[: 2048 + 100], plain[: 3 * 1024], bytes(flipped)):
+            path.write_bytes(gzip.compress(damaged) if ending == ".tar.gz" else damaged)
+            with pytest.raises(tarfile.TarError):
+                list(shards.members(Source(path.name, str(path), 1), ENDINGS))
+        if ending == ".tar.gz":
+            path.write_bytes(whole[: len(whole) // 2])
+            with pytest.raises((tarfile.TarError, EOFError)):
+                list(shards.members(Source(path.name, str(path), 1), ENDINGS))
+        path.write_bytes(whole)
+        assert len(list(shards.members(Source(path.name, str(path), 1), ENDINGS))) == 3
 
     def test_two_pictures_of_one_sample_are_not_written_over_each_other(
         self, thumbnail: Image.Image, tmp_path: Path
