@@ -16,12 +16,12 @@ from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, weights_of
 from lpcodec.codec.families.superresolution.bicubic import eight_bit
 from lpcodec.codec.families.superresolution.training import CHARBONNIER, UpscalingObjective
-from lpcodec.codec.training.objective import random_qualities
+from lpcodec.codec.training.objective import random_parts
 from lpcodec.codec.training.source import read_source
 
 CODEC = "default"
 """The model whose decoded pictures it is trained on."""
-QUALITIES = 0.65
+QUALITIES = 0.45
 """The pictures have qualities from 0 to this part of the scale."""
 CODED_MULTIPLE = 64
 """What the codec's training pass needs sides to be multiples of."""
@@ -46,7 +46,7 @@ class StageObjective(UpscalingObjective):
         if not hasattr(self, "_codec"):  # a run that is resumed has no start
             self._codec = self._load_codec()
         plain = super().small(pictures, scale)
-        quality = (random_qualities(plain) * QUALITIES).long()
+        quality = (random_parts(plain) * (QUALITIES * 65535)).long()
         sides = [-(-side // CODED_MULTIPLE) * CODED_MULTIPLE for side in plain.shape[2:]]
         padded = F.pad(plain, (0, sides[1] - plain.shape[3], 0, sides[0] - plain.shape[2]), mode="replicate")
         decoded = self._codec(padded, quality, self.amp).pictures[..., : plain.shape[2], : plain.shape[3]]
