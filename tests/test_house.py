@@ -1,6 +1,7 @@
 """The house rules: floors, module sizes, light imports, exit codes, no machine paths, a complete wheel."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -14,17 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("codec", "entropy", "cli", "datasets")
 LONGEST_MODULE = 500
 PACKAGE_DATA = (".html", ".css", ".js", ".json")
-
-# A room (or a part of one: the longest name that fits counts) and what of ours it may import.
-FLOORS: dict[str, frozenset[str]] = {
-    "cli": frozenset({"cli", "codec", "datasets"}),
-    "codec": frozenset({"codec", "entropy"}),
-    "codec.training": frozenset({"codec", "entropy", "datasets"}),
-    "codec.families": frozenset({"codec", "entropy", "datasets"}),
-    "codec.evaluation": frozenset({"codec", "entropy", "datasets"}),
-    "entropy": frozenset({"entropy"}),
-    "datasets": frozenset({"datasets"}),
-}
 
 
 def _sources() -> dict[str, Path]:
@@ -40,63 +30,51 @@ def _sources() -> dict[str, Path]:
 SOURCES = _sources()
 
 
-def _own_imports(tree: ast.AST) -> set[str]:
-    """What of ours is imported below `tree`: dotted names without `lpcodec.`, down to the module."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: imports are absolute"
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                names.add(whole if whole.removeprefix("lpcodec.") in SOURCES else str(node.module))
-    return {name.removeprefix("lpcodec.") for name in names if name.startswith("lpcodec.")}
+def test_imports_keep_the_floors() -> None:
+    """import-linter's contracts of pyproject.toml; imports for types alone count as well."""
+    pytest.importorskip("importlinter", reason="import-linter isn't installed")
+    program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path]), "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def _runs_at_import(tree: ast.Module) -> ast.Module:
-    """`tree` without function bodies and without `if TYPE_CHECKING` blocks."""
+def test_a_network_s_class_is_asked_for_in_its_own_folder_alone() -> None:
+    """`isinstance` with a network's class is for its own folder: elsewhere seams do."""
+    classes = {
+        node.name: name.rpartition(".")[0]
+        for name in SOURCES if name.startswith("codec.families.") and name.count(".") == 3
+        for node in ast.walk(_parse(name)) if isinstance(node, ast.ClassDef)
+    }  # fmt: skip
+    for name in SOURCES:
+        for node in ast.walk(_parse(name)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+                asked = {word for word in re.findall(r"\w+", ast.unparse(node.args[1])) if word in classes}
+                assert {classes[word] for word in asked} <= {name.rpartition(".")[0]}, f"{name}: {ast.unparse(node)}"
 
-    class Strip(ast.NodeTransformer):
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-            return None
 
-        def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-            return None
-
-        def visit_If(self, node: ast.If) -> ast.AST | None:
-            if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-                return None
-            return self.generic_visit(node)
-
-    return ast.fix_missing_locations(Strip().visit(tree))
+def test_the_lists_of_rooms_are_one_list() -> None:
+    """hatch_build.PARTS; packaging, lint, coverage and git know the same rooms."""
+    tomllib = pytest.importorskip("tomllib")
+    assert "PARTS = (" + ", ".join(f'"{room}"' for room in ROOMS) + ")" in (ROOT / "hatch_build.py").read_text("utf-8")
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    targets = tool["hatch"]["build"]["targets"]
+    links = [f"src/lpcodec/{room}" for room in ROOMS]
+    assert set(ROOMS) <= set(targets["sdist"]["only-include"])
+    assert set(ROOMS) <= set(targets["wheel"]["only-include"])
+    assert {room: f"lpcodec/{room}" for room in ROOMS}.items() <= targets["wheel"]["sources"].items()
+    assert tool["ruff"]["extend-exclude"] == links
+    assert set(tool["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]) == set(ROOMS)
+    assert set(ROOMS) <= set(tool["coverage"]["run"]["source"])
+    assert set(tool["coverage"]["paths"]) == set(ROOMS)
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert {f"/{link}" for link in links} <= set(ignored)
 
 
 def _parse(name: str) -> ast.Module:
     return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_imports_go_down_only(name: str) -> None:
-    floor = max((room for room in FLOORS if f"{name}.".startswith(f"{room}.")), key=len)
-    for imported in _own_imports(_parse(name)):
-        room = imported.split(".")[0]
-        assert room in FLOORS[floor], f"{name} imports {imported}; {floor} may import {sorted(FLOORS[floor])}"
-
-
-def test_no_circles_at_import_time() -> None:
-    graph = {name: _own_imports(_runs_at_import(_parse(name))) & SOURCES.keys() for name in SOURCES}
-    done: set[str] = set()
-
-    def walk(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, " -> ".join((*path[path.index(name) :], name))
-        if name not in done:
-            for imported in sorted(graph[name]):
-                walk(imported, (*path, name))
-            done.add(name)
-
-    for name in graph:
-        walk(name, ())
 
 
 OPENERS = {

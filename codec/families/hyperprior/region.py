@@ -8,24 +8,34 @@ The synthesis' padding acts on the border of those latents: further from the box
 the border of the picture, as for the whole. So the pixels are those of the whole picture, but for float noise.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from lpcodec.codec.families.family import Box, Frame, Pixels, Progress
 from lpcodec.codec.families.hyperprior import payload
+from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.tiles import Span
 
-if TYPE_CHECKING:
-    from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+
+class Groups(Protocol):
+    """What of a codec a part of a picture needs."""
+
+    network: HyperpriorNetwork
+    entropy: EntropyModel
+    synthesis_halo: int
+
+    def groups(self, h: int, w: int) -> Iterator[tuple[Span, Span]]: ...
+    def parse_group(self, stream: bytes, q: torch.Tensor, rows: Span, columns: Span) -> Group: ...
+    def picture(self, values: torch.Tensor, frame: Frame, progress: Progress | None = None) -> Pixels: ...
 
 
-def decode(
-    codec: "HyperpriorCodec", read: payload.Read, length: int, frame: Frame, box: Box, progress: Progress | None
-) -> Pixels:
+def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Box, progress: Progress | None) -> Pixels:
     """Pixels (box.height, box.width, 3) uint8 of a payload of `length` bytes; see `family.RegionCodec`."""
     h, w = -(-frame.height // STRIDE), -(-frame.width // STRIDE)
     rows = _needed(box.top, box.height, h, codec.synthesis_halo)

@@ -18,6 +18,7 @@ level, coded finely.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -80,7 +81,7 @@ class LpcaeNetwork(nn.Module):
     @property
     def networks(self) -> list[HyperpriorNetwork]:
         """The coders, coarsest first."""
-        return [coder for coder in self.coders if isinstance(coder, HyperpriorNetwork)]
+        return cast(list[HyperpriorNetwork], list(self.coders))
 
     @property
     def levels(self) -> int:
