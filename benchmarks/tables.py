@@ -1,7 +1,7 @@
 """Writes the tables of README.md and docs/*.md from result files: `python benchmarks/tables.py [--check]`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end table -->`; what is between is replaced. With --check
-nothing is written, and the exit code is 1 where a page doesn't say what the result files say.
+A table is between `<!-- table: NAME -->` and `<!-- end table -->`; what is between is replaced. With --check nothing is
+written, and the exit code is 1 if a page doesn't say what the result files say.
 """
 
 import argparse
@@ -14,6 +14,8 @@ from typing import Any
 
 import bjontegaard  # type: ignore[import-untyped]
 
+from lpcodec.codec.evaluation.report.page import judged_by
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers", "scale", "upscaling")
@@ -24,8 +26,9 @@ PRINTED = (("NoWCAE", 0.206, 23.82, 0.8983), ("WCAE", 0.143, 25.61, 0.8965), ("J
            ("JPEG 2000", 0.149, 33.29, 0.9404))  # fmt: skip
 """Table 1 of the WCAE paper (Akyazi & Ebrahimi, CLIC 2019), on the 102 pictures of that challenge's validation set:
 name, bpp, PSNR, MS-SSIM."""
-METRICS = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)"}
-SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif")
+METRICS = {"psnr": "PSNR", "ms_ssim": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA 2"}
+BESIDE = ("jpeg", "avif", "avif-speed2", "avif-default")
+SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif", "avif-default")
 
 
 def result(*parts: str) -> dict[str, Any]:
@@ -45,17 +48,28 @@ def cards() -> list[dict[str, Any]]:
     )
 
 
+def measured(name: str) -> bool:
+    """Whether a set has a report here (benchmarks/reports.py makes it)."""
+    return (RESULTS / name / "results.json").exists()
+
+
 def targets() -> list[str]:
-    """At each rate target: ours beside the peers that were asked for it."""
+    """At each rate target: ours beside the peers that were asked for it. The files' rate is that of the real files; the
+    qualities of codecs with whole-number settings are interpolated to the target (docs/reports.md)."""
     rows = [
         (
-            f"{row['target_bpp']:g}", row["codec"], f"{row['bpp']:.4f}", f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}",
-            speed(row["encode_mps"]), speed(row["decode_mps"]),
+            f"{row['target_bpp']:g}", row["codec"], f"{row.get('file_bpp', row['bpp']):.4f}", f"{row['psnr']:.2f}",
+            f"{row['ms_ssim']:.4f}", speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
         for row in of_set("kodak")["target_means"]
         if row["codec"] in SHOWN
     ]  # fmt: skip
-    return table(("target bpp", "codec", "real bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+    return table(("target bpp", "codec", "files' bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def fair(document: dict[str, Any], anchor: str, metric: str) -> bool:
+    """Whether a codec is a fair peer by a metric: AVIF has one tuning for PSNR and another for the eye."""
+    return metric in METRICS and metric in judged_by(anchor, [codec["name"] for codec in document["codecs"]])
 
 
 def bd_rates(pictures: str) -> list[str]:
@@ -64,35 +78,56 @@ def bd_rates(pictures: str) -> list[str]:
     document = of_set(pictures)
     others = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
     for row in document["bd_rates"]:
-        metric = METRICS.get(row["metric"])
-        if row["test"] == OURS and row["anchor"] in others and metric is not None:
+        if row["test"] == OURS and row["anchor"] in others and fair(document, row["anchor"], row["metric"]):
+            metric = METRICS[row["metric"]]
             if "refused" in row:
                 rows.append((row["anchor"], metric, "refused", row["refused"]))
             else:
-                overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f} dB"
+                unit = "" if row["metric"] == "ssimulacra2" else " dB"
+                overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f}{unit}"
                 rows.append((row["anchor"], metric, f"{row['percent']:+.1f} %", overlap))
-    return table(("against", "measure", "BD-rate", "overlap"), rows)
+    return table(("against", "metric", "BD-rate", "overlap"), rows)
 
 
 def own(pictures: str) -> list[str]:
-    """BD-rates of each of our models with a dial against AVIF and JPEG."""
+    """BD-rates of each of our models with a quality against AVIF and JPEG."""
     document = of_set(pictures)
     figures = {(row["test"], row["anchor"], row["metric"]): row for row in document["bd_rates"]}
+    eye = "avif-default" if any(codec["name"] == "avif-default" for codec in document["codecs"]) else "avif"
+    columns = (("avif", "psnr"), (eye, "ms_ssim"), ("jpeg", "psnr"), ("jpeg", "ms_ssim"))
     rows = []
     for codec in document["codecs"]:
         if codec["kind"] == "model" and codec["has_dial"]:
-            cells = []
-            for anchor in ("avif", "jpeg"):
-                for metric in METRICS:
-                    row = figures[codec["name"], anchor, metric]
-                    cells.append("refused" if "refused" in row else f"{row['percent']:+.1f} %")
+            found = [figures[codec["name"], *column] for column in columns]
+            cells = ["refused" if "refused" in row else f"{row['percent']:+.1f} %" for row in found]
             rows.append((codec["name"], f"{codec['parameters']:,}", *cells))
-    head = [f"against {anchor.upper()}, {metric}" for anchor in ("avif", "jpeg") for metric in METRICS.values()]
+    head = [f"against {anchor}, {METRICS[metric]}" for anchor, metric in columns]
     return table(("model", "parameters", *head), rows)
 
 
+def by_picture(pictures: str) -> list[str]:
+    """The BD-rate of ours on each picture by itself against each fair peer, and the mean of the pictures' own."""
+    if not measured(pictures):
+        return ["Not measured yet: `python benchmarks/reports.py` makes this table."]
+    document = of_set(pictures)
+    peers = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
+    columns = [
+        row
+        for row in document["bd_rates_by_picture"]
+        if row["test"] == OURS and row["anchor"] in peers & set(BESIDE) and fair(document, row["anchor"], row["metric"])
+    ]
+    names = [picture["name"] for picture in document["pictures"]["pictures"]]
+    rows = [(name, *(percent(column["percent"].get(name)) for column in columns)) for name in names]
+    rows.append(("mean", *(f"{percent(column['mean_percent'])} ({column['pictures']})" for column in columns)))
+    return table(("picture", *(f"{column['anchor']}, {METRICS[column['metric']]}" for column in columns)), rows)
+
+
+def percent(value: float | None) -> str:
+    return "refused" if value is None else f"{value:+.1f} %"
+
+
 def paper() -> list[str]:
-    """The paper's networks: a row for each set of weights."""
+    """The paper's networks: one row per set of weights."""
     document = of_set("kodak")
     ours = {codec["name"]: codec for codec in document["codecs"] if codec["kind"] == "model" and not codec["has_dial"]}
     rows = [
@@ -291,7 +326,7 @@ def scalability() -> list[str]:
         if row["test"] == "lpcae" and metric is not None and row["anchor"] in (OURS, "fast", "avif", "jpeg"):
             figure = row["refused"] if "refused" in row else f"{row['percent']:+.1f} %"
             rows.append((row["anchor"], metric, figure))
-    return table(("lpcae against", "measure", "BD-rate"), rows)
+    return table(("lpcae against", "metric", "BD-rate"), rows)
 
 
 def effort() -> list[str]:
@@ -348,7 +383,9 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
     "scale": scale,
     "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
-    "clic bd-rates": lambda: bd_rates("clic2025-test"), "models": lambda: own("kodak"),
+    "clic bd-rates": lambda: bd_rates("clic2025-test"), "kodak by picture": lambda: by_picture("kodak"),
+    "clic by picture": lambda: by_picture("clic2025-test"), "screens by picture": lambda: by_picture("screens"),
+    "models": lambda: own("kodak"),
     "printed": printed,
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "averages": lambda: context("ablation-averages.json", "context"),
@@ -373,7 +410,7 @@ def with_tables(text: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a page is out of date")
     check = parser.parse_args().check
     stale = []
     for page in (ROOT / name for name in PAGES):
