@@ -30,3 +30,10 @@ def test_the_reports_command_names_codecs_that_there_are() -> None:
     for codecs, targets in module.SETS.values():
         assert set(codecs.split(",")) <= known
         assert rates(targets) or targets == "none"
+
+
+def test_every_training_option_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    for network in models.networks():
+        for option in models.family_of(network).options:
+            assert f"| `{option}` |" in page, f"{network.name} --set {option}=..."

@@ -225,7 +225,7 @@ class _Run:
                 self.generator.manual_seed(seed + found.step)
             self.step, self.seconds, self.best = found.step, found.seconds, found.best
             torch.manual_seed(seed + found.step)
-        workers.share(network)
+        self.loss = workers.loss(objective)
         self.averaged = copy.deepcopy(network)
         if found is not None:
             found.fill(self.averaged, found.averaged, out)
@@ -288,9 +288,8 @@ class _Run:
             group["lr"] = rate * group["lr_scale"]
         batch = self.objective.sample(self.plan["batch"], self.generator)
         self.objective.network.zero_grad(set_to_none=True)
-        loss, figures = self.objective.loss(batch)
+        loss, figures = self.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.workers.average(self.objective.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), CLIP)
         if math.isfinite(float(norm)):
             self.not_finite = 0

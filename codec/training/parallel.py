@@ -1,16 +1,33 @@
 """Several processes that train one network together, each on its own patches: GPUs of a machine, or machines.
 
 `torchrun --nproc-per-node=N -m lpcodec train ...` starts them; without it a run is one process and nothing here costs
-anything. Every process holds the whole network and the whole store of pictures; after each backward pass the gradients
-are averaged, so all take the same step. The first process alone writes, validates and reports.
+anything. Every process holds the whole network and the whole store of pictures. torch's `DistributedDataParallel`
+averages the gradients while the backward pass still runs, so all take the same step. The first process alone writes,
+validates and reports.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from lpcodec.codec.families.family import Objective
+
+Loss = Callable[[Any], tuple[Tensor, dict[str, Tensor]]]
+
+
+class _Loss(nn.Module):
+    """An objective's loss as a module: `DistributedDataParallel` watches calls of modules."""
+
+    def __init__(self, objective: Objective[Any]) -> None:
+        super().__init__()
+        self.network, self.objective = objective.network, objective
+
+    def forward(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.objective.loss(batch)
 
 
 class Workers:
@@ -31,22 +48,16 @@ class Workers:
         """Whether this process writes and reports."""
         return self.rank == 0
 
-    def share(self, network: nn.Module) -> None:
-        """Give all processes the first one's parameters and buffers."""
-        if self.count > 1:
-            for value in (*network.parameters(), *network.buffers()):
-                dist.broadcast(value.data, 0)
-
-    def average(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace every gradient by its mean over the processes: one reduction for all of them."""
+    def loss(self, objective: Objective[Any]) -> Loss:
+        """The objective's loss. With several processes, all get the first one's parameters now, and each backward pass
+        from the loss leaves the mean of the processes' gradients. A step may leave parameters out."""
         if self.count == 1:
-            return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
-        flat /= self.count
-        for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+            return objective.loss
+        # Buffers never change in training here: what batch statistics would share doesn't exist.
+        loss: Loss = nn.parallel.DistributedDataParallel(
+            _Loss(objective), broadcast_buffers=False, find_unused_parameters=True
+        )
+        return loss
 
     def agree(self, seconds: float, stopped: bool) -> tuple[float, bool]:
         """Return the first process's clock, and whether any process was told to stop: all end at the same step."""

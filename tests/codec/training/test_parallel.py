@@ -5,10 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from lpcodec.codec.training.checkpoint import Checkpoint
@@ -27,22 +27,48 @@ sizes.PROFILES = {"default": sizes.HyperpriorSizes(16, 32, hyper_width=16, hyper
 training.START_PATCHES, training.START_SIZE, objective.VALIDATION_SIZE, objective.VALIDATION_PATCHES = 8, 64, 64, 2
 loop.LOG_EVERY, loop.CHECKPOINT_SECONDS = 2, 0.0
 torch.set_num_threads(1)
-seen = []
+own = {}
 
-def average(self, parameters):
-    parameters = list(parameters)
-    own = torch.cat([p.grad.flatten() for p in parameters])
-    whole(self, parameters)
-    mean = torch.cat([p.grad.flatten() for p in parameters])
-    gathered = [torch.empty_like(own) for _ in range(self.count)]
-    torch.distributed.all_gather(gathered, own)
+
+def note(network):
+    # each parameter's gradient as this process has it, before it is averaged
+    for name, parameter in network.named_parameters():
+        parameter.register_hook(lambda gradient, name=name: own.__setitem__(name, gradient.detach().clone()))
+
+
+def clip(parameters, limit):
+    network = watched[0]
+    local = torch.cat([own[name].flatten() for name, _ in network.named_parameters()])
+    mean = torch.cat([p.grad.flatten() for p in network.parameters()])
+    gathered = [torch.empty_like(local) for _ in range(2)]
+    torch.distributed.all_gather(gathered, local)
     assert not torch.equal(gathered[0], gathered[1]), "the processes saw the same patches"
-    torch.testing.assert_close(mean, sum(gathered) / self.count)
+    torch.testing.assert_close(mean, sum(gathered) / 2)
+    checked.append(True)
+    return whole(parameters, limit)
 
-whole, Workers.average = Workers.average, average
+
+watched, checked = [], []
+whole, loop.nn.utils.clip_grad_norm_ = loop.nn.utils.clip_grad_norm_, clip
+loss = Workers.loss
+
+
+def loss_of(self, objective):
+    found = loss(self, objective)
+    watched.append(objective.network)
+    note(objective.network)
+    first = torch.cat([p.detach().flatten() for p in objective.network.parameters()])
+    gathered = [torch.empty_like(first) for _ in range(2)]
+    torch.distributed.all_gather(gathered, first)
+    assert torch.equal(gathered[0], gathered[1]), "all begin with the first one's parameters"
+    return found
+
+
+Workers.loss = loss_of
 steps = []
 out = loop.train("default", Path(sys.argv[1]), Path(sys.argv[2]), steps=6, batch=2, patch=64,
                  progress=lambda step, *rest: steps.append(step))
+assert len(checked) == 6
 os.write(1, f"{len(steps)}\\n".encode())  # in one piece: both write to one pipe
 """
 
@@ -52,8 +78,8 @@ def test_alone_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers("cpu")
     assert (workers.count, workers.first, workers.device) == (1, True, "cpu")
     assert workers.agree(3.5, True) == (3.5, True)
-    workers.average([])
-    workers.share(torch.nn.Linear(2, 2))
+    objective = SimpleNamespace(loss=lambda batch: batch)
+    assert workers.loss(objective) is objective.loss
     workers.end()
 
 
