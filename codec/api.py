@@ -42,7 +42,7 @@ def encode(
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
 
-    At most one of quality, bpp, size, psnr and lossless may be given; without any, the quality is 50.
+    At most one of quality, bpp, size, psnr and lossless may be given; without any, the quality is 40.
 
     Args:
         image: a path, the bytes of a picture file, an open picture file, a PIL image, or an array: (H, W), (H, W, 1),
@@ -60,8 +60,8 @@ def encode(
         best_effort: if bpp or size is too small to be reached, give the smallest file there is, with a note.
         effort: 0..9. More gives a smaller file of the same quality, and takes longer: 9 takes hundreds of times as long
             as 0. Decoding takes the same time. Only the models default, fast and hq know more than 0.
-        exact: keep the colours where alpha is 0. By default a smooth continuation of the visible colours stands there:
-            nobody sees them, and they cost bytes.
+        exact: keep the colours where alpha is 0. By default a smooth continuation of the visible colours replaces
+            them: nobody sees them, and they cost bytes.
         background: lay the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
         alpha_quality: 0..100; 100 codes alpha losslessly, every 5 below allow an error of one more of 255 levels. By
             default 90, 2 levels, which nobody sees. Alpha of 0 and 255 always stays exact.

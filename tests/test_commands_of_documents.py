@@ -14,10 +14,10 @@ import lpcodec
 from lpcodec.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-NOT_RUN = ("lpcodec datasets fetch ", "lpcodec serve")
-"""One needs a network, the other runs until it is stopped; both have tests of their own."""
-INSTEAD = {"--data kodak": "--data photos"}
-"""What can't be downloaded here, and what is taken instead."""
+NOT_RUN = ("lpcodec datasets fetch ", "lpcodec serve", "lpcodec decode https:")
+"""These need a network, or run until they are stopped; all have tests of their own."""
+INSTEAD = {"--data kodak": "--data photos", "--region 2000,1000,512,512": "--region 20,10,51,51"}
+"""What can't be downloaded here or is outside a small picture, and what is taken instead."""
 
 
 def commands(page: str) -> Iterator[str]:
