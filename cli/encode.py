@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -88,6 +88,10 @@ def encode(
             help="The model to code with, see lpcodec models.",
         ),
     ] = None,
+    tune: Annotated[
+        Literal["psnr", "visual"] | None,
+        typer.Option("--tune", help="Weights trained on the squared error, or on what people see (SSIMULACRA 2)."),
+    ] = None,
     effort: Annotated[
         int,
         typer.Option(
@@ -128,8 +132,8 @@ def encode(
     """Encode pictures. Give one target at most: a rate, a size, a PSNR, a quality, or lossless."""
     if sum(target is not None for target in (bpp, size, psnr, quality)) + lossless > 1:
         raise UsageError("give one target at most: --bpp, --size, --psnr, --quality or --lossless")
-    if lossless and model is not None:
-        raise UsageError("--lossless uses no model: leave --model out")
+    if lossless and (model is not None or tune is not None):
+        raise UsageError("--lossless uses no model: leave --model and --tune out")
     planned, notes = jobs.plan(inputs, jobs.PICTURES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     for job in planned:
         # Two pictures and a forgotten --out-dir look like IN OUT: the second would be lost.
@@ -142,6 +146,7 @@ def encode(
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
     options: dict[str, Any] = {
         "model": model or "default",
+        "tune": tune,
         "quality": quality,
         "bpp": bpp,
         "size": size,

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import alpha, decoding, encoding, inspection, picture, regions, sources, upscaling
+from lpcodec.codec import alpha, decoding, encoding, inspection, models, picture, regions, sources, upscaling
 from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
@@ -34,11 +34,11 @@ DEFAULT_MAX_PIXELS = 1 << 28
 
 
 def encode(
-    image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
-    size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
-    best_effort: bool = False, effort: int = 0, exact: bool = False, background: Colour | None = None,
-    alpha_quality: float | None = None, max_pixels: int | None = None, device: str = "cpu",
-    progress: Progress | None = None,
+    image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
+    bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
+    strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
+    background: Colour | None = None, alpha_quality: float | None = None, max_pixels: int | None = None,
+    device: str = "cpu", progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
 
@@ -48,6 +48,8 @@ def encode(
         image: a path, the bytes of a picture file, an open picture file, a PIL image, or an array: (H, W), (H, W, 1),
             (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, of uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
+        tune: "psnr" or "visual": the model's weights that were trained on the squared error, or on SSIMULACRA 2. By
+            default those of `models.DEFAULT_TUNE`, if the model has such.
         quality: 0..100, 100 is the finest. An error for models without a quality (the wcae family).
         bpp: at most this many bits per pixel, the whole file counted. The file is the best that fits: it has 97 % of
             that or more if the model can fill it; a picture that takes less is stored losslessly if that fits too, or
@@ -80,7 +82,7 @@ def encode(
     >>> data = encode("photo.png", bpp=0.15)  # doctest: +SKIP
     """
     result = encode_report(
-        image, model=model, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
+        image, model=model, tune=tune, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
         best_effort=best_effort, effort=effort, exact=exact, background=background, alpha_quality=alpha_quality,
         max_pixels=max_pixels, device=device, progress=progress,
     )  # fmt: skip
@@ -89,9 +91,9 @@ def encode(
 
 
 def check_encode(
-    *, model: str = "default", quality: float | None = None, bpp: float | None = None, size: int | None = None,
-    psnr: float | None = None, lossless: bool = False, effort: int = 0, background: Colour | None = None,
-    alpha_quality: float | None = None, device: str = "cpu",
+    *, model: str = "default", tune: str | None = None, quality: float | None = None, bpp: float | None = None,
+    size: int | None = None, psnr: float | None = None, lossless: bool = False, effort: int = 0,
+    background: Colour | None = None, alpha_quality: float | None = None, device: str = "cpu",
 ) -> None:  # fmt: skip
     """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
     target = Target(quality, bpp, size, psnr, lossless)
@@ -100,15 +102,15 @@ def check_encode(
     alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
         alpha.colour(background)
-    encoding.models_for(target, model, device, effort)
+    encoding.models_for(target, models.tuned(model, tune), device, effort)
 
 
 def encode_report(
-    image: PictureSource, *, model: str = "default", quality: float | None = None, bpp: float | None = None,
-    size: int | None = None, psnr: float | None = None, lossless: bool = False, strip: bool = False,
-    best_effort: bool = False, effort: int = 0, exact: bool = False, background: Colour | None = None,
-    alpha_quality: float | None = None, max_pixels: int | None = None, device: str = "cpu",
-    progress: Progress | None = None,
+    image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
+    bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
+    strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
+    background: Colour | None = None, alpha_quality: float | None = None, max_pixels: int | None = None,
+    device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
     """`encode`, with the notes and figures of the result."""
     target = Target(quality, bpp, size, psnr, lossless)
@@ -120,8 +122,8 @@ def encode_report(
     source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(
-        source, target, model=model, strip=strip, best_effort=best_effort, effort=effort, device=device,
-        alpha_error=alpha_error, progress=progress,
+        source, target, model=models.tuned(model, tune), strip=strip, best_effort=best_effort, effort=effort,
+        device=device, alpha_error=alpha_error, progress=progress,
     )  # fmt: skip
 
 

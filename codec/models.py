@@ -42,6 +42,10 @@ FAMILIES = [
 ]
 """Modules with a `FAMILY`, in the order in which their networks are listed; a family is imported when it is needed."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
+TUNES = ("psnr", "visual")
+"""The measures that weights are trained for."""
+DEFAULT_TUNE = "psnr"
+"""The one that encoding takes if none is asked for and the model has weights for it."""
 _PACKAGED = Path(__file__).parent / "weights"
 _WHAT = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
@@ -207,10 +211,29 @@ def variants(name: str, task: Task = "codec") -> list[str]:
         known = ", ".join(n.name for n in networks() if n.task == task) if task != "codec" else ", ".join(names())
         raise UsageError(f"{name} {_WHAT[network.task]}; a model that {_WHAT[task]} is needed: choose one of {known}")
     found = [w.name for w in _visible() if name in (w.name, w.model)]
+    if network.has_quality and name in found:  # one set serves every rate; others of its name are tuned differently
+        found = [name]
     if not found:
         sets = [w.name for w in _visible() if w.network == network]
         raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
     return found
+
+
+def tuned(model: str, tune: str | None) -> str:
+    """The name of a model's weights that were trained for a measure: "psnr" is its plain set, "visual" the set
+    MODEL@visual, trained on SSIMULACRA 2. None: DEFAULT_TUNE if the model has such a set, else the plain one.
+
+    Raises:
+        UsageError: no such measure, or the model has no weights for it.
+    """
+    if tune not in (None, *TUNES):
+        raise UsageError(f"tune {tune!r}: it is one of {', '.join(TUNES)}")
+    visual = f"{model}@visual"
+    there = visual in names()
+    if tune == "visual" and not there:
+        having = [name.split("@")[0] for name in names() if name.endswith("@visual")]
+        raise UsageError(f"{model} has no weights tuned for the eye; these have: {', '.join(having) or 'none'}")
+    return visual if there and (tune or DEFAULT_TUNE) == "visual" else model
 
 
 def card_of(name: str) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from lpcodec.codec.errors import DamagedFileError, LpcodecError, PictureWarning,
 FORMAT = "LPC"
 EXTENSION = ".lpc"
 MIME = "image/x-lpc"
-SAVE_OPTIONS = ("bpp", "size", "psnr", "quality", "lossless", "effort", "model", "strip", "best_effort", "device")
+SAVE_OPTIONS = (
+    "bpp", "size", "psnr", "quality", "lossless", "effort", "model", "tune", "strip", "best_effort", "device",
+)  # fmt: skip
 """The keywords of `lpcodec.encode` that `Image.save` passes on. It ignores others, as Pillow's own plugins do."""
 _METADATA = {"icc_profile": SectionType.ICC, "exif": SectionType.EXIF, "xmp": SectionType.XMP}
 _EXIF_PREFIX = b"Exif\x00\x00"

@@ -1,0 +1,59 @@
+"""`tune`: the sets of weights of one network that were trained for different measures."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+
+WEIGHTS = Path(models.__file__).parent / "weights"
+FACE = Path(__file__).parents[1] / "golden" / "face-fast.png"
+
+
+@pytest.fixture
+def visual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A set `fast@visual`, which holds the weights of `fast` under another digest."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    tensors = load_file(WEIGHTS / "fast.safetensors")
+    tensors["network.log_strength"] = tensors["network.log_strength"] + 0.01
+    target = folder / "fast@visual.safetensors"
+    save_file(tensors, target)
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    card = json.loads((WEIGHTS / "fast.json").read_text())
+    (folder / "fast@visual.json").write_text(json.dumps(card | {"name": "fast@visual", "digest": digest}))
+    monkeypatch.setenv(models.WEIGHTS_VARIABLE, str(folder))
+    return "fast@visual"
+
+
+def test_each_measure_names_its_set_and_files_decode(visual: str) -> None:
+    with Image.open(FACE) as face:
+        for tune, name in (("psnr", "fast"), ("visual", visual)):
+            data = lpcodec.encode(face, model="fast", tune=tune, quality=30)
+            assert lpcodec.info(data)["model"]["name"] == name
+            assert lpcodec.decode(data).size == face.size
+    assert models.variants("fast") == ["fast"]
+
+
+def test_the_default_measure_is_taken_only_if_the_model_has_weights_for_it(
+    visual: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "DEFAULT_TUNE", "visual")
+    assert models.tuned("fast", None) == visual
+    assert models.tuned("fast", "psnr") == "fast"
+    assert models.tuned("lpcae", None) == "lpcae"
+    assert models.tuned(visual, None) == visual
+
+
+def test_what_there_is_not_is_refused(visual: str) -> None:
+    with pytest.raises(UsageError, match=r"lpcae has no weights tuned for the eye; these have: .*fast"):
+        models.tuned("lpcae", "visual")
+    with pytest.raises(UsageError, match="psnr, visual"):
+        models.tuned("fast", "loud")
