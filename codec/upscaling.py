@@ -1,12 +1,13 @@
-"""Enlarging pictures: by a trained super-resolution network, or by plain bicubic interpolation.
+"""Enlarging pictures: by a trained super-resolution network, the prediction of a front-end, or bicubic interpolation.
 
 ```
-Picture --pixels: network or bicubic--> Picture of 2, 3, 4 or 8 times the sides
+Picture --pixels: network, front-end or bicubic--> Picture of 2, 3, 4 or 8 times the sides
           alpha: bicubic; metadata unchanged
 ```
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,15 @@ from PIL import Image
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import LimitError, UsageError
+from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.picture import Picture, Pixels
 from lpcodec.codec.tiles import Progress
 
 DEFAULT = "light"
 BICUBIC = "bicubic"
 MAX_SCALE = 8
+DOUBLINGS = (2, 4, 8)
+Enlarge = Callable[[Pixels, int, Progress | None], Pixels]
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ def upscale(
     """Enlarge a picture `scale` times.
 
     Args:
-        scale: what the model was trained for; bicubic takes 1 to 8.
-        model: a network whose task is upscaling, a set of its weights, or "bicubic".
+        scale: what the model was trained for; front-ends take 2, 4 and 8, bicubic 1 to 8.
+        model: a network whose task is upscaling or a front-end, a set of its weights, or "bicubic".
         max_pixels: refuse results of more pixels.
 
     Raises:
@@ -52,16 +56,40 @@ def upscale(
             f"{width}x{height}, enlarged {scale} times, has {scale**2 * height * width:,} pixels; the limit is "
             f"{max_pixels:,}", keyword="max_pixels",
         )  # fmt: skip
+    pixels = enlarger(model, scale, device)(picture.pixels, scale, progress)
+    alpha = None if picture.alpha is None else bicubic(picture.alpha[..., None], scale)[..., 0]
+    return dataclasses.replace(picture, pixels=pixels, alpha=alpha)
+
+
+def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
+    """What enlarges pixels, uint8 (H, W, 1 or 3), `scale` times, for a model's name; errors as `upscale`."""
     if model == BICUBIC:
         if not 1 <= scale <= MAX_SCALE:
             raise UsageError(f"a scale of {scale}: bicubic enlarges 1 to {MAX_SCALE} times")
-        pixels = bicubic(picture.pixels, scale)
-    else:
-        pixels = models.load_for("upscaling", weights_for(model, scale), device).trained.enlarge(
-            picture.pixels, scale, progress
-        )
-    alpha = None if picture.alpha is None else bicubic(picture.alpha[..., None], scale)[..., 0]
-    return dataclasses.replace(picture, pixels=pixels, alpha=alpha)
+        return lambda pixels, scale, progress: bicubic(pixels, scale)
+    if models.network_of(model).task == "front-end":
+        if scale not in DOUBLINGS:
+            raise UsageError(f"{model} enlarges 2, 4 or 8 times, not {scale} times")
+        frontend = models.load_frontend(model)
+        return lambda pixels, scale, progress: predicted(frontend, pixels, scale)
+    found: Enlarge = models.load_for("upscaling", weights_for(model, scale), device).trained.enlarge
+    return found
+
+
+def predicted(frontend: FrontEnd, pixels: Pixels, scale: int) -> Pixels:
+    """What a front-end expects at the finer levels if `pixels`, uint8 (H, W, 1 or 3), are its approximation: no detail.
+
+    Returns uint8 (scale H, scale W, C).
+    """
+    import torch
+
+    with torch.inference_mode():
+        x = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)[None])).float() / 255
+        x = x.expand(-1, 3, -1, -1)
+        while x.shape[2] < scale * pixels.shape[0]:
+            x = frontend.predict(x, (2 * x.shape[2], 2 * x.shape[3]))
+        rgb = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return rgb if pixels.shape[2] == 3 else np.rint(rgb.mean(2, keepdims=True)).astype(np.uint8)
 
 
 def weights_for(model: str, scale: int) -> str:

@@ -114,15 +114,13 @@ def table(
 
 
 def method(name: str, scale: int) -> Method:
-    """The method of a name: "bicubic", or a model for upscaling.
+    """The method of a name: "bicubic", a model for upscaling, or a front-end.
 
     Raises:
         UsageError: no such model, no weights for it, or none for this scale.
     """
-    if name == upscaling.BICUBIC:
-        return upscaling.bicubic
-    run: Method = models.load_for("upscaling", upscaling.weights_for(name, scale)).trained.enlarge
-    return run
+    run = upscaling.enlarger(name, scale)
+    return lambda pixels, by: run(pixels, by, None)
 
 
 def cropped(pixels: Pixels, scale: int) -> Pixels:

@@ -117,6 +117,18 @@ def test_bicubic_takes_scales_up_to_8(photo):
         lpcodec.upscale(photo, 9, model="bicubic")
 
 
+def test_a_front_end_predicts_the_finer_level(photo):
+    assert lpcodec.upscale(photo, 4, model="lpae").size == (164, 120)
+    ramp = (np.add.outer(np.arange(40) * 3, np.arange(40) * 2) + 20).astype(np.uint8)
+    learned, plain = (np.asarray(lpcodec.upscale(ramp, 2, model=model), float) for model in ("lpae", "bicubic"))
+    assert np.abs(learned - plain)[8:-8, 8:-8].mean() < 4
+    assert lpcodec.upscale(photo.with_name("photo.png"), 2, model="wae").size == (82, 60)
+    grey = lpcodec.upscale(np.zeros((5, 6), np.uint8), 2, model="lpae")
+    assert (grey.mode, grey.size) == ("L", (12, 10))
+    with pytest.raises(UsageError, match="2, 4 or 8"):
+        lpcodec.upscale(photo, 3, model="lpae")
+
+
 def test_enlargement_is_measured_beside_published_figures(tmp_path):
     folder = tmp_path / "set5"
     folder.mkdir()
