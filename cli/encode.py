@@ -95,7 +95,11 @@ def encode(
     effort: Annotated[
         int,
         typer.Option(
-            "--effort", min=0, max=9, metavar="0..9", help="Search longer for a smaller file of the same quality."
+            "--effort",
+            min=0,
+            max=9,
+            metavar="0..9",
+            help="Search longer for a smaller file of the same quality; 9 is far slower.",
         ),
     ] = 0,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,

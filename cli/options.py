@@ -78,7 +78,7 @@ MaxPixels = Annotated[
         "--max-pixels",
         parser=amount,
         metavar="N",
-        help="Refuse larger pictures, e.g. 50M. There is a default.",
+        help="Refuse pictures of more pixels: 50M. The default is 268M.",
     ),
 ]
 MaxMemory = Annotated[

@@ -118,6 +118,6 @@ def install(codec: LayeredCodec, patch: pytest.MonkeyPatch) -> LayeredCodec:
         return model if same else load_by_identity(number, digest, device)
 
     patch.setattr(models, "load", lambda name, device="cpu": model if name == codec.name else load(name, device))
-    patch.setattr(models, "variants", lambda name: [name] if name == codec.name else variants(name))
+    patch.setattr(models, "variants", lambda name, *task: [name] if name == codec.name else variants(name, *task))
     patch.setattr(models, "load_by_identity", identified)
     return codec

@@ -194,13 +194,13 @@ class TestWholeFiles:
 
     def test_layers_and_model_have_to_fit(self, codec: LayeredCodec, data: bytes, thumbnail: Image.Image) -> None:
         payloads = container.read(data).payloads(SectionType.LAYER)
-        with pytest.raises(DamagedFileError, match="has 4 layers, layered knows 3"):
+        with pytest.raises(DamagedFileError, match="has 4 layers, its model has 3"):
             lpcodec.decode(with_layers(data, *payloads, payloads[0]), level=2)
         default = models.load("default")
-        with pytest.raises(DamagedFileError, match="is in layers, unlike those of default"):
+        with pytest.raises(DamagedFileError, match="is in layers, unlike those of its model"):
             lpcodec.decode(forged(data, model_number=default.number, model_digest=default.digest))
         plain = lpcodec.encode(thumbnail, quality=20)
-        with pytest.raises(DamagedFileError, match="is not in layers, unlike those of layered"):
+        with pytest.raises(DamagedFileError, match="is not in layers, unlike those of its model"):
             lpcodec.decode(forged(plain, model_number=codec.number, model_digest=codec.digest))
 
 
