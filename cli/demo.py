@@ -12,7 +12,7 @@ from lpcodec.cli.options import examples
 
 if TYPE_CHECKING:
     from lpcodec.cli.sidebyside import Panel
-    from lpcodec.codec.evaluation.codecs.codec import Pixels
+    from lpcodec.codec.arrays import Pixels
 
 EXAMPLES = examples("lpcodec demo", "lpcodec demo --out-dir elsewhere --bpp 0.3")
 PHOTOGRAPH = "grace_hopper.jpg"  # a public-domain portrait that matplotlib carries

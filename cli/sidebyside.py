@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from lpcodec.codec.arrays import ceil_div
+
 GROUND = (24, 26, 30)
 TITLE_COLOUR = (240, 240, 240)
 DETAIL_COLOUR = (160, 165, 175)
@@ -30,7 +32,7 @@ def side_by_side(panels: Sequence[Panel]) -> Image.Image:
     detail = ImageFont.load_default(size=DETAIL_SIZE)
     wide = max(panel.image.width for panel in panels)
     tall = max(panel.image.height for panel in panels) + GAP + TITLE_SIZE + GAP // 2 + DETAIL_SIZE
-    columns, rows = min(COLUMNS, len(panels)), -(-len(panels) // COLUMNS)
+    columns, rows = min(COLUMNS, len(panels)), ceil_div(len(panels), COLUMNS)
     size = (columns * (wide + GAP) - GAP + 2 * MARGIN, rows * (tall + 2 * GAP) - 2 * GAP + 2 * MARGIN)
     sheet = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(sheet)

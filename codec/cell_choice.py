@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec import cells
-from lpcodec.codec.cells import CELL, Cells, Map, Pixels, by_pixel
+from lpcodec.codec.arrays import Pixels
+from lpcodec.codec.cells import CELL, Cells, Map, by_pixel
 from lpcodec.codec.palette import distinct_colours, fewer_colours
 
 _DRAWN, _POSSIBLE = 0.5, 0.1

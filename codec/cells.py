@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec import container, lossless
+from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.fill import filled
 from lpcodec.codec.varint import read_varint, varint
@@ -34,7 +35,6 @@ from lpcodec.codec.varint import read_varint, varint
 CELL = 16
 """Pixels a side of a cell."""
 
-Pixels = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.bool_]
 
 
@@ -51,7 +51,7 @@ class Cells:
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
     """Rows and columns of the cells of a picture."""
-    return -(-height // CELL), -(-width // CELL)
+    return ceil_div(height, CELL), ceil_div(width, CELL)
 
 
 def by_pixel(cells: Map, height: int, width: int) -> Map:
@@ -95,7 +95,7 @@ def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
     except (IndexError, ValueError) as error:
         raise DamagedFileError("cells: the map has no length") from error
     h, w = grid_size(height, width)
-    row_bytes = -(-w // 8)
+    row_bytes = ceil_div(w, 8)
     raw = container.inflate(packed, h * row_bytes, "cells")
     if len(raw) != h * row_bytes:
         raise DamagedFileError(f"cells: a map of {len(raw)} bytes for {w} x {h} cells")

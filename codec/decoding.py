@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, lossless, models, picture, upscaling
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
 from lpcodec.codec.families.family import Frame
@@ -30,8 +30,6 @@ _BASE_MEMORY = 500 << 20
 """An upper bound of the bytes that the runtime takes. The model's own bound, per pixel, is added."""
 _STORED_MEMORY = 36
 """An upper bound for pictures that are stored losslessly, in bytes per pixel."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, decoding, lossless, models, rate
 from lpcodec.codec import effort as efforts
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
@@ -289,7 +290,7 @@ class _Encoding:
                 data = self.code(model, quality, latents)
                 decoded = decoding.pixels(decoding.open_file(data), model.trained)
                 mse = _mean_squared_error(decoded, self.source.pixels)
-                return (data, model), 10 * math.log10(255**2 / max(mse, 1e-10))
+                return (data, model), psnr_of(max(mse, 1e-10))
 
             return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
 

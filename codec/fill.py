@@ -7,7 +7,8 @@ back each unknown pixel takes what the level above has at its place, interpolate
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from lpcodec.codec.arrays import Pixels, ceil_div
+
 _Plane = npt.NDArray[np.float32]
 _BAND = 256
 """Rows of the result that are made at a time: no second copy of a large picture is held in float."""
@@ -21,11 +22,11 @@ def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
     height, width, channels = pixels.shape
     if known.all():
         return pixels.copy()
-    half = (-(-height // 2), -(-width // 2))
+    half = (ceil_div(height, 2), ceil_div(width, 2))
     sums, weights = np.empty((*half, channels), np.float32), np.empty(half, np.float32)
     for top in range(0, height, _BAND):
         part = known[top : top + _BAND].astype(np.float32)
-        rows = slice(top // 2, top // 2 + -(-len(part) // 2))
+        rows = slice(top // 2, top // 2 + ceil_div(len(part), 2))
         sums[rows] = _halved(pixels[top : top + _BAND] * part[..., None])
         weights[rows] = _halved(part[..., None])[..., 0]
     coarse = _interpolated(sums, weights)
@@ -35,7 +36,7 @@ def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
         unknown = ~known[rows]
         if unknown.any():
             # One row more on either side: the interpolation reaches that far.
-            first, last = max(top // 2 - 1, 0), min(-(-rows.stop // 2) + 1, half[0])
+            first, last = max(top // 2 - 1, 0), min(ceil_div(rows.stop, 2) + 1, half[0])
             band = _doubled(coarse[first:last])[top - 2 * first :][: len(unknown), :width]
             result[rows][unknown] = np.rint(band[unknown]).astype(np.uint8)
     return result

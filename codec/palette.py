@@ -8,6 +8,8 @@ is dropped. So lambda decides how many colours are left. It works on the list of
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec.arrays import Pixels
+
 MOST_ENTRIES = 256
 """WebP and PNG code up to this many colours as indexes."""
 _MOST_COLOURS = 1 << 13
@@ -17,8 +19,6 @@ _BITS_SHARE = 0.3
 """The bits that a pixel takes after prediction from its neighbours, as a part of those of its colour's frequency."""
 _BATCH = 4096
 _MAJORITY = 0.5
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def distinct_colours(pixels: Pixels) -> tuple[Pixels, npt.NDArray[np.int32]]:

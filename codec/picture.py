@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import MAX_METADATA, MAX_SIDE, SIGNATURE
 from lpcodec.codec.errors import FileAccessError, LimitError, LpcodecError
 from lpcodec.codec.picturefiles import colours, depth, losses, plugins, profiles
 from lpcodec.codec.picturefiles import exif as exifs
 from lpcodec.codec.picturefiles import xmp as xmps
 from lpcodec.codec.picturefiles.limits import one_line, pixel_ceiling
-from lpcodec.codec.picturefiles.pixels import Pixels, is_grey, on_background, oriented, planes, to_srgb
+from lpcodec.codec.picturefiles.pixels import is_grey, on_background, oriented, planes, to_srgb
 from lpcodec.codec.picturefiles.saving import save, save_options
 
 __all__ = [

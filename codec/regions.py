@@ -16,12 +16,14 @@ import numpy as np
 
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, decoding, outline, picture
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError, UsageError
-from lpcodec.codec.families.family import Box, Pixels, Progress, RegionCodec
+from lpcodec.codec.families.family import Box, RegionCodec
 from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
+from lpcodec.codec.tiles import Progress
 
 _IN_PART = frozenset({SectionType.LATENTS, SectionType.ALPHA})
 """The critical sections of files that can be decoded in part."""

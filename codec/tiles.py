@@ -9,6 +9,8 @@ twice, and the tiling leaves no trace in the file.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lpcodec.codec.arrays import ceil_div
+
 Progress = Callable[[str, float], None]
 """Told (stage, part done 0..1) after each tile."""
 
@@ -41,7 +43,7 @@ class Span:
 
     def halved(self) -> "Span":
         """The same span in units twice as coarse; it must start at even places, and may stop at an odd one."""
-        return Span(self.start // 2, -(-self.stop // 2), self.outer_start // 2, -(-self.outer_stop // 2))
+        return Span(self.start // 2, ceil_div(self.stop, 2), self.outer_start // 2, ceil_div(self.outer_stop, 2))
 
 
 def spans(length: int, core: int, halo: int) -> list[Span]:

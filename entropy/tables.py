@@ -181,7 +181,7 @@ def gaussian_tables(scales: Sequence[int]) -> TableSet:
     """
     tails = _upper_tails()
     enough = _ESCAPE_UNITS << (_MASS_BITS - PRECISION_BITS)
-    node = int(np.argmax(2 * tails <= enough))  # so many 2**-12 standard deviations away from the mean
+    node = int(np.argmax(2 * tails <= enough))  # distance from the mean in units of 2**-12 standard deviations
     unit = 1 << (SCALE_BITS - 1 + _NODE_BITS)  # half a symbol, in 2**-12 of a scale's unit
     radius = []
     for scale in scales:

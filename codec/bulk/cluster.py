@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.bulk import storage, unit
 from lpcodec.codec.bulk.local import Event, end_of_shard, read_members
 from lpcodec.codec.bulk.processes import use_one_thread
@@ -106,10 +107,10 @@ def _pass(
 ) -> Generator[tuple[str, Event], None, None]:
     """One run of Ray Data over the sources: each event with the name of its source."""
     rows = [dataclasses.asdict(source) for source in sources]
-    data = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_task))
+    data = ray.data.from_items(rows, override_num_blocks=ceil_div(len(rows), per_task))
     alone = per_task == 1
     actors_of_pass = ray.data.ActorPoolStrategy(
-        size=min(actors, -(-len(rows) // per_task)), max_tasks_in_flight_per_actor=1 if alone else None
+        size=min(actors, ceil_div(len(rows), per_task)), max_tasks_in_flight_per_actor=1 if alone else None
     )
     with warnings.catch_warnings():  # Ray's default is to try a task that kills its actor for ever
         warnings.simplefilter("ignore")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.bulk import storage
 from lpcodec.codec.errors import ExitCode, LpcodecError
 
@@ -156,7 +157,7 @@ def _psnr(original: bytes, coded: bytes, settings: Settings) -> float | None:
     squares = sum(
         int(np.square(a.astype(np.int32) - b).sum(dtype=np.int64)) for a, b in zip(wanted, found, strict=True)
     )
-    return round(10 * float(np.log10(255**2 * wanted.size / squares)), 4) if squares else None
+    return round(psnr_of(squares / wanted.size), 4) if squares else None
 
 
 def _decode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 
 from lpcodec.codec import models, upscaling
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.superresolution.luma import OFFSET, WEIGHTS
 from lpcodec.codec.picture import Pixels, load, load_rgb, read_rgb
@@ -139,7 +140,7 @@ def compare(original: Pixels, enlarged: Pixels, border: int) -> Quality:
     inner = slice(border, -border or None)
     a, b = (luma(pixels)[inner, inner] for pixels in (original, enlarged))
     error = float(np.mean((a - b) ** 2))
-    return Quality(10 * math.log10(255**2 / error) if error else math.inf, _ssim(a, b))
+    return Quality(psnr_of(error), _ssim(a, b))
 
 
 def luma(pixels: Pixels) -> Luma:

@@ -17,12 +17,12 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec import models
+from lpcodec.codec.arrays import Pixels, psnr_of
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.frontends.dwt import DWT, wavelets
 from lpcodec.codec.frontends.interface import FrontEnd
@@ -30,8 +30,6 @@ from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.codec.picture import load_rgb, read_rgb
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate
-
-Pixels = npt.NDArray[np.uint8]
 
 PYRAMID = "pyramid"
 """The name of the classical Laplacian pyramid, beside those of the trained front-ends and of wavelets."""
@@ -204,4 +202,4 @@ def _gain(detail: Tensor) -> float:
 
 def _psnr(x: Tensor, back: Tensor) -> float:
     error = float((x.double() - back.double()).square().mean())
-    return -10 * float(np.log10(error)) if error else float("inf")
+    return psnr_of(error, peak=1)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
+from lpcodec.codec.arrays import Pixels
+from lpcodec.codec.tiles import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 Task = Literal["codec", "front-end", "upscaling", "classification"]
 """What a network is for: it codes pictures, splits them into bands and merges them, enlarges them, or labels them."""
-Pixels = npt.NDArray[np.uint8]
-Progress = Callable[[str, float], None]
-"""Called with (stage, part done 0..1)."""
 B = TypeVar("B")
 
 

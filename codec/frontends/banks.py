@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
+
 Filter = tuple[float, ...]
 
 BLOCK = 16
@@ -31,7 +33,7 @@ def halved(x: Tensor, axis: int, filters: Sequence[Filter]) -> list[Tensor]:
     """
     taps = len(filters[0])
     places = (x.shape[axis] - taps) // 2 + 1
-    windows = _windows(x, axis, 2 * BLOCK + taps - 2, 2 * BLOCK, -(-places // BLOCK))
+    windows = _windows(x, axis, 2 * BLOCK + taps - 2, 2 * BLOCK, ceil_div(places, BLOCK))
     return [_product(windows, _analysis(f, x.dtype).to(x.device), axis).narrow(axis, 0, places) for f in filters]
 
 
@@ -49,7 +51,7 @@ def doubled(parts: Sequence[Tensor], axis: int, filters: Sequence[Filter], first
             part = F.pad(part, (-lowest, 0, 0, 0) if axis == 3 else (0, 0, -lowest, 0))
         else:
             part = part.narrow(axis, lowest, part.shape[axis] - lowest)
-        windows = _windows(part, axis, needed, BLOCK, -(-length // (2 * BLOCK)))
+        windows = _windows(part, axis, needed, BLOCK, ceil_div(length, 2 * BLOCK))
         added = _product(
             windows, _synthesis(taps_of_part, first - 2 * lowest, needed, part.dtype).to(part.device), axis
         )

@@ -17,6 +17,7 @@ import pywt  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.frontends.banks import doubled, halved
 from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
 
@@ -96,7 +97,7 @@ class DWT:
     def _half_size(self, size: Size) -> Size:
         height, width = size
         if self.mode == PERIODIZATION:
-            return -(-height // 2), -(-width // 2)
+            return ceil_div(height, 2), ceil_div(width, 2)
         return (height + self.taps - 1) // 2, (width + self.taps - 1) // 2
 
     def _check_half(self, coarse: Tensor, size: Size) -> None:

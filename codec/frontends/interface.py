@@ -18,6 +18,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
+
 Size = tuple[int, int]
 """Height and width."""
 
@@ -91,5 +93,5 @@ def level_sizes(size: Size, levels: int) -> list[Size]:
     sizes = [size]
     for _ in range(levels):
         height, width = sizes[-1]
-        sizes.append((-(-height // 2), -(-width // 2)))
+        sizes.append((ceil_div(height, 2), ceil_div(width, 2)))
     return sizes

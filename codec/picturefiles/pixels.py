@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.picturefiles import depth
 from lpcodec.codec.picturefiles.exif import SIDEWAYS
-
-Pixels = npt.NDArray[np.uint8]
 
 _BAND_PIXELS = 2**20
 

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+from lpcodec.codec.arrays import Pixels
 
-Pixels = NDArray[np.uint8]
 CodecKind = Literal["model", "peer", "command", "compressai"]
 
 

@@ -27,14 +27,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.picture import load_rgb
-
-Pixels = NDArray[np.uint8]
 
 SETTINGS = tuple(float(q) for q in range(10, 100, 10))
 SECONDS = 600.0

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.evaluation.metrics.torchvision_import import make_importable
-
-Pixels = NDArray[np.uint8]
 
 NAMES = (
     "bmshj2018-factorized",

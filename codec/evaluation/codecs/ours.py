@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from lpcodec.codec.evaluation.codecs.codec import Pixels
+from lpcodec.codec.arrays import Pixels
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-Pixels = NDArray[np.uint8]
+from lpcodec.codec.arrays import Pixels
 
 CHROMA_BY_JPEG_QUALITY = 80  # from here on JPEG keeps its chroma at full size (4:4:4)
 JPEG_BYTES_PER_PIXEL = 4  # more than any JPEG file of 8-bit RGB takes at quality 95

@@ -13,13 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import TargetError
 from lpcodec.codec.evaluation.metrics.distortion import bpp as bits_per_pixel
-
-Pixels = NDArray[np.uint8]
 
 CLOSE_ENOUGH = 0.998  # a continuous search ends with a file of at least this share of its budget
 CLOSEST = 1e-4  # or with two settings that differ by no more than this share

@@ -14,16 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.evaluation.codecs import pillow
 from lpcodec.codec.evaluation.codecs.pillow import Peer
 from lpcodec.codec.evaluation.codecs.rate_search import encode_to_bpp
 from lpcodec.codec.evaluation.metrics import distortion, extra_metrics
-
-Pixels = NDArray[np.uint8]
 
 OURS = "lpcodec"
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lpcodec.codec.arrays import psnr_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -40,18 +42,13 @@ def mse(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(np.mean(difference * difference))
 
 
-def psnr_of_mse(error: float) -> float:
-    """PSNR in dB of a mean squared error on the 0..255 scale; infinite for 0."""
-    return math.inf if error == 0 else 10 * math.log10(PEAK * PEAK / error)
-
-
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """PSNR in dB of two uint8 pictures (H, W, 3) with peak 255, over all three channels; infinite if they are equal.
 
     >>> psnr(np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8))
     0.0
     """
-    return psnr_of_mse(mse(a, b))
+    return psnr_of(mse(a, b))
 
 
 def ms_ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:

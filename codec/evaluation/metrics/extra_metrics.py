@@ -25,15 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from lpcodec.codec.arrays import Pixels, psnr_of
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.evaluation.metrics.distortion import PEAK, psnr_of_mse
+from lpcodec.codec.evaluation.metrics.distortion import PEAK
 from lpcodec.codec.evaluation.metrics.metric import BASIC, Metric
 from lpcodec.codec.evaluation.metrics.torchvision_import import make_importable
-
-Pixels = NDArray[np.uint8]
 
 LUMA = (0.299, 0.587, 0.114)
 LOSSLESS_DB = 99.0  # for the infinite luma PSNR of equal pictures, which a JSON file can't hold
@@ -71,7 +69,7 @@ def value_of(name: str, original: Pixels, decoded: Pixels) -> float | None:
 def psnr_y(original: Pixels, decoded: Pixels) -> float:
     """PSNR in dB of the luma of two RGB pictures (BT.601, full range, not rounded), at most 99."""
     difference = (original.astype(np.float64) - decoded) @ np.array(LUMA)
-    return min(psnr_of_mse(float(np.mean(difference * difference))), LOSSLESS_DB)
+    return min(psnr_of(float(np.mean(difference * difference))), LOSSLESS_DB)
 
 
 def ssim(original: Pixels, decoded: Pixels) -> float:

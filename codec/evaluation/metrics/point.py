@@ -18,14 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lpcodec.codec.evaluation.metrics.distortion import (
-    MS_SSIM_SMALLEST_SIDE,
-    bpp,
-    ms_ssim,
-    ms_ssim_db,
-    mse,
-    psnr_of_mse,
-)
+from lpcodec.codec.arrays import psnr_of
+from lpcodec.codec.evaluation.metrics.distortion import MS_SSIM_SMALLEST_SIDE, bpp, ms_ssim, ms_ssim_db, mse
 
 PSNR_CEILING = 60.0  # dB
 MS_SSIM_CEILING = 60.0  # dB
@@ -95,7 +89,7 @@ def measured_point(
         bytes=size,
         pixels=pixels,
         bpp=bpp(size, pixels),
-        psnr=psnr_of_mse(error),
+        psnr=psnr_of(error),
         mse=error,
         ms_ssim=ms_ssim(original, decoded) if large else None,
         encode_seconds=seconds[0],
@@ -149,7 +143,7 @@ def means(points: Sequence[Point]) -> Means:
         psnr=_mean([min(p.psnr, PSNR_CEILING) for p in points]),
         ms_ssim=_mean(similarities) if len(similarities) == len(points) else None,
         pooled_bpp=bpp(sum(p.bytes for p in points), pixels),
-        pooled_psnr=min(psnr_of_mse(sum(p.mse * p.pixels for p in points) / pixels), PSNR_CEILING),
+        pooled_psnr=min(psnr_of(sum(p.mse * p.pixels for p in points) / pixels), PSNR_CEILING),
         encode_mps=pixels / 1e6 / max(sum(p.encode_seconds for p in points), 1e-9),
         decode_mps=pixels / 1e6 / max(sum(p.decode_seconds for p in points), 1e-9),
         others={name: _mean([p.others[name] for p in points]) for name in _shared(points)},

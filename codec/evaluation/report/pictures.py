@@ -18,8 +18,9 @@ from typing import Any
 
 from PIL import Image
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.atomic import write_whole
-from lpcodec.codec.evaluation.codecs.codec import CodecAbout, MeasuredCodec, Pixels
+from lpcodec.codec.evaluation.codecs.codec import CodecAbout, MeasuredCodec
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
 from lpcodec.codec.evaluation.run.originals import Original

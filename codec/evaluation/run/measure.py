@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TypeVar
 
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import TargetError
-from lpcodec.codec.evaluation.codecs.codec import MeasuredCodec, Pixels, RateControlled
+from lpcodec.codec.evaluation.codecs.codec import MeasuredCodec, RateControlled
 from lpcodec.codec.evaluation.codecs.rate_search import Adjustable, SearchResult, encode_to_bpp
 from lpcodec.codec.evaluation.metrics.extra_metrics import value_of
 from lpcodec.codec.evaluation.metrics.point import Point, measured_point

@@ -6,7 +6,7 @@ folder --picture_paths--> paths by name --load_original--> Original: pixels and 
 from dataclasses import dataclass
 from pathlib import Path
 
-from lpcodec.codec.evaluation.codecs.codec import Pixels
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.picture import load_rgb
 from lpcodec.datasets.pictures import SUFFIXES, picture_files, pixel_digest
 

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
 
@@ -92,7 +93,7 @@ class FoldedLaplacianAutoencoder:
         if min(height, width) < _SMALLEST:
             return self._network.detail(x), self._network.approximation(x)
         detail = torch.empty_like(x, memory_format=torch.contiguous_format)
-        coarse = x.new_empty(*x.shape[:2], -(-height // 2), -(-width // 2))
+        coarse = x.new_empty(*x.shape[:2], ceil_div(height, 2), ceil_div(width, 2))
         bottom, right = _last_even(height), _last_even(width)
         for rows, columns in _tiles(FRAME, bottom, right):
             tile = x[..., rows.start - 4 : rows.stop + 4, columns.start - 4 : columns.stop + 4]
@@ -151,7 +152,7 @@ def _last_even(length: int) -> int:
 
 def _halved(span: slice) -> slice:
     """The places of the approximation that belong to `span`, which starts at an even place."""
-    return slice(span.start // 2, -(-span.stop // 2))
+    return slice(span.start // 2, ceil_div(span.stop, 2))
 
 
 def _within(span: slice, outer: slice) -> slice:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
@@ -28,7 +29,7 @@ from lpcodec.codec.training.objective import PictureObjective, psnr
 Decomposition = LaplacianAutoencoder | WaveletLikeAutoencoder
 
 STAGES = 8
-"""The rate is halved after each of so many equal parts of the training."""
+"""The training has this many equal parts; the rate is halved after each."""
 WEIGHT_DECAY = 1e-6
 APPROXIMATION_WEIGHT = 0.8
 
@@ -81,7 +82,7 @@ def half_size(x: Tensor) -> Tensor:
 
     (B, 3, H, W) -> (B, 3, H/2, W/2), sides rounded up.
     """
-    size = (-(-x.shape[2] // 2), -(-x.shape[3] // 2))
+    size = (ceil_div(x.shape[2], 2), ceil_div(x.shape[3], 2))
     return F.interpolate(x, size, mode="bicubic", align_corners=True)
 
 

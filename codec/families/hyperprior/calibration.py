@@ -32,7 +32,7 @@ from lpcodec.entropy.tables import TableSet, apportion
 
 PICTURES = 240
 LARGEST = 512
-"""Pictures are cut to so many pixels a side."""
+"""Pictures are cut to at most this many pixels per side."""
 QUALITIES = 32
 """Qualities that are coded, spread over the scale; each picture at a quarter of them."""
 PRIOR_COUNTS = 2000.0

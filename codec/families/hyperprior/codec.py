@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
@@ -150,7 +151,7 @@ class HyperpriorCodec:
         Sides are extended to multiples of 16 by repeating the last row and column.
         """
         height, width = pixels.shape[:2]
-        h, w = -(-height // STRIDE), -(-width // STRIDE)
+        h, w = ceil_div(height, STRIDE), ceil_div(width, STRIDE)
         y = torch.empty(self.network.sizes.latents, h, w)
         tiles = list(grid(h, w, self.tile, self.analysis_halo))
         for number, (rows, columns) in enumerate(tiles):
@@ -255,7 +256,7 @@ class HyperpriorCodec:
     def _check_length(self, stream: bytes, q: Tensor, rows: Span, columns: Span) -> None:
         """A cheap look before anything is parsed: a small file must not declare a large picture."""
         least = self.entropy.z_tables.least_bits(int(row_of_quality(q, self.entropy.anchors)))
-        places = -(-(rows.stop - rows.start) // 4) * -(-(columns.stop - columns.start) // 4)
+        places = ceil_div(rows.stop - rows.start, 4) * ceil_div(columns.stop - columns.start, 4)
         if 8 * len(stream) + _SLACK_BITS < least * places:
             raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
 
@@ -323,7 +324,7 @@ class HyperpriorCodec:
 
 def _grid_size(frame: Frame) -> tuple[int, int]:
     """Rows and columns of the latents."""
-    return -(-frame.height // STRIDE), -(-frame.width // STRIDE)
+    return ceil_div(frame.height, STRIDE), ceil_div(frame.width, STRIDE)
 
 
 def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:

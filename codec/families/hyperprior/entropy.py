@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.network import CoarserContext
@@ -116,7 +117,9 @@ class EntropyModel:
             CorruptStreamError: the stream isn't one of such a group.
         """
         decoder = Decoder(stream)
-        z, z_runs = self.z_tables.read(decoder, int(row_of_quality(q, self.anchors)), -(-height // 4), -(-width // 4))
+        z, z_runs = self.z_tables.read(
+            decoder, int(row_of_quality(q, self.anchors)), ceil_div(height, 4), ceil_div(width, 4)
+        )
         scales = self.scales.begin(
             torch.from_numpy(z)[None], level_of_quality(q, self.anchors), height, width, coarser_symbols
         )

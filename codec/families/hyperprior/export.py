@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
@@ -39,7 +40,7 @@ def cost(network: HyperpriorNetwork, side: int = 512) -> dict[str, float]:
     y = network.analyse(picture)
     hw = (y.shape[2], y.shape[3])
     z = network.hyper_analysis(y).round()
-    coarser = torch.zeros(1, network.sizes.coarser_latents, -(-hw[0] // 2), -(-hw[1] // 2))
+    coarser = torch.zeros(1, network.sizes.coarser_latents, ceil_div(hw[0], 2), ceil_div(hw[1], 2))
     known = coarser if network.sizes.coarser_latents else None
 
     def zeros(prediction: Prediction, channels: int) -> torch.Tensor:

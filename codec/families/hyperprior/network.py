@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.gdn import SimpleGDN
 from lpcodec.codec.families.hyperprior.layers import Z_MAX, asinh, conv3
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
@@ -212,12 +213,12 @@ class HyperpriorNetwork(nn.Module):
     @property
     def analysis_halo(self) -> int:
         """Latents beyond a tile whose pixels the tile's latents depend on."""
-        return -(-(2 + 2 * self.sizes.analysis_pairs + self.frontend.reach) // 2)
+        return ceil_div(2 + 2 * self.sizes.analysis_pairs + self.frontend.reach, 2)
 
     @property
     def synthesis_halo(self) -> int:
         """Latents beyond a tile that the tile's pixels depend on."""
-        return 1 + -(-(1 + 2 * self.sizes.synthesis_pairs + self.frontend.reach) // 2)
+        return 1 + ceil_div(1 + 2 * self.sizes.synthesis_pairs + self.frontend.reach, 2)
 
     def gain(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> gains (B, M, 1, 1)."""

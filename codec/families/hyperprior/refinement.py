@@ -65,7 +65,7 @@ _PROBED_PLACES = 256
 _MOST_PROBES = 8
 _SEED = 1
 _WORTH_LOOKING_EARLY = 16
-"""With so many iterations the best may lie before the end: it is looked for on the way as well."""
+"""From this many iterations on the best may come before the end, so it is looked for on the way as well."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from lpcodec.codec.families.family import Box, Frame, Pixels, Progress
+from lpcodec.codec.arrays import Pixels, ceil_div
+from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
-from lpcodec.codec.tiles import Span
+from lpcodec.codec.tiles import Progress, Span
 
 
 class Groups(Protocol):
@@ -37,7 +38,7 @@ class Groups(Protocol):
 
 def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Box, progress: Progress | None) -> Pixels:
     """Pixels (box.height, box.width, 3) uint8 of a payload of `length` bytes; see `family.RegionCodec`."""
-    h, w = -(-frame.height // STRIDE), -(-frame.width // STRIDE)
+    h, w = ceil_div(frame.height, STRIDE), ceil_div(frame.width, STRIDE)
     rows = _needed(box.top, box.height, h, codec.synthesis_halo)
     columns = _needed(box.left, box.width, w, codec.synthesis_halo)
     spans = list(codec.groups(h, w))
@@ -64,7 +65,7 @@ def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Bo
 
 def _needed(start: int, length: int, latents: int, halo: int) -> slice:
     """The latents along one axis that pixels start .. start + length need."""
-    return slice(max(0, start // STRIDE - halo), min(latents, -(-(start + length) // STRIDE) + halo))
+    return slice(max(0, start // STRIDE - halo), min(latents, ceil_div(start + length, STRIDE) + halo))
 
 
 def _meets(span: Span, wanted: slice) -> bool:

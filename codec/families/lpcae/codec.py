@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
@@ -34,14 +34,13 @@ from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, grid
 
-Pixels = npt.NDArray[np.uint8]
 Symbols = list[list[Group]]
 """The groups of each level that is there, coarsest first."""
 
 TILE = 1024
 """Side, in pixels, of the part of a picture that is predicted at once."""
 LEFT_OUT_BELOW = 0.03
-"""Below so many bits a pixel the finest detail is weighed against none at all."""
+"""Below this many bits per pixel the finest detail is compared with none at all."""
 _HASH = 4
 _HALVING_HALO = 4
 """Even, and no less than the kernel's reach."""
@@ -192,7 +191,7 @@ class LpcaeCodec:
 def half_size(pixels: Pixels) -> Pixels:
     """Pixels (H, W, C) uint8 at half the sides, rounded up: `halve`, tile by tile."""
     height, width, channels = pixels.shape
-    half = np.empty((-(-height // 2), -(-width // 2), channels), np.uint8)
+    half = np.empty((ceil_div(height, 2), ceil_div(width, 2), channels), np.uint8)
     for rows, columns in grid(height, width, TILE, _HALVING_HALO):
         tile = torch.tensor(pixels[rows.outer, columns.outer]).permute(2, 0, 1)[None].float()
         coarse = halve(tile)[0].round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
@@ -212,7 +211,7 @@ class Predicted:
         """Pixels (1, 3, h, w) in 0..1, on the prediction's device; slices begin at even places and may reach past the
         picture's right and bottom."""
         (top, bottom), (left, right) = (
-            (s.start // 2 - REACH, -(-s.stop // 2) + REACH) for s in (rows, columns)
+            (s.start // 2 - REACH, ceil_div(s.stop, 2) + REACH) for s in (rows, columns)
         )  # fmt: skip
         height, width = self.coarse.shape[:2]
         y = np.clip(np.arange(top, bottom), 0, height - 1)
@@ -248,7 +247,7 @@ class _Shares:
 
 
 def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, frame: Frame) -> bool:
-    """Whether a detail of so many bits takes more off the cost, rate and distortion, than it adds."""
+    """Whether a detail takes more off the distortion than its bits add to the rate."""
     lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality)), ANCHORS))
     without = expected.picture(frame.height, frame.width)
     gain = _squared_error(original, without) - _squared_error(original, decoded)

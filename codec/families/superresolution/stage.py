@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, weights_of
@@ -47,7 +48,7 @@ class StageObjective(UpscalingObjective):
             self._codec = self._load_codec()
         plain = super().small(pictures, scale)
         quality = (random_parts(plain) * (QUALITIES * 65535)).long()
-        sides = [-(-side // CODED_MULTIPLE) * CODED_MULTIPLE for side in plain.shape[2:]]
+        sides = [ceil_div(side, CODED_MULTIPLE) * CODED_MULTIPLE for side in plain.shape[2:]]
         padded = F.pad(plain, (0, sides[1] - plain.shape[3], 0, sides[0] - plain.shape[2]), mode="replicate")
         decoded = self._codec(padded, quality, self.amp).pictures[..., : plain.shape[2], : plain.shape[3]]
         return eight_bit(decoded.float())

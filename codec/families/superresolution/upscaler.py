@@ -12,23 +12,20 @@ blue alike. Tiles overlap by the network's reach, so they leave no seam.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import EllipsisType
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.families.hyperprior.network import bfloat16_pays
 from lpcodec.codec.families.superresolution.bicubic import enlarged
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.luma import RANGE, luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
-from lpcodec.codec.tiles import grid
+from lpcodec.codec.tiles import Progress, grid
 
-Pixels = npt.NDArray[np.uint8]
-Progress = Callable[[str, float], None]
 TILE = 256
 """Side of a tile's core, in pixels of the small picture: a multiple of every network's step."""
 BICUBIC_REACH = 3
@@ -56,11 +53,11 @@ class Upscaler:
         out = np.empty((scale * height, scale * width, channels), np.uint8)
         picture = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)[None])).to(self.device)
         prepared = self.network.prepare(self._input(picture.float() / 255))
-        reach = -(-max(self.network.reach(scale), BICUBIC_REACH) // self.network.step) * self.network.step
+        reach = ceil_div(max(self.network.reach(scale), BICUBIC_REACH), self.network.step) * self.network.step
         tiles = list(grid(height, width, self.tile, reach))
         for done, (rows, columns) in enumerate(tiles, 1):
             # The prepared input may be larger than the picture: a tile at its end takes all that is there.
-            last = [-(-span.outer_stop // self.network.step) * self.network.step for span in (rows, columns)]
+            last = [ceil_div(span.outer_stop, self.network.step) * self.network.step for span in (rows, columns)]
             tile = prepared[..., rows.outer_start : last[0], columns.outer_start : last[1]]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
                 large = self.network.enlarge(tile.contiguous(memory_format=torch.channels_last), scale).float()

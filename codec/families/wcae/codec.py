@@ -26,6 +26,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.wcae.network import (
@@ -199,7 +200,7 @@ class WcaeCodec:
 
     def _code_shape(self, height: int, width: int) -> tuple[int, int, int]:
         multiple = self.network.structure.multiple
-        return sum(self.network.structure.code_channels), -(-height // multiple), -(-width // multiple)
+        return sum(self.network.structure.code_channels), ceil_div(height, multiple), ceil_div(width, multiple)
 
 
 def _global_tables(mean: int, scale: int, low: int, high: int) -> tuple[TableSet, int]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.gdn import GDN
 from lpcodec.codec.frontends.wavelet import HaarPyramid
@@ -105,7 +106,7 @@ class Structure:
     def analysis_halo(self) -> int:
         """Places of the code beyond a tile whose pixels its code depends on."""
         reach = max(self._band_step(i) * branch.analysis_reach for i, branch in enumerate(self.branches))
-        return -(-reach // self.multiple)
+        return ceil_div(reach, self.multiple)
 
     @property
     def synthesis_halo(self) -> int:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.evaluation.metrics.curves import BdRate, Curve, OverlapError, bd_rate, bd_rates, mean_curve
-from lpcodec.codec.evaluation.metrics.distortion import bpp, ms_ssim_db, psnr_of_mse
+from lpcodec.codec.evaluation.metrics.distortion import bpp, ms_ssim_db
 from lpcodec.codec.evaluation.metrics.point import PSNR_CEILING, Means, Point
 
 # Means over the 24 Kodak pictures (bpp, PSNR): the first two curves that our comparisons rest on.
@@ -133,7 +134,7 @@ def test_a_mean_curve_has_one_mean_a_setting_in_order_of_rate() -> None:
     assert mean.rates() == pytest.approx([bpp(30, 1000), bpp(200, 1000)])
     assert mean.qualities("psnr") == [32.0, 31.0]
     assert [m.setting for m in mean.means] == [2.0, 1.0]
-    assert mean.means[0].pooled_psnr == pytest.approx(min(psnr_of_mse(0.01), PSNR_CEILING))
+    assert mean.means[0].pooled_psnr == pytest.approx(min(psnr_of(0.01), PSNR_CEILING))
 
 
 def test_a_setting_that_lacks_a_picture_is_left_out() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpcodec.codec.evaluation.metrics.distortion import psnr_of_mse
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.targets import interpolated
 
@@ -25,7 +25,7 @@ def test_a_straight_line_over_log_rate_is_met(target: float) -> None:
     share = math.log(point.bpp / 0.4) / math.log(2)
     assert point.bpp == pytest.approx(target, abs=1e-4)
     assert point.psnr == pytest.approx(30 + 3 * share, abs=1e-2)
-    assert psnr_of_mse(point.mse) == pytest.approx(point.psnr)
+    assert psnr_of(point.mse) == pytest.approx(point.psnr)
     assert point.ms_ssim == pytest.approx(1 - 10 ** -(1 + share), abs=1e-3)
     assert point.others["score"] == pytest.approx(40 + 10 * share, abs=1e-2)
     assert (point.encode_seconds, point.decode_seconds) == (1.0, 2.0)
