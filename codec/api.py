@@ -60,8 +60,8 @@ def encode(
         lossless: store the picture losslessly, with its alpha and the colours that it hides. No model is used.
         strip: leave out ICC, EXIF and XMP.
         best_effort: if bpp or size is too small to be reached, give the smallest file there is, with a note.
-        effort: 0..9. More gives a smaller file of the same quality, and takes longer: 9 takes hundreds of times as long
-            as 0. Decoding takes the same time. Only the models default, fast and hq know more than 0.
+        effort: 0..9. More gives a smaller file of the same quality, and takes longer, 9 tens of times as long as 0
+            (docs/effort.md). Decoding takes the same time. Only the models default, fast and hq know more than 0.
         exact: keep the colours where alpha is 0. By default a smooth continuation of the visible colours replaces
             them: nobody sees them, and they cost bytes.
         background: lay the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).

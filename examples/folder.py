@@ -1,0 +1,24 @@
+"""Encode each picture of a folder, and go on after one that can't be read: `python folder.py photos coded`.
+
+`lpcodec batch` does this for very many pictures with all cores: docs/scale.md.
+"""
+
+import sys
+from pathlib import Path
+
+import lpcodec
+
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
+target.mkdir(parents=True, exist_ok=True)
+
+failed = 0
+for path in sorted(source.iterdir()):
+    try:
+        result = lpcodec.encode_report(path, bpp=1.0, best_effort=True)
+    except lpcodec.LpcodecError as error:
+        print(f"{path.name}: {error}")
+        failed += 1
+        continue
+    (target / f"{path.stem}.lpc").write_bytes(result.data)
+    print(f"{path.name}: {len(result.data):,} bytes", *result.notes, sep="; ")
+print(f"{failed} failed")
