@@ -1,6 +1,6 @@
 """Changed files, seeded: what accidents and attackers make of an .lpc file. Used by test_reliability.py; also a script.
 
-    python tests/codec/mutants.py --damaged 10000 --forged 2000 --seed 1
+    python tests/codec/mutants.py --damaged 10000 --forged 2000 --seed 1 --out docs/results/damage.json
 
 `damaged` changes bytes and leaves the checksums alone: each mutant has to be refused. `forged` changes what the file
 means and makes checksums, digest and (where the symbols can be read) their hash right again, so that the parsers, the
@@ -9,6 +9,7 @@ prints what came of them and exits with 1 where anything else happened, or took 
 """
 
 import argparse
+import json
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -243,8 +245,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--damaged", type=int, default=10_000)
     parser.add_argument("--forged", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the counts as JSON as well")
     options = parser.parse_args(argv)
     files, failures = originals(), 0
+    report: dict[str, object] = {"seed": options.seed, "originals": len(files), "format": container.VERSION}
     for name, mutants, limit in (
         ("damaged", damaged(files, options.damaged, options.seed), None),
         ("forged", forged(files, options.forged, options.seed), MAX_PIXELS),
@@ -261,7 +265,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             slowest = max(slowest, time.perf_counter() - start)
             outcomes[kind] += 1
         failures += outcomes["crash"] + (name == "damaged") * outcomes["decoded"] + (slowest > MAX_SECONDS)
+        report[name] = {"outcomes": dict(outcomes.most_common()), "slowest_seconds": round(slowest, 2)}
         print(f"{name}: {dict(outcomes.most_common())}, slowest {slowest:.2f} s", flush=True)
+    if options.out:
+        options.out.write_text(json.dumps(report, indent=1) + "\n")
     return int(failures > 0)
 
 
