@@ -18,7 +18,7 @@ from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.log import held_figures
 
-_NAME = re.compile(r"[A-Za-z0-9][\w-]*(@\d+(\.\d+)?)?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][\w-]*(@(\d+(\.\d+)?|visual))?", re.ASCII)
 _RESERVED = frozenset({"lpcodec", "stored"})
 """What reports call the default model, and what results call a picture that no model coded."""
 
@@ -78,7 +78,7 @@ def export(
 def _check_name(name: str, network: str, run: Path) -> None:
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise UsageError(
-            f"{name!r} can't be a model's name: take letters, digits, - and _, and @RATE for one of several"
+            f"{name!r} can't be a model's name: take letters, digits, - and _, and @RATE or @visual for one of several"
         )
     model = name.split("@")[0]
     if model != network and model in {n.name for n in models.networks()}:
@@ -87,6 +87,8 @@ def _check_name(name: str, network: str, run: Path) -> None:
 
 def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
     plan = {k: v for k, v in state.plan.items() if v is not None}
+    if "from" in plan:  # where the run was is nobody's business
+        plan["from"] = Path(plan["from"]).name
     return {
         **plan, "steps": state.step, "seconds": round(state.seconds), "device": state.plan.get("device", "cpu"),
         **held_figures(run),
