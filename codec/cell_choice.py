@@ -8,9 +8,9 @@ The first choice is among cells that look drawn. If it takes some, the next ones
 colours of those taken: dense parts of a plot follow, photographs don't.
 
 The cost of a cell is bits + lambda * squared error. Coding is estimated from a cell's DCT coefficients x: with the
-distortion theta = 3 / (2 ln 2 lambda) that a bit is worth, a coefficient takes 1/2 log2(1 + x**2 / theta) bits and
-leaves x**2 theta / (x**2 + theta). On screens, the default model came within a factor of 0.8 to 1.2 of that, times the
-two constants below. Storing is measured: the section is made, and its bytes shared out by how often the colour changes.
+distortion theta = 3 / (2 ln 2 lambda) that a bit is worth, a coefficient takes about log2(1 + x**2 / theta) / 2 bits
+and leaves x**2 theta / (x**2 + theta); three constants fit that to the default model. Storing is measured: the section
+is made, and its bytes shared out by how often the colour changes.
 """
 
 import math
@@ -26,15 +26,18 @@ from lpcodec.codec.palette import distinct_colours, fewer_colours
 
 _DRAWN, _POSSIBLE = 0.5, 0.1
 """The share of a cell's pixels that equal the left or the upper one, to come into question at first, and later."""
-_BITS_FACTOR, _ERROR_FACTOR = 1.1, 2.1
-"""What the default model takes, in parts of the estimate."""
+_BITS_FACTOR, _BITS_START, _ERROR_FACTOR = 1.7, 3.0, 2.1
+"""What fits the default model best on screens, from quality 15 to 95."""
 _FLAT_BITS = 4.0
 """Bits that a flat cell is worth beside its cost: an even background is to come back exactly."""
-_EDGE_BITS = 1.0
-"""What the map takes at each side between a stored cell and a coded one."""
+_EDGE_BITS = 12.0
+"""What each side between a stored cell and a coded one takes: in the map, and in the coded one's latents, since the
+picture seems to change there."""
 _SECTION_BITS = 8 * 24
 """Of a section's head and of its picture's."""
 _FIRST_BITS_PER_CHANGE = 2.0
+_EXACT_SHARE = 0.1
+"""All colours are tried if the errors of fewer colours cost more than this part of the section's bits."""
 _LOWEST_LOG, _BINS = -2, 24
 """The coefficients' squares are counted by their whole log2."""
 _ROUNDS = 2
@@ -52,7 +55,7 @@ class _Estimate:
         """bits + lambda * squared error (a mean over channels, a sum over pixels) of each candidate, (n,)."""
         squares = 2.0 ** (np.arange(_BINS) + _LOWEST_LOG + 0.5)
         theta = self.channels / (2 * math.log(2) * lmbda)
-        bits = _BITS_FACTOR * 0.5 * np.log2(1 + squares / theta)
+        bits = _BITS_FACTOR / 2 * np.log2(1 + squares / (_BITS_START * theta))
         errors = _ERROR_FACTOR * squares * theta / (squares + theta) / self.channels
         # Below the lowest bin nothing is left to code or to lose.
         return np.asarray(self.counts[:, 1:] @ (bits + lmbda * errors)[1:], np.float64)
@@ -110,6 +113,12 @@ class CellChoice:
             if gain > most:
                 best, most = Chosen(found, payload), gain
             bits_per_change = bits / max(float(changes[stored].sum()), 1.0)
+            if float(errors[stored].sum()) > _EXACT_SHARE * bits:
+                exact = self._cells(stored, self._colours)
+                payload = cells.to_bytes(exact)
+                gain = float(coding[stored].sum()) - 8 * len(payload) - _SECTION_BITS
+                if gain > most:
+                    best, most = Chosen(exact, payload), gain
             stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
         return best
 

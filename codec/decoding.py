@@ -17,10 +17,12 @@ import numpy as np
 from PIL import Image
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import container, lossless, models, picture, upscaling
+from lpcodec.codec import cells, container, lossless, models, picture, upscaling
 from lpcodec.codec.arrays import Pixels
+from lpcodec.codec.cells import Cells
+from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
-from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
+from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UnknownModelError, UsageError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
@@ -132,12 +134,16 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
     """The codec that a file names; None for a stored picture. Raises UnknownModelError if it isn't installed."""
     if header.kind is Kind.STORED:
         return None
-    return models.load_by_identity(header.model_number, header.model_digest, device).trained
+    codec = models.load_by_identity(header.model_number, header.model_digest, device).trained
+    if header.rotation != PLAIN and not isinstance(codec, models.RotatingCodec):
+        raise DamagedFileError("the file's colours are rotated, which its model doesn't do")
+    return codec
 
 
 def frame_of(header: Header) -> Frame:
     """What a codec knows of a file."""
-    return Frame(header.height, header.width, header.quality)
+    width, height = header.coded_size
+    return Frame(height, width, header.quality, header.rotation)
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
@@ -176,14 +182,35 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
         found = codec.synthesise(parse(opened, codec, own), frame_of(header), progress, own)
     else:
         found = codec.synthesise(parse(opened, codec), frame_of(header), progress)
-    return reduced(finished(found, header), level_size(header, level))
+    found = finished(found, header)
+    if (stored := stored_cells(opened)) is not None:
+        found = cells.pasted(found, stored)
+    return reduced(found, level_size(header, level))
 
 
 def finished(found: Pixels, header: Header) -> Pixels:
     """What a codec gives (H, W, 3), as the file declares it: (H, W, 1) of a grey picture."""
     if header.grey:
         found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
+    if header.smaller is not None:
+        found = _enlarged(found, header)
     return found
+
+
+def stored_cells(opened: Opened) -> Cells | None:
+    """The cells that are stored instead of coded; None if the file has none. Raises DamagedFileError."""
+    header, payload = opened.file.header, opened.file.payload(SectionType.CELLS)
+    return None if payload is None else cells.from_bytes(payload, header.width, header.height, header.grey)
+
+
+def _enlarged(planes: Pixels, header: Header) -> Pixels:
+    """A picture that was coded at a smaller size, at the size that the file declares."""
+    assert header.smaller is not None
+    if header.smaller.number:
+        raise UnknownModelError(f"the picture is enlarged by network {header.smaller.number}, which isn't installed")
+    image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
+    large = np.array(image.resize((header.width, header.height), Image.Resampling.BICUBIC))
+    return large.reshape(header.height, header.width, planes.shape[2])
 
 
 def alpha(opened: Opened, level: int = 0) -> Pixels | None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.rate import SearchResult
 from lpcodec.codec.tiles import Progress
@@ -35,7 +36,7 @@ class Refinable(Protocol):
 
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Any, quality: float, iterations: int,
-        progress: Progress | None = None, /,
+        progress: Progress | None = None, /, *, rotation: Rotation = PLAIN,
     ) -> Any: ...  # fmt: skip
 
 

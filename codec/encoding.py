@@ -11,7 +11,7 @@ badly is stored losslessly instead.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -26,6 +26,7 @@ from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
+from lpcodec.codec.preparation import Preparation, Prepared
 from lpcodec.codec.quality import quality_to_16_bit
 from lpcodec.codec.tiles import Progress, spans
 
@@ -40,7 +41,10 @@ _BYTES_AROUND = 50
 """About what a file takes besides its latents and its sections of alpha and metadata."""
 _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
+_DRAWN = "stored with fewer colours: cheaper than coding it at this quality"
 _BAND = 1024
+_PREPARATIONS, _NEAR = 5, 10.0
+"""How often a picture is prepared anew at most, and how near the quality found is to the one it was prepared for."""
 _WITHIN = "stored losslessly: within the target"
 _SMALLER = "stored losslessly: smaller than coding it"
 
@@ -205,20 +209,44 @@ class _Encoding:
         self.sections = (*alpha, *metadata)
         self.metadata_bytes = sum(len(s.payload) for s in metadata)
         self.side_bytes = sum(len(s.payload) for s in self.sections)
+        self._preparations: dict[str, Preparation] = {}
+        self._prepared: dict[str, Prepared] = {}
         self._latents: dict[str, Any] = {}
+
+    def preparation(self, model: Model) -> Preparation:
+        if model.name not in self._preparations:
+            self._preparations[model.name] = Preparation(self.source.pixels, model.trained)
+        return self._preparations[model.name]
+
+    def use(self, model: Model, prepared: Prepared) -> None:
+        """Let `model` code the picture as it is prepared, from now on."""
+        self._prepared[model.name] = prepared
+        self._latents.pop(model.name, None)
+
+    def prepared(self, model: Model) -> Prepared:
+        if model.name not in self._prepared:
+            self._prepared[model.name] = self.preparation(model).plain()
+        return self._prepared[model.name]
 
     def _header(self, kind: Kind) -> Header:
         grey = self.source.pixels.shape[2] == 1
         return Header(self.width, self.height, kind, grey, grey_as_rgb=self.source.grey_as_rgb)
 
-    def _file(self, header: Header, kind: SectionType, *payloads: bytes) -> bytes:
-        colours = (Section(kind, payload) for payload in payloads)
+    def _file(self, header: Header, kind: SectionType, *payloads: bytes, stored: bytes | None = None) -> bytes:
+        colours = [Section(kind, payload) for payload in payloads]
+        if stored is not None:
+            colours.append(Section(SectionType.CELLS, stored))
         sections = sorted((*colours, *self.sections), key=lambda s: s.type)
         return container.write(LpcFile(header, tuple(sections)))
 
     def latents(self, model: Model) -> Any:
         if model.name not in self._latents:
-            self._latents[model.name] = model.trained.analyse(self.source.pixels, self.progress)
+            prepared, codec = self.prepared(model), model.trained
+            if isinstance(codec, models.RotatingCodec):
+                found = codec.analyse(prepared.pixels, self.progress, rotation=prepared.rotation)
+            else:
+                found = codec.analyse(prepared.pixels, self.progress)
+            self._latents[model.name] = found
         return self._latents[model.name]
 
     def refined(self, quality: float, iterations: int) -> Any:
@@ -227,18 +255,27 @@ class _Encoding:
         if not iterations:
             return None
         assert isinstance(model.trained, efforts.Refinable)
-        return model.trained.refine(self.source.pixels, self.latents(model), quality, iterations, self.progress)
+        prepared = self.prepared(model)
+        return model.trained.refine(
+            prepared.pixels, self.latents(model), quality, iterations, self.progress, rotation=prepared.rotation
+        )
 
     def code(self, model: Model, quality: float, refined: Any = None) -> bytes:
         """The whole file with `model` at a quality 0..100."""
+        prepared = self.prepared(model)
+        if prepared.stored is not None and prepared.is_all_stored:
+            exact = np.array_equal(prepared.stored.cells.pixels, self.source.pixels)
+            header = dataclasses.replace(self._header(Kind.STORED), fewer_colours=not exact)
+            return self._file(header, SectionType.STORED, lossless.stored_to_bytes(prepared.stored.cells.pixels))
         coded = model.trained.code(self.latents(model) if refined is None else refined, quality)
         quality_in_file = quality_to_16_bit(quality) if model.trained.has_quality else 0
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
-            symbols_hash=coded.symbols_hash,
+            symbols_hash=coded.symbols_hash, rotation=prepared.rotation,
         )  # fmt: skip
+        stored = None if prepared.stored is None else prepared.stored.payload
         kind = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
-        return self._file(header, kind, *coded.payloads())
+        return self._file(header, kind, *coded.payloads(), stored=stored)
 
     def search(self, target: Target, limit: int | None) -> _Search:
         """The file that is nearest to a target, which isn't lossless; `limit` is the target's in bytes."""
@@ -250,6 +287,7 @@ class _Encoding:
 
     def at_quality(self, quality: float) -> _Search:
         model = self.models[0]
+        self.use(model, self.preparation(model).at(quality))
         data = self.code(model, quality, self.refined(quality, self.iterations))
         return rate.SearchResult(quality, (data, model), len(data), True)
 
@@ -257,16 +295,17 @@ class _Encoding:
         """The largest file within `limit` bytes, over the quality or, for a model without one, its sets of weights."""
         model = self.models[0]
         if model.trained.has_quality:
-            expected = self._expected_sizes(model)
 
             def search(latents: Any, guess: float | None) -> _Search:
+                expected = self._expected_sizes(model)
+
                 def at(quality: float) -> tuple[tuple[bytes, Model], int]:
                     data = self.code(model, quality, latents)
                     return (data, model), len(data)
 
                 return rate.quality_for_size(at, limit, expected, guess)
 
-            return efforts.search_refined(limit, search, self.refined, self.iterations)
+            return self._prepared_search(model, limit, search, less_if_missed=True)
         files = [(self.code(c, 0), c) for c in self.models]
         within = [f for f in files if len(f[0]) <= limit]
         if within:
@@ -279,7 +318,45 @@ class _Encoding:
         if not isinstance(model.trained, models.RateEstimator):
             return rate.usual_sizes(self.width * self.height, self.side_bytes)
         qualities, bits = model.trained.expected_bits(self.latents(model))
-        return rate.Expected.of_sizes(qualities, [b / 8 + self.side_bytes + _BYTES_AROUND for b in bits])
+        beside = self.side_bytes + self.prepared(model).stored_bytes + _BYTES_AROUND
+        return rate.Expected.of_sizes(qualities, [b / 8 + beside for b in bits])
+
+    def _prepared_search(
+        self, model: Model, target: float, search: Callable[[Any, float | None], _Search], *, less_if_missed: bool
+    ) -> _Search:
+        """What `search` finds for a target with the picture prepared for about the quality that it finds.
+
+        The higher the quality it is prepared for, the lower the one that is found: where they meet is bracketed.
+        `less_if_missed`: if no quality meets the target, the picture should be prepared for a lower one.
+        """
+
+        def found() -> _Search:
+            return efforts.search_refined(target, search, self.refined, self.iterations)
+
+        preparation = self.preparation(model)
+        if not preparation.depends_on_quality:
+            return found()
+        low, high, quality = 0.0, 100.0, DEFAULT_QUALITY
+        kept: _Search | None = None
+        least = math.inf
+        for _ in range(_PREPARATIONS):
+            self.use(model, preparation.at(quality))
+            result = found()
+            apart = result.quality - quality
+            if result.reached and abs(apart) < least:
+                kept, least = result, abs(apart)
+            if result.reached and (self.prepared(model).stored is None or least <= _NEAR):
+                return result
+            if apart < 0 if result.reached else less_if_missed:
+                high = quality
+            else:
+                low = quality
+            meeting = quality + apart / 2
+            quality = meeting if result.reached and low < meeting < high else (low + high) / 2
+        if kept is None:
+            self.use(model, preparation.plain())
+            kept = found()
+        return kept
 
     def for_psnr(self, target: float) -> _Search:
         """The smallest file with at least `target` dB; decodes at each step."""
@@ -288,13 +365,15 @@ class _Encoding:
         def search(latents: Any, guess: float | None) -> _Search:
             def at(quality: float) -> tuple[tuple[bytes, Model], float]:
                 data = self.code(model, quality, latents)
-                decoded = decoding.pixels(decoding.open_file(data), model.trained)
+                opened = decoding.open_file(data)
+                codec = None if opened.file.header.kind is Kind.STORED else model.trained
+                decoded = decoding.pixels(opened, codec)
                 mse = _mean_squared_error(decoded, self.source.pixels)
                 return (data, model), psnr_of(max(mse, 1e-10))
 
             return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
 
-        return efforts.search_refined(target, search, self.refined, self.iterations)
+        return self._prepared_search(model, target, search, less_if_missed=False)
 
     def stored(self) -> bytes:
         """The whole file with the picture stored losslessly."""
@@ -304,10 +383,13 @@ class _Encoding:
     def result(
         self, data: bytes, model: Model, quality: float, notes: tuple[str, ...], psnr: float | None = None
     ) -> EncodeResult:
-        bpp, chosen = 8 * len(data) / self.pixels, quality if model.trained.has_quality else None
-        return EncodeResult(
-            data, (*self.source.notes, *notes), bpp, chosen, model.name, self.width, self.height, psnr,
-        )  # fmt: skip
+        bpp, chosen, name = 8 * len(data) / self.pixels, quality if model.trained.has_quality else None, model.name
+        header, _, _ = container.begin(data)
+        if header.kind is Kind.STORED:
+            if not header.fewer_colours:
+                return self.stored_result(data, *notes, _SMALLER)
+            notes = (*notes, _DRAWN)
+        return EncodeResult(data, (*self.source.notes, *notes), bpp, chosen, name, self.width, self.height, psnr)
 
     def stored_result(self, data: bytes, *notes: str) -> EncodeResult:
         bpp = 8 * len(data) / self.pixels

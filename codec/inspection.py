@@ -7,6 +7,7 @@ bytes --verify--> the same facts            every symbol is parsed and compared 
 from typing import Any
 
 from lpcodec.codec import container, decoding, models
+from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 
 
@@ -21,12 +22,17 @@ def info(data: bytes) -> dict[str, Any]:
         "overhead_bytes": container.overhead(file),
         "sections": [{"type": container.section_name(s.type), "bytes": len(s.payload)} for s in file.sections],
     }  # fmt: skip
+    if header.kind is Kind.STORED:
+        about["lossless"] = not header.fewer_colours
     if header.kind is Kind.MODEL:
         if file.payload(SectionType.LAYER) is not None:
             about["levels"] = _levels_info(file, len(data))
         about["model"] = _model_info(header)
         if about["model"]["has_quality"]:
             about["quality"] = round(header.quality / 65535 * 100, 2)
+        about["colours_rotated"] = header.rotation != PLAIN
+        if header.smaller is not None:
+            about["coded_width"], about["coded_height"] = header.coded_size
         about["symbols_hash"] = header.symbols_hash.hex()
     return about
 
@@ -76,6 +82,7 @@ def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:
         decoding.pixels(opened, None)
     else:
         decoding.parse(opened, codec)
+        decoding.stored_cells(opened)
     decoding.alpha(opened)
     decoding.metadata(opened)
     return info(data)

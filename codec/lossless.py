@@ -28,6 +28,8 @@ _PNG_BELOW = 1 << 10
 def stored_to_bytes(pixels: Pixels) -> bytes:
     """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, as PNG or WebP, whichever is smaller.
 
+    If all pixels have one colour, it is that colour: a byte per channel.
+
     A picture of more than 4 megapixels is stored in parts of up to 2048 x 2048 pixels, row by row, each behind its
     length (a varint). So neither side needs memory for more than one part beside the picture itself: WebP takes 18
     bytes for each pixel that it decodes. Pictures in parts are given less effort.
@@ -45,7 +47,10 @@ def _parts(height: int, width: int) -> list[tuple[Span, Span]]:
 
 
 def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
-    """One part as a whole PNG or WebP."""
+    """One part as a whole PNG or WebP, or as its one colour."""
+    if (pixels == pixels[0, 0]).all():
+        colour: bytes = pixels[0, 0].tobytes()
+        return colour
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
     method, effort = (4, 75) if thorough else (1, 20)
     candidates = []
@@ -75,7 +80,7 @@ def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool, what:
         parts.append(part)
     if stream.read(1):
         raise DamagedFileError(f"{what}: bytes follow its last part")
-    pixels = np.empty((height, width, 1 if grey else 3), np.uint8)
+    pixels = np.empty((height, width, _channels(grey)), np.uint8)
     for (rows, columns), part in zip(places, parts, strict=True):
         core = pixels[rows.core, columns.core]
         core[:] = _inner_pixels(part, core.shape[1], core.shape[0], grey, what)
@@ -116,7 +121,9 @@ def _webp_bytes(pixels: Pixels, effort: int) -> int:
 
 
 def _check_header(data: bytes, width: int, height: int, grey: bool, what: str) -> None:
-    """Raise DamagedFileError if a part isn't a PNG or WebP of that size, by its first bytes."""
+    """Raise DamagedFileError if a part isn't one colour, nor by its first bytes a PNG or WebP of that size."""
+    if len(data) == _channels(grey):
+        return
     size = _png_size(data, grey) if data.startswith(b"\x89PNG") else _webp_size(data)
     if size is None:
         raise DamagedFileError(f"{what}: neither a PNG nor a WebP as lpcodec writes them")
@@ -125,7 +132,9 @@ def _check_header(data: bytes, width: int, height: int, grey: bool, what: str) -
 
 
 def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -> Pixels:
-    """Decode a PNG or WebP whose header was checked to (H, W, 1) or (H, W, 3)."""
+    """Decode a part whose header was checked to (H, W, 1) or (H, W, 3)."""
+    if len(data) == _channels(grey):
+        return np.full((height, width, len(data)), np.frombuffer(data, np.uint8))
     format = "PNG" if data.startswith(b"\x89PNG") else "WEBP"
     with pixel_ceiling(width * height):
         try:
@@ -137,9 +146,13 @@ def _inner_pixels(data: bytes, width: int, height: int, grey: bool, what: str) -
         planes = planes[..., None]
     elif grey and (planes == planes[..., :1]).all():
         planes = planes[..., :1].copy()
-    if planes.shape != (height, width, 1 if grey else 3):
+    if planes.shape != (height, width, _channels(grey)):
         raise DamagedFileError(f"{what}: decodes to an array of shape {planes.shape}")
     return planes
+
+
+def _channels(grey: bool) -> int:
+    return 1 if grey else 3
 
 
 def _png_size(data: bytes, grey: bool) -> tuple[int, int] | None:

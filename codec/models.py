@@ -23,7 +23,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lpcodec.codec.errors import UnknownModelError, UsageError
-from lpcodec.codec.families.family import Codec, Family, Network, RateEstimator, ScalableCodec, Task
+from lpcodec.codec.families.family import (
+    Codec,
+    Family,
+    Network,
+    RateEstimator,
+    RotatingCodec,
+    ScalableCodec,
+    Task,
+    WeighingCodec,
+)
 from lpcodec.codec.forks import protect_children
 
 if TYPE_CHECKING:
@@ -31,7 +40,7 @@ if TYPE_CHECKING:
 
     from lpcodec.codec.frontends.interface import FrontEnd
 
-__all__ = ["Codec", "Network", "RateEstimator", "ScalableCodec"]
+__all__ = ["Codec", "Network", "RateEstimator", "RotatingCodec", "ScalableCodec", "WeighingCodec"]
 
 FAMILIES = [
     "lpcodec.codec.families.hyperprior.family",

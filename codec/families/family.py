@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_check
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.tiles import Progress
 
+from lpcodec.codec.colour import PLAIN, Rotation
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
@@ -32,11 +34,13 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Frame:
-    """What a codec knows of a file: the picture's size in pixels, and the 16-bit quality (0..65535)."""
+    """What a codec knows of a file: the picture's size in pixels, the 16-bit quality (0..65535), and how its colours
+    are rotated, which is not at all unless the codec is a `RotatingCodec`."""
 
     height: int
     width: int
     quality: int
+    rotation: Rotation = PLAIN
 
 
 @dataclass(frozen=True)
@@ -249,3 +253,20 @@ class RateEstimator(Codec, Protocol):
     qualities, the first 0 and the last 100."""
 
     def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...
+
+
+@runtime_checkable
+class WeighingCodec(Codec, Protocol):
+    """A codec that knows what a bit is worth at a quality: lambda of bits per pixel + lambda * mean squared error,
+    in 8-bit units. Parts of its pictures may be stored instead (cell_choice.py)."""
+
+    def lambda_at(self, quality: float) -> float: ...
+
+
+@runtime_checkable
+class RotatingCodec(Codec, Protocol):
+    """A codec that can code a picture in rotated colours (colour.py); `synthesise` rotates them back by its frame."""
+
+    rotates_colours: bool
+
+    def analyse(self, pixels: Pixels, progress: Progress | None = None, *, rotation: Rotation = PLAIN) -> Any: ...

@@ -21,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lpcodec.codec import alpha, api, container, lossless, models
-from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec import alpha, api, cells, container, lossless, models
+from lpcodec.codec.cells import Cells
+from lpcodec.codec.colour import Rotation
+from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType, Smaller
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
 
@@ -35,7 +37,7 @@ Random = np.random.Generator
 def originals() -> list[bytes]:
     """Small files of every kind: colour, grey, coded, in layers, stored, with alpha and metadata, of several groups."""
     from matplotlib.cbook import get_sample_data
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
         photo = image.convert("RGB").resize((44, 52), Image.Resampling.LANCZOS)
@@ -45,6 +47,12 @@ def originals() -> list[bytes]:
     pictures = [photo, photo.convert("L"), with_alpha, photo.resize((1040, 12))]
     files = [api.encode(image, quality=quality) for image in pictures for quality in (5, 60)]
     files += [api.encode(image, model="lpcae", quality=60) for image in (photo, with_alpha)]
+    screen = Image.new("RGB", (144, 104), "white")
+    for line in range(0, 104, 12):
+        ImageDraw.Draw(screen).text((2, line), "quick brown foxes", fill=(0, 0, 2 * line))
+    screen.paste(photo, (96, 48))
+    files += [api.encode(image, quality=60) for image in (screen, screen.convert("L"))]
+    assert all(container.read(data).payload(SectionType.CELLS) for data in files[-2:])
     stored = [photo.quantize(4).convert("RGB"), Image.new("L", (30, 40), 7)]
     return files + [api.encode(image) for image in stored]
 
@@ -116,7 +124,8 @@ def _with_right_hash(file: LpcFile) -> LpcFile:
         return file
     try:
         codec = models.load_by_identity(header.model_number, header.model_digest).trained
-        symbols = codec.parse(payloads, Frame(header.height, header.width, header.quality))
+        width, height = header.coded_size
+        symbols = codec.parse(payloads, Frame(height, width, header.quality, header.rotation))
         return replace(file, header=replace(header, symbols_hash=codec.hash_of(symbols)))
     except (LpcodecError, ValueError):  # a codec of one payload that was given several
         return file
@@ -137,6 +146,9 @@ def _change_header(file: LpcFile, _: Sequence[LpcFile], random: Random) -> LpcFi
             replace(header, quality=int(random.choice([0, 65535]))),
             replace(header, model_number=int(random.integers(256))),
             replace(header, model_digest=random.bytes(4)),
+            replace(header, rotation=Rotation(*(int(angle) for angle in random.integers(256, size=2)))),
+            replace(header, smaller=Smaller(int(random.integers(1, 3)))),
+            replace(header, smaller=Smaller(1, int(random.integers(256)), random.bytes(4))),
         ]
     return replace(file, header=changed[random.integers(len(changed))])
 
@@ -183,6 +195,9 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
         Section(SectionType.ALPHA, bytes([2]) + lossless.stored_to_bytes(ramp[..., None])),
         Section(SectionType.ALPHA, random.bytes(20)),
         Section(SectionType.ICC, inflating),
+        Section(SectionType.CELLS, container.varint(len(inflating)) + inflating),
+        Section(SectionType.CELLS, random.bytes(30)),
+        Section(SectionType.CELLS, cells.to_bytes(Cells(np.ones(cells.grid_size(*ramp.shape), bool), ramp[..., None]))),
         Section(SectionType.EXIF, container.metadata_to_bytes(random.bytes(30))),
         Section(SectionType.XMP, random.bytes(9)),
         Section(200, random.bytes(9)),

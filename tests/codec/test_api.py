@@ -454,7 +454,7 @@ class TestInfoAndVerify:
         data = lpcodec.encode(image, quality=33)
         about = lpcodec.info(data)
         expected = {
-            "format_version": 1, "width": 256, "height": 224, "mode": "RGBA", "kind": "model", "bytes": len(data),
+            "format_version": 2, "width": 256, "height": 224, "mode": "RGBA", "kind": "model", "bytes": len(data),
             "bpp": 8 * len(data) / (256 * 224), "quality": 33.0,
         }  # fmt: skip
         assert expected.items() <= about.items()

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpcodec.codec import container
+from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.container import (
     Header,
     Kind,
     LpcFile,
     Section,
     SectionType,
+    Smaller,
     ends,
     overhead,
     read,
@@ -50,6 +52,10 @@ SAMPLES = {
             Section(SectionType.ALPHA, b"\x00\xff"),
         ),
     ),
+    "rotated, smaller, with cells": LpcFile(
+        replace(MODEL_HEADER, rotation=Rotation(9, 200), smaller=Smaller(2, 40, b"\x05\x06\x07\x08")),
+        (Section(SectionType.LATENTS, b"latents" * 9), Section(SectionType.CELLS, b"a map and a picture")),
+    ),
     "no latents' words": LpcFile(replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)),
 }
 DAMAGED_OR_NEWER = (DamagedFileError, UnknownModelError)
@@ -63,10 +69,15 @@ def files(draw: st.DrawFn) -> LpcFile:
     side = st.integers(1, container.MAX_SIDE)
     grey = draw(st.booleans())
     header = Header(draw(side), draw(side), kind, grey, grey_as_rgb=grey and draw(st.booleans()))
-    if kind == Kind.MODEL:
-        digest = st.binary(min_size=4, max_size=4)
+    if kind == Kind.STORED:
+        header = replace(header, fewer_colours=draw(st.booleans()))
+    else:
+        digest, byte = st.binary(min_size=4, max_size=4), st.integers(0, 255)
+        smaller = st.builds(Smaller, st.integers(1, 2), byte, digest)
         header = replace(
             header,
+            rotation=PLAIN if grey else draw(st.builds(Rotation, st.integers(1, 255), byte) | st.just(PLAIN)),
+            smaller=draw(st.none() | smaller | st.builds(Smaller, st.integers(1, 2))),
             model_number=draw(st.integers(0, 255)),
             model_digest=draw(digest),
             quality=draw(st.integers(0, 65535)),
@@ -77,6 +88,8 @@ def files(draw: st.DrawFn) -> LpcFile:
     layers = st.integers(1, 8).map(lambda count: [SectionType.LAYER] * count)
     model = st.one_of(st.just([SectionType.LATENTS]), layers)
     first = draw(model) if kind == Kind.MODEL else [SectionType.STORED]
+    if first == [SectionType.LATENTS] and draw(st.booleans()):
+        first = [SectionType.LATENTS, SectionType.CELLS]
     payload = st.binary(min_size=1, max_size=300)
     return LpcFile(header, tuple(Section(number, draw(payload)) for number in [*first, *types]))
 
@@ -86,11 +99,11 @@ def with_right_digest(body: bytes) -> bytes:
     return body + hashlib.blake2s(body, digest_size=4).digest()
 
 
-def forged(file: LpcFile, flags: int | None = None) -> bytes:
+def forged(file: LpcFile, flags: bytes | None = None) -> bytes:
     """The file written with right checksums and no look at the rules, for meeting the reader's own checks."""
     head = container._header_bytes(file)
     if flags is not None:
-        head = head[:4] + bytes([flags]) + head[5:]
+        head = head[:4] + flags + head[6:]
     body = head
     for section in file.sections:
         body += container._section_head(section, body) + section.payload
@@ -108,30 +121,68 @@ def test_a_written_file_reads_back_and_writes_the_same_bytes(file: LpcFile) -> N
     assert ends(file)[-1] == len(data) - container.DIGEST_BYTES
 
 
+HEADER = "b14c50 02 {} 8006 8004 03 01020304 0080 aabbccdd"
+"""MODEL_HEADER, its flags left open: field by field as container.py's docstring has it."""
+
+
 def test_the_bytes_are_those_of_the_specification() -> None:
     """Golden: field by field as the module's docstring has it."""
     file = LpcFile(MODEL_HEADER, (Section(SectionType.LATENTS, b"abc"), Section(SectionType.ALPHA, b"\x00\x80")))
-    body = bytes.fromhex("b14c50 01 20 8006 8004 03 01020304 0080 aabbccdd")
+    body = bytes.fromhex(HEADER.format("20 00"))
     body += b"\x01\x03" + zlib.crc32(b"\x01abc").to_bytes(4, "little") + b"abc"
     body += b"\x06\x02" + zlib.crc32(b"\x06\x00\x80").to_bytes(4, "little") + b"\x00\x80"
     assert write(file) == with_right_digest(body)
-    assert write(file).hex() == ("b14c5001208006800403010203040080aabbccdd0103a9209d536162630602802674160080fc743ae6")
 
 
 def test_the_bytes_of_layers_are_those_of_the_specification() -> None:
     """Golden: the checksum of a layer is over all that stands before its section, its type and its payload."""
     file = LpcFile(MODEL_HEADER, (Section(SectionType.LAYER, b"abc"), Section(SectionType.LAYER, b"de")))
-    body = bytes.fromhex("b14c50 01 20 8006 8004 03 01020304 0080 aabbccdd")
+    body = bytes.fromhex(HEADER.format("20 00"))
     body += b"\x03\x03" + zlib.crc32(body + b"\x03abc").to_bytes(4, "little") + b"abc"
     body += b"\x03\x02" + zlib.crc32(body + b"\x03de").to_bytes(4, "little") + b"de"
     assert write(file) == with_right_digest(body)
-    assert write(file).hex() == "b14c5001208006800403010203040080aabbccdd03037854dc6c6162630302e32d35ac6465449cc2a8"
 
 
-def test_the_container_costs_at_most_32_bytes_for_one_section() -> None:
+@pytest.mark.parametrize(
+    ("changes", "flags", "fields"),
+    [
+        ({"rotation": Rotation(9, 200)}, "10 01", "09c8"),
+        ({"smaller": Smaller(1)}, "10 02", "01"),
+        ({"smaller": Smaller(2, 40, b"wxyz")}, "10 02", "06 28 7778797a"),
+        ({"rotation": Rotation(255, 0), "smaller": Smaller(2)}, "10 03", "ff00 02"),
+        ({"grey": True, "grey_as_rgb": True}, "1c 00", ""),
+    ],
+)
+def test_the_bytes_of_headers_are_those_of_the_specification(
+    changes: dict[str, object], flags: str, fields: str
+) -> None:
+    changed = replace(MODEL_HEADER, **changes)  # type: ignore[arg-type]
+    file = LpcFile(changed, (Section(SectionType.LATENTS, b""),))
+    head = bytes.fromhex(HEADER.format(flags) + fields)
+    assert write(file) == with_right_digest(head + b"\x01\x00" + zlib.crc32(b"\x01").to_bytes(4, "little"))
+    assert read(write(file)).header == changed
+
+
+def test_the_bytes_of_a_stored_header_are_those_of_the_specification() -> None:
+    """A stored picture has no fields of a model: 9 bytes of header here."""
+    file = LpcFile(replace(STORED_HEADER, fewer_colours=True), (Section(SectionType.STORED, b"x"),))
+    head = bytes.fromhex("b14c50 02 15 04 01 ac02")
+    assert write(file) == with_right_digest(head + b"\x02\x01" + zlib.crc32(b"\x02x").to_bytes(4, "little") + b"x")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "halvings", "coded"),
+    [(769, 511, 1, (385, 256)), (769, 511, 2, (193, 128)), (1, 1, 2, (1, 1)), (768, 512, 0, (768, 512))],
+)
+def test_a_smaller_coded_size_is_rounded_up(width: int, height: int, halvings: int, coded: tuple[int, int]) -> None:
+    smaller = Smaller(halvings) if halvings else None
+    assert replace(MODEL_HEADER, width=width, height=height, smaller=smaller).coded_size == coded
+
+
+def test_the_container_costs_at_most_33_bytes_for_one_section() -> None:
     header = replace(MODEL_HEADER, width=16383, height=16383)
     largest = LpcFile(header, (Section(SectionType.LATENTS, bytes(2**21 - 1)),))
-    assert overhead(largest) == len(write(largest)) - (2**21 - 1) == 32
+    assert overhead(largest) == len(write(largest)) - (2**21 - 1) == 33
 
 
 def test_sections_are_found_by_their_type() -> None:
@@ -168,6 +219,11 @@ AGAINST_THE_RULES = [
     (sections(1, kind=Kind.STORED), "without its STORED section"),
     (sections(1, 2, kind=Kind.STORED), "with a LATENTS section"),
     (sections(2, 3, kind=Kind.STORED), "with a LAYER section"),
+    (sections(2, 4, kind=Kind.STORED), "with a CELLS section"),
+    (sections(3, 4), "with CELLS and LAYER sections at once"),
+    (sections(4), "without a LATENTS or a LAYER section"),
+    (sections(1, 4, payload=b""), "CELLS is empty"),
+    (latents(grey=True, rotation=Rotation(3, 4)), "no colours to rotate"),
     (sections(6), "without a LATENTS or a LAYER section"),
     (sections(1, 3), "with LATENTS and LAYER sections at once"),
     (sections(1, 3, 3), "with LATENTS and LAYER sections at once"),
@@ -196,15 +252,65 @@ def test_what_breaks_a_rule_is_neither_written_nor_read(file: LpcFile, reason: s
 
 
 @pytest.mark.parametrize(
-    "change", [{"model_number": 1}, {"quality": 1}, {"model_digest": b"1234"}, {"symbols_hash": b"1234"}]
+    ("change", "reason"),
+    [
+        ({"model_number": 1}, "names a model"),
+        ({"quality": 1}, "names a model"),
+        ({"model_digest": b"1234"}, "names a model"),
+        ({"symbols_hash": b"1234"}, "names a model"),
+        ({"grey": False, "rotation": Rotation(3, 4)}, "has rotated colours"),
+        ({"smaller": Smaller(1)}, "has rotated colours, or was coded at a smaller size"),
+    ],
 )
-def test_a_stored_picture_names_no_model(change: dict[str, object]) -> None:
-    header = replace(STORED_HEADER, **change)  # type: ignore[arg-type]
-    file = LpcFile(header, (Section(SectionType.STORED, b"x"),))
-    with pytest.raises(ValueError, match="names a model"):
-        write(file)
-    with pytest.raises(DamagedFileError, match="names a model"):
-        read(forged(file))
+def test_a_stored_picture_has_nothing_of_a_model(change: dict[str, object], reason: str) -> None:
+    changed = replace(STORED_HEADER, **change)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=reason):
+        write(LpcFile(changed, (Section(SectionType.STORED, b"x"),)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"rotation": Rotation(0, 7)}, "rotated by nothing"),
+        ({"rotation": Rotation(256, 7)}, "not within 0 to 255"),
+        ({"rotation": Rotation(7, -1)}, "not within 0 to 255"),
+        ({"smaller": Smaller(0)}, "0 halvings"),
+        ({"smaller": Smaller(3)}, "3 halvings"),
+        ({"smaller": Smaller(1, 256)}, "no number within"),
+        ({"smaller": Smaller(1, 1, b"abc")}, "no digest of 4 bytes"),
+        ({"fewer_colours": True}, "stored with fewer colours"),
+    ],
+)
+def test_headers_that_mean_nothing_are_not_written(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        write(latents(**changes))
+
+
+@pytest.mark.parametrize(
+    ("flags", "fields", "reason"),
+    [
+        ("10 01", "0000", "rotated by nothing"),
+        ("10 01", "0007", "rotated by nothing"),
+        ("14 01", "0307", "no colours to rotate"),
+        ("10 02", "00", "means nothing"),
+        ("10 02", "03", "means nothing"),
+        ("10 02", "09", "means nothing"),
+        ("10 02", "05 00 00000000", "without number and digest"),
+        ("10 04", "", "stored with fewer colours"),
+        ("10 08", "", "mean nothing"),
+        ("10 80", "", "mean nothing"),
+    ],
+)
+def test_headers_that_mean_nothing_are_damage(flags: str, fields: str, reason: str) -> None:
+    body = bytes.fromhex(HEADER.format(flags) + fields) + b"\x01\x00" + zlib.crc32(b"\x01").to_bytes(4, "little")
+    with pytest.raises(DamagedFileError, match=reason):
+        read(with_right_digest(body))
+
+
+@pytest.mark.parametrize("further", [1, 2, 3, 7])
+def test_a_stored_file_with_flags_of_a_model_is_damage(further: int) -> None:
+    with pytest.raises(DamagedFileError, match="a stored picture has rotated colours"):
+        read(forged(SAMPLES["stored"], bytes([0x15, further])))
 
 
 @pytest.mark.parametrize(
@@ -220,34 +326,50 @@ def test_sixteen_sections_are_too_many() -> None:
         write(sections(1, *range(200, 215)))
 
 
-@pytest.mark.parametrize("flags", [0x12, 0x13, 0x18, 0x1B, 0x19])
-def test_flags_without_a_meaning_are_damage(flags: int) -> None:
-    with pytest.raises(DamagedFileError, match="mean nothing in format version 1"):
-        read(forged(latents(), flags))
+@pytest.mark.parametrize("flags", ["1200", "1300", "1a00", "1008", "10ff"])
+def test_flags_without_a_meaning_are_damage(flags: str) -> None:
+    with pytest.raises(DamagedFileError, match="mean nothing"):
+        read(forged(latents(), bytes.fromhex(flags)))
+
+
+def test_colours_are_not_grey_shown_as_rgb() -> None:
+    with pytest.raises(DamagedFileError, match="can't be grey that is shown as RGB"):
+        read(forged(latents(), b"\x18\x00"))
     with pytest.raises(ValueError, match="can't be grey that is shown as RGB"):
         write(latents(grey_as_rgb=True))
 
 
-@pytest.mark.parametrize("number", [4, 5, 7, 77, 127])
-def test_reserved_and_unknown_critical_sections_need_a_newer_version(number: int) -> None:
+@pytest.mark.parametrize("number", [5, 7, 77, 127])
+def test_unknown_critical_sections_need_a_newer_version(number: int) -> None:
     with pytest.raises(UnknownModelError, match="needs a newer version"):
         read(forged(sections(number)))
-    with pytest.raises(ValueError, match="no place in format version 1"):
+    with pytest.raises(ValueError, match="no place in format version 2"):
         write(sections(1, number))
 
 
 def test_a_newer_format_version_is_refused_by_name() -> None:
     data = bytearray(write(SAMPLES["coded"]))
-    data[3] = 2
-    with pytest.raises(UnknownModelError, match=r"format 2, this one knows 1"):
+    data[3] = 3
+    with pytest.raises(UnknownModelError, match=r"a newer version of lpcodec \(format 3, this one knows 2\)"):
         read(bytes(data))
+
+
+def test_an_old_format_version_is_refused_by_name() -> None:
+    """Whatever follows: a reader of version 2 doesn't know what a version 1 looks like."""
+    old = bytes.fromhex("b14c5001208006800403010203040080aabbccdd0103a9209d536162630602802674160080fc743ae6")
+    for data in (old, old[:9]):
+        for reading in (read, read_partial):
+            with pytest.raises(
+                UnknownModelError, match=r"an old version of lpcodec \(format 1, this one knows 2 alone\)"
+            ):
+                reading(data)
 
 
 @pytest.mark.parametrize("overlong", ["8000", "818000", "8180808000", "8180808080", "818080808001"])
 def test_overlong_varints_are_damage(overlong: str) -> None:
     data = write(SAMPLES["coded"])
     with pytest.raises(DamagedFileError, match="width is not a canonical varint"):
-        read(with_right_digest(data[:5] + bytes.fromhex(overlong) + data[7:-4]))
+        read(with_right_digest(data[:6] + bytes.fromhex(overlong) + data[8:-4]))
 
 
 def test_each_kind_of_damage_has_its_own_words() -> None:
@@ -258,11 +380,11 @@ def test_each_kind_of_damage_has_its_own_words() -> None:
         (b"\x89PNG\r\n\x1a\n", "not an lpcodec file: it doesn't begin"),
         (data[:2], "the file was cut short: only 2 bytes of its signature"),
         (data[:3] + b"\x00" + data[4:], "no format version 0"),
-        (data[:60], "the file was cut short: section LATENTS needs 140 bytes"),
+        (data[:61], "the file was cut short: section LATENTS needs 140 bytes"),
         (data[:-1], "the file was cut short: digest needs 4 bytes, 3 are there"),
         (data + b"\n", "1 bytes follow the end of the file"),
         (data[:place] + b"\x01" + data[place + 1 :], "section ALPHA: checksum differs"),
-        (data[:9] + b"\x04" + data[10:], "digest over the whole file differs"),
+        (data[:10] + b"\x04" + data[11:], "digest over the whole file differs"),
     ]:
         with pytest.raises(DamagedFileError) as caught:
             read(damaged)
@@ -335,7 +457,7 @@ def test_a_section_of_another_file_is_noticed() -> None:
 
 @given(st.binary(max_size=300))
 def test_random_bytes_are_refused(noise: bytes) -> None:
-    for data in (noise, container.SIGNATURE + noise, container.SIGNATURE + b"\x01" + noise):
+    for data in (noise, container.SIGNATURE + noise, container.SIGNATURE + b"\x02" + noise):
         with pytest.raises(DAMAGED_OR_NEWER):
             read(data)
 
@@ -445,7 +567,7 @@ def test_a_partial_reading_has_words_for_what_it_cannot_read() -> None:
     for damaged, words in [
         (b"", "not an lpcodec file: it is empty"),
         (data[:2], "only 2 bytes of its signature"),
-        (data[:9], "the file was cut short: model number"),
+        (data[:10], "the file was cut short: model number"),
         (header, "cut or damaged before its coarsest layer ends: nothing of it can be shown"),
         (data[: ends(SAMPLES["in layers"])[0] - 1], "cut or damaged before its coarsest layer ends"),
         (forged(sections(3, payload=b"")), "before its coarsest layer ends"),
@@ -453,12 +575,13 @@ def test_a_partial_reading_has_words_for_what_it_cannot_read() -> None:
         (write(SAMPLES["stored"])[:-1], "not in layers"),
         (forged(sections(3, 2, kind=Kind.STORED)), "not in layers"),
         (header[:4] + b"\x13" + header[5:], "mean nothing"),
+        (header[:5] + b"\x10" + header[6:], "mean nothing"),
     ]:
         with pytest.raises(DamagedFileError, match=words):
             read_partial(damaged)
     assert len(read_partial(forged(sections(*[3] * 9))).sections) == container.MAX_LAYERS
-    with pytest.raises(UnknownModelError, match="format 2"):
-        read_partial(data[:3] + b"\x02" + data[4:])
+    with pytest.raises(UnknownModelError, match="format 3"):
+        read_partial(data[:3] + b"\x03" + data[4:])
     with pytest.raises(LimitError, match="768 x 512 pixels"):
         read_partial(data[:-1], max_pixels=768 * 512 - 1)
     assert read_partial(data[:-1], max_pixels=768 * 512).header == MODEL_HEADER

@@ -70,7 +70,7 @@ def test_damaged_parts_are_damage_before_any_is_decoded(monkeypatch: pytest.Monk
     refused(b"\xff" * 5 + payload, 12, 20, False, "the length of a part is missing")
     refused(b"\xff\xff\xff\xff\x7f" + payload, 12, 20, False, "a part was cut short")
     refused(payload, 20, 12, False, "pixels inside a file of")
-    refused(payload[:first] + b"\x03abc", 12, 20, False, "neither a PNG nor a WebP")
+    refused(payload[:first] + b"\x04abcd", 12, 20, False, "neither a PNG nor a WebP")
 
 
 def test_a_side_too_long_for_webp_is_stored_as_png() -> None:

@@ -18,10 +18,22 @@ from lpcodec.codec import models
 HERE = Path(__file__).parent
 CROPS = {"face": (160, 40, 352, 200), "coat": (100, 330, 261, 463)}
 """Left, top, right, bottom in the photograph."""
+SHEET = "sheet"
+"""A drawn page beside a part of the face: a part of it is stored."""
+
+
+def sheet() -> np.ndarray:
+    """A page as a computer draws it, (128, 224, 3): dark blue marks on white, about as dense as text."""
+    rows, columns = np.mgrid[:128, :224]
+    line = (rows % 16 < 9) & (rows > 15)
+    marks = line & ((columns * 7 + rows // 16 * 5) % 11 < 4) & ((rows + columns) % 3 > 0)
+    return np.where(marks[..., None], np.uint8([20, 30, 90]), np.uint8(255))
 
 
 def crop(name: str) -> Image.Image:
     """One of the golden pictures: pixels alone, without the photograph's metadata."""
+    if name == SHEET:
+        return Image.fromarray(np.concatenate([sheet(), np.asarray(crop("face"))[:128, :96]], 1))
     with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as photograph:
         return Image.fromarray(np.asarray(photograph.convert("RGB").crop(CROPS[name])))
 
@@ -35,8 +47,10 @@ def main() -> None:
     for old in (*HERE.glob("*.lpc"), *HERE.glob("*.png")):
         old.unlink()
     figures = {}
-    for name in CROPS:
+    for name in (*CROPS, SHEET):
         for model in (row["name"] for row in models.describe() if row["task"] == "codec" and row["weights"]):
+            if name == SHEET and model != "default":
+                continue
             targets = {"q25": 25.0, "q60": 60.0} if model == "default" else {"": None}
             for label, quality in targets.items():
                 data = lpcodec.encode(crop(name), model=model, quality=quality)

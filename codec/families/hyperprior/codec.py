@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
+from lpcodec.codec.colour import PLAIN, Rotation, rotated, rotated_back
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
@@ -39,7 +40,7 @@ from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
     bfloat16_pays,
 )
-from lpcodec.codec.families.hyperprior.qualities import PLACES, row_of_quality
+from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.quality import quality_to_16_bit
@@ -98,6 +99,7 @@ class HyperpriorCodec:
     """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
 
     has_quality = True
+    rotates_colours = True
 
     def __init__(
         self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str = "cpu"
@@ -143,10 +145,11 @@ class HyperpriorCodec:
 
     @torch.inference_mode()
     def analyse(
-        self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None
-    ) -> Tensor:
-        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8, or of their difference from
-        `reference`.
+        self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None,
+        *, rotation: Rotation = PLAIN,
+    ) -> Tensor:  # fmt: skip
+        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8 with rotated colours, or of their
+        difference from `reference`.
 
         Sides are extended to multiples of 16 by repeating the last row and column.
         """
@@ -159,7 +162,7 @@ class HyperpriorCodec:
             tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
             tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
             tile = F.pad(tile[None], (0, wide - part.shape[1], 0, tall - part.shape[0]), mode="replicate")
-            tile = tile.expand(-1, 3, -1, -1)
+            tile = rotated(tile.expand(-1, 3, -1, -1), rotation)
             if reference is not None:
                 tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
             result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
@@ -185,13 +188,20 @@ class HyperpriorCodec:
         qualities = [100 * place / PLACES for place in range(len(bits))]
         return (qualities, bits) if len(bits) > PLACES else ([*qualities, 100.0], [*bits, bits[-1]])
 
+    def lambda_at(self, quality: float) -> float:
+        """lambda of bits per pixel + lambda * mean squared error (8-bit units) at a quality 0..100."""
+        q = torch.tensor([quality_to_16_bit(quality)], dtype=torch.float64)
+        return float(lambda_of_quality(q, self.network.sizes.anchors))
+
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
-        progress: Progress | None = None,
+        progress: Progress | None = None, *, rotation: Rotation = PLAIN,
     ) -> Refined:  # fmt: skip
         """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
         plain, groups = self.code(latents, quality).groups, list(self.groups(latents.shape[1], latents.shape[2]))
-        return refine(self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress)
+        return refine(
+            self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress, rotation
+        )
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
         """Pixels -> quality 0..100 -> the picture's symbols, layer by layer: one layer."""
@@ -292,6 +302,7 @@ class HyperpriorCodec:
             part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
             if reference is not None:
                 part = part + reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
+            part = rotated_back(part, frame.rotation)
             part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
             target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
             target[:] = part.numpy()[: target.shape[0], : target.shape[1]]

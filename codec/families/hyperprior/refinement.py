@@ -32,6 +32,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec.colour import PLAIN, Rotation, rotated_back
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
@@ -81,6 +82,7 @@ class Refined:
 def refine(
     transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]], plain: list[Group],
     pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int, progress: Progress | None = None,
+    rotation: Rotation = PLAIN,
 ) -> Refined:  # fmt: skip
     """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
 
@@ -89,8 +91,9 @@ def refine(
     Args:
         places: (rows, columns) of the groups of latents, in coding order.
         plain: what the latents are coded as at that quality, group by group.
+        rotation: of the pixels' colours in the latents.
     """
-    work = _Work(transforms, entropy, places, plain, pixels, latents, quality, iterations)
+    work = _Work(transforms, entropy, places, plain, pixels, latents, quality, iterations, rotation)
     refined = Refined(latents.clone(), [], [])
     for number, (rows, columns) in enumerate(places):
 
@@ -111,9 +114,11 @@ class _Work:
     def __init__(
         self, transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]],
         plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+        rotation: Rotation,
     ) -> None:  # fmt: skip
         self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
         self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
+        self.rotation = rotation
         self.q = torch.tensor([quality_to_16_bit(quality)], device=self.device)
         self.gain, self.inverse_gain = (at(self.q).detach() for at in (transforms.gain, transforms.inverse_gain))
         self.level = level_of_quality(self.q, entropy.anchors)
@@ -279,7 +284,7 @@ class _Refinement:
         picture: Tensor = self.work.transforms.synthesise(
             whole.contiguous(memory_format=torch.channels_last), self.work.q
         )
-        picture = picture[:, :, *self.seen]
+        picture = rotated_back(picture[:, :, *self.seen], self.work.rotation)
         return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
 
     def _error(self, values: Tensor) -> Tensor:

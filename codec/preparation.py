@@ -1,0 +1,80 @@
+"""What becomes of a picture before a codec sees it, at a quality.
+
+pixels --which cells are stored (cell_choice.py)--> the rest, filled in --whether its colours are rotated--> Prepared
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpcodec.codec import cells, colour
+from lpcodec.codec.cell_choice import CellChoice, Chosen
+from lpcodec.codec.colour import PLAIN, Rotation
+from lpcodec.codec.families.family import Codec, RateEstimator, RotatingCodec, ScalableCodec, WeighingCodec
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Pixels (H, W, C) for the codec, how it rotates their colours, and the cells that are stored (None: none)."""
+
+    pixels: Pixels
+    rotation: Rotation = PLAIN
+    stored: Chosen | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """The payload of the stored cells."""
+        return len(self.stored.payload) if self.stored else 0
+
+    @property
+    def is_all_stored(self) -> bool:
+        """Nothing is left for the codec."""
+        return self.stored is not None and bool(self.stored.cells.stored.all())
+
+
+class Preparation:
+    """One picture on its way to one codec. What doesn't depend on the quality is found once."""
+
+    def __init__(self, pixels: Pixels, codec: Codec) -> None:
+        self._pixels, self._codec = pixels, codec
+        weighs = isinstance(codec, WeighingCodec) and not isinstance(codec, ScalableCodec)
+        self._choice = CellChoice.of(pixels) if weighs else None
+        self._rotation: Rotation | None = None
+
+    @property
+    def depends_on_quality(self) -> bool:
+        """Whether `at` may give different results."""
+        return self._choice is not None
+
+    def plain(self) -> Prepared:
+        """The picture with no cell stored."""
+        return Prepared(self._pixels, self._rotated(self._pixels))
+
+    def at(self, quality: float) -> Prepared:
+        """The picture as it is best prepared for a quality 0..100."""
+        codec = self._codec
+        chosen = None
+        if self._choice is not None:
+            assert isinstance(codec, WeighingCodec)
+            chosen = self._choice.at(codec.lambda_at(quality))
+        if chosen is None:
+            return self.plain()
+        rest = cells.smoothed(self._pixels, chosen.cells)
+        return Prepared(rest, self._rotated(rest), chosen)
+
+    def _rotated(self, pixels: Pixels) -> Rotation:
+        """The rotation of the picture's colours, found for the first pixels that are asked for."""
+        codec = self._codec
+        if self._rotation is None:
+            if pixels.shape[2] == 3 and isinstance(codec, RotatingCodec) and isinstance(codec, RateEstimator):
+
+                def expected_bits(sample: Pixels, rotation: Rotation) -> colour.Bits:
+                    return codec.expected_bits(codec.analyse(sample, rotation=rotation))[1]
+
+                self._rotation = colour.choose(pixels, expected_bits)
+            else:
+                self._rotation = PLAIN
+        return self._rotation
