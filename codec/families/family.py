@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from lpcodec.codec.arrays import Pixels
-from lpcodec.codec.tiles import Progress
-
 from lpcodec.codec.colour import PLAIN, Rotation
+from lpcodec.codec.tiles import Progress
 
 if TYPE_CHECKING:
     import torch
