@@ -5,7 +5,7 @@ A symbol n for a value that would best be x costs
     bits of n in the symbol's table  +  curvature / 2 * (x - n)**2
 
 where the curvature says how many bits an error is worth. `cheapest` takes the least of the integers beside x and zero,
-`soft` a mean of the three that leans to the cheap ones, for searches that haven't decided yet. Decoders know nothing of
+`soft` a mean of the three that favours the cheap ones, for searches that haven't decided yet. Decoders don't know of
 it: any symbol may be coded.
 """
 

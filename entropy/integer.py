@@ -133,7 +133,7 @@ class IntegerConv(nn.Module):
         self.frozen = True
 
     def bound(self, largest_input: int | Tensor) -> int:
-        """The largest |accumulator| that inputs of at most `largest_input` (one value, or one a channel) can give."""
+        """The largest |accumulator| that inputs of at most `largest_input` (one value, or one per channel) can give."""
         weight, bias = (p.detach().double() for p in self.integers())
         limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
         worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()

@@ -20,7 +20,8 @@ SCALE_MAX = 256.0
 LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 LIKELIHOOD_FLOOR = 1e-9
 DEAD_ZONE = 0.03
-"""Of an integer step, for each bit that a step costs: 0.03 to 0.04 do equally well (docs/ablations.md)."""
+"""How far the border between two integers moves per bit that a step costs; 0.03 to 0.04 do equally well
+(docs/ablations.md)."""
 
 
 def scale_of_index(index: Tensor) -> Tensor:

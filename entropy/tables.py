@@ -1,6 +1,6 @@
 """Integer frequency tables for the range coder, made without any floating-point number.
 
-A table gives every symbol of -R..R, and one escape entry for all that lies beyond, a frequency of at least 1;
+A table gives every symbol of -R..R, and one escape entry for all beyond, a frequency of at least 1;
 the frequencies sum to 2**16. Encoder and decoder must hold the same tables to the last unit, so Gaussian
 tables are computed in integers alone (fixed point, pi and exp by their series): the same on every machine.
 
@@ -83,7 +83,7 @@ class TableSet:
     def entries(
         self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Where each of `symbols` lies in its table, and whether that is the escape entry.
+        """The place of each of `symbols` in its table, and whether that is the escape entry.
 
         Raises ValueError unless `symbols` is int32 (N,), all below 2**20 in magnitude, and `indexes` uint8
         (N,), all below the number of tables.
@@ -195,7 +195,7 @@ def gaussian_frequencies(mean: int, scale: int, low: int, high: int) -> NDArray[
     """The table of a Gaussian: int32 (high - low + 2,), the symbols low..high in order and the escape last.
 
     `mean` and `scale` are in units of 2**-16: the scale 1..2**28, the mean below 2**31 in magnitude; low and
-    high lie within -32767..32767. Raises ValueError otherwise. A mean of 0 over -R..R gives a symmetric
+    high are within -32767..32767. Raises ValueError otherwise. A mean of 0 over -R..R gives a symmetric
     table.
     """
     if not 1 <= scale <= MAX_SCALE or abs(mean) >= MAX_MEAN or not -(1 << 15) < low <= high < 1 << 15:

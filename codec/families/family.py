@@ -237,7 +237,7 @@ class RegionCodec(Codec, Protocol):
     """A codec that decodes a part of a picture from a part of its payload.
 
     `read(start, length)` gives bytes of the payload, which has `length` bytes in all; `region` reads only what it needs
-    and returns the pixels (box.height, box.width, 3) that `synthesise` would give there, but for float noise. It raises
+    and returns the pixels (box.height, box.width, 3) that `synthesise` would give there, within float noise. It raises
     DamagedFileError if what it read isn't what was written.
     """
 

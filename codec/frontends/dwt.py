@@ -38,7 +38,7 @@ class DWT:
     Args:
         wavelet: a discrete wavelet's name, one of `pywt.wavelist(kind="discrete")`.
         levels: 1 or more.
-        mode: how a picture goes on beyond its border, one of `pywt.Modes.modes`.
+        mode: how a picture continues beyond its border, one of `pywt.Modes.modes`.
 
     Raises:
         ValueError: fewer than one level, no such wavelet, no such mode.
@@ -75,7 +75,7 @@ class DWT:
         return self._double(self._double(coarse, None, 3, size[1]), None, 2, size[0])
 
     def merge(self, bands: Bands) -> Tensor:
-        """Bands -> picture (B, C, H, W), exact but for the rounding of floats.
+        """Bands -> picture (B, C, H, W), exact within the rounding of floats.
 
         Raises:
             ValueError: the bands are not those of a picture of `bands.size`.
@@ -156,7 +156,7 @@ def _border_rule(length: int, reach: int, mode: str) -> tuple[tuple[float, ...],
     """What the places beyond the ends are made of: 2 * reach rows, each a weight for every place of a line of `length`.
 
     All rules are linear, and none looks further than `reach` places, or one more, from an end: a line of that many
-    places from either end tells the rule for longer ones too.
+    places from either end gives the rule for longer ones too.
     """
     import numpy as np
 

@@ -11,7 +11,7 @@ picture (B, 3, H, W) --split--> maps (B, channels, H/8, W/8) --merge--> picture
 | `cdf53` | 192 | the wavelet of JPEG 2000's lossless mode; filters overlap between blocks |
 | `pyramid` | 255 | three levels of the bicubic Laplacian pyramid, every detail in full: more maps than pixels |
 
-All are linear, differentiable and exact but for the rounding of floats.
+All are linear, differentiable and exact within the rounding of floats.
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ Size = tuple[int, int]
 class Bands:
     """A picture in bands.
 
-    `size` is the picture's (height, width), which the bands of some front-ends don't tell; `coarse` (B, C, h, w) the
-    coarsest approximation; `details` one tensor a level, coarsest first, of the front-end's own size and channels.
+    `size` is the picture's (height, width), which the bands of some front-ends don't determine. `coarse` (B, C, h, w)
+    is the coarsest approximation. `details` has one tensor per level, coarsest first; the front-end decides its size
+    and channels.
     """
 
     size: Size
@@ -38,7 +39,7 @@ class Bands:
 
 
 class FrontEnd(Protocol):
-    """A transform of pictures (B, C, H, W), floats, any size. Differentiable, but for folded.py."""
+    """A transform of pictures (B, C, H, W), floats, any size. Differentiable, except folded.py."""
 
     @property
     def levels(self) -> int:

@@ -6,8 +6,8 @@ d1 = c0 - predict(c1)              d2 = c1 - predict(c2)                 predict
 c_(j-1) = d_j + predict(c_j)
 ```
 
-Details are differences, so every picture comes back but for the rounding of floats, whatever the kernel. Beyond the
-border a picture goes on with its last row and column. Parameter-free, differentiable, keeps the dtype.
+Details are differences, so every picture comes back within the rounding of floats, whatever the kernel. Beyond the
+border a picture continues with its last row and column. Parameter-free, differentiable, keeps the dtype.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _burt_adelson() -> tuple[Taps, Taps]:
 
 
 def _bicubic() -> tuple[Taps, Taps]:
-    """Keys' kernel, stretched to twice its width; the middle lies between the places 0 and 1."""
+    """Keys' kernel, stretched to twice its width; the middle is between the places 0 and 1."""
 
     def cubic(x: float) -> float:
         if x < 1:

@@ -133,7 +133,7 @@ def train(
 def _check_resumed(
     found: Checkpoint, out: Path, model: str, chosen: Mapping[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """A resumed run keeps what it was started with; whoever asks for something else is told.
+    """A resumed run keeps what it was started with; asking for something else is an error.
 
     Raises:
         UsageError: another model, or a value in `chosen` (None: not asked for) or `options` that the run doesn't have.
@@ -146,7 +146,7 @@ def _check_resumed(
         if value != had:
             words = f"with {name.replace('_', ' ')} {had}" if had is not None else f"without {name.replace('_', ' ')}"
             raise UsageError(
-                f"{out}: the run was started {words}, and goes on so; for {value}, start a new run from its weights"
+                f"{out}: the run was started {words}, and continues so; for {value}, start a new run from its weights"
             )
 
 

@@ -60,12 +60,12 @@ class Workers:
         return loss
 
     def agree(self, seconds: float, stopped: bool) -> tuple[float, bool]:
-        """Return the first process's clock, and whether any process was told to stop: all end at the same step."""
+        """Return the first process's clock, and whether any process was asked to stop: all end at the same step."""
         if self.count == 1:
             return seconds, stopped
-        said = torch.tensor([seconds if self.first else 0.0, float(stopped)], dtype=torch.float64)
-        said = self._reduced(said)
-        return float(said[0]), bool(said[1] > 0)
+        sums = torch.tensor([seconds if self.first else 0.0, float(stopped)], dtype=torch.float64)
+        sums = self._reduced(sums)
+        return float(sums[0]), bool(sums[1] > 0)
 
     def _reduced(self, values: Tensor) -> Tensor:
         values = values.to(self.device)

@@ -6,7 +6,7 @@ merge:  tile of c --one convolution 5x5--> 12 maps: the prediction of each 2x2 b
 ```
 
 A chain of convolutions without activations is one affine filter: 9x9 for the two branches of the encoder, 10x10 with
-stride 2 for the prediction. That is 1,350 multiply-accumulates a pixel instead of 15,852 (both encoder filters share
+stride 2 for the prediction. That is 1,350 multiply-accumulates per pixel instead of 15,852 (both encoder filters share
 one convolution, whose windows are a pixel larger than they need). The fold is exact where no zero padding is in reach;
 a frame 4 to 5 pixels wide is computed by the chains themselves. The result is the network's within 1e-5 of its range.
 

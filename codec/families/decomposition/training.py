@@ -8,8 +8,8 @@ WAE:  mean (x - x')^2 + mean I_H^2
 The schedule is the LPAE paper's for DIV2K: patches of 192, batches of 4, Adam at 1e-3, halved after every eighth of
 400 epochs of 800 pictures, which is 80,000 steps; weight decay 1e-6. A run of fewer steps goes through the same eight
 stages faster. The LPAE authors trained WAE at a rate of 1e-6 on these means, which hardly moves a weight; here it has
-LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper sums where these means stand. What the loop adds to
-all trainings is added here too: a short warm-up, a bound on the gradient, averaged weights.
+LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper has sums in place of these means. The loop adds what
+it adds to all trainings: a short warm-up, a bound on the gradient, averaged weights.
 """
 
 from collections.abc import Iterable

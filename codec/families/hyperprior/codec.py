@@ -339,7 +339,7 @@ def _grid_size(frame: Frame) -> tuple[int, int]:
 
 
 def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
-    """Where a group's place lies in the coarser level's latents; groups start at even places."""
+    """The place of a group in the coarser level's latents; groups start at even places."""
     return ..., rows.halved().core, columns.halved().core
 
 

@@ -48,7 +48,7 @@ from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
 MIDDLE = 0.5
-"""What is taken off a picture in 0..1 first; where differences are coded, a difference of 0 stands at it."""
+"""Subtracted from a picture in 0..1 first. If differences are coded, a difference of 0 is coded as this value."""
 LATENT_SCALE = 8.0
 """y is this many times an orthonormal transform coefficient of the picture in 0..1."""
 
@@ -186,7 +186,7 @@ class HyperpriorNetwork(nn.Module):
 
     @torch.no_grad()
     def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
-        """A twin that codes faster, and to the same values but for rounding: a front-end that works block by block is
+        """A twin that codes faster, to the same values within rounding: a front-end that works block by block is
         part of the outermost convolutions, and the hyper-analysis and the transforms' non-linear branches compute in
         `dtype`. The shortcuts, which carry most of the picture, stay in float32; scale and mean networks and gains are
         shared."""

@@ -26,7 +26,7 @@ _LEVELS_PER_7_PLACES = 64
 
 
 def finest(anchors: int) -> int:
-    """The highest 16-bit quality that a network with `anchors` anchors tells from its finest."""
+    """The highest 16-bit quality that a network with `anchors` anchors distinguishes from its finest."""
     return 65535 * (anchors - 1) // PLACES
 
 

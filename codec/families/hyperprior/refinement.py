@@ -61,7 +61,7 @@ STIFFNESS = (1.0, 2.0, 4.0)
 picture more than their own curvatures say, the more so the fewer iterations have put that right."""
 LAMBDA_FACTOR = 1.25
 """Times the lambda of training, which gave the smallest files for their quality (docs/effort.md): with the same lambda
-the refined files lie at lower rates, for which the quality's gains and tables weren't made."""
+the refined files have lower rates, for which the quality's gains and tables weren't made."""
 _PROBED_PLACES = 256
 _MOST_PROBES = 8
 _SEED = 1
@@ -97,11 +97,11 @@ def refine(
     refined = Refined(latents.clone(), [], [])
     for number, (rows, columns) in enumerate(places):
 
-        def tell(part: float, before: int = number) -> None:
+        def report(part: float, before: int = number) -> None:
             if progress:
                 progress("refinement", (before + part) / len(places))
 
-        y, z, curvature = _Refinement(work, number, rows, columns).run(tell)
+        y, z, curvature = _Refinement(work, number, rows, columns).run(report)
         refined.y[:, rows.core, columns.core] = y
         refined.z.append(z)
         refined.curvature.append(curvature)
@@ -199,7 +199,7 @@ class _Refinement:
         self.seen = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
         self.around = self.work.values[None, :, outer_y.outer, outer_x.outer].to(self.work.device)
 
-    def run(self, tell: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
+    def run(self, report: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return y (M, h, w), z and curvature of the best that was met, and leave its values in the work."""
         z = torch.from_numpy(self.plain.z).to(self.work.device).float()[None]
         self.best = _Best(self._cost(self.plain), self.u, z, None)
@@ -208,12 +208,12 @@ class _Refinement:
         n = self.work.iterations
         early = (n // 2, 3 * n // 4) if n >= _WORTH_LOOKING_EARLY else ()
         for done in self._iterate(curvature):
-            tell(done / n)
+            report(done / n)
             if done in early:
                 self._try(curvature)
         for factor in STIFFNESS:
             self._try(factor * curvature)
-        tell(1.0)
+        report(1.0)
         values = self._scaled_values(self.best_group) * self.work.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
         y = (self.best.u / self.work.gain)[0].cpu()

@@ -5,7 +5,7 @@ box of pixels --> latents that it needs, with the synthesis' halo --> their grou
               --> synthesis of those latents as if they were a picture of their own --> the box of it
 ```
 The synthesis' padding acts on the border of those latents: further from the box than its receptive field reaches, or at
-the border of the picture, as for the whole. So the pixels are those of the whole picture, but for float noise.
+the border of the picture, as for the whole. So the pixels are those of the whole picture within float noise.
 """
 
 from collections.abc import Iterator

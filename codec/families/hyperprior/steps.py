@@ -87,7 +87,7 @@ def grid_context(number: int) -> str:
 
 
 def grid_number(context: str) -> int | None:
-    """The step of the interlaced grid whose context has that name; None if it is none's."""
+    """The step of the interlaced grid whose context has that name; None for other contexts."""
     return next((number for number in range(1, GRIDS) if grid_context(number) == context), None)
 
 
@@ -178,7 +178,7 @@ class Means(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a source of symbols is told: the step, its scale indexes and means (B, c, h, w), each None if the walk goes
+    """What a source of symbols is given: the step, its scale indexes and means (B, c, h, w), each None if the walk goes
     without that network. They are right at the step's places."""
 
     step: Step

@@ -4,9 +4,9 @@
 layer:  hash of the level's symbols (4 bytes) | payload of the level's coder (hyperprior/codec.py)
 ```
 
-Layers stand coarsest first; each needs those before it. Tables of a level depend on the integers of the coarser level,
-never on its pixels, so that layers parse alike on any machine. The prediction is float: a decoder on another machine
-may be off by a grey level.
+Layers are stored coarsest first; each needs those before it. Tables of a level depend on the integers of the coarser
+level, never on its pixels, so that layers parse alike on any machine. The prediction is float: a decoder on another
+machine may differ by one grey level.
 
 The finest detail is left out where its bits are worth more than what it takes off the error: at very low rates, or on
 pictures without any. The decoder then shows the prediction, as it does where the file ends early.

@@ -44,8 +44,8 @@ _START_NOISE = 0.02
 
 
 class Prediction(nn.Module):
-    """LPAE's decoder, folded: (B, 3, h, w) -> (B, 3, 2h, 2w). Beyond the border a picture goes on with its last row and
-    column, where LPAE's own chain has zeros."""
+    """LPAE's decoder, folded: (B, 3, h, w) -> (B, 3, 2h, 2w). Beyond the border a picture continues with its last row
+    and column, where LPAE's own chain has zeros."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -220,7 +220,7 @@ def _indexes(shape: tuple[int, ...], tables: TableSet) -> npt.NDArray[np.uint8]:
 def _tiles(
     structure: Structure, shape: tuple[int, ...], halo: int, stage: str, progress: Progress | None
 ) -> Iterator[tuple[Span, Span]]:
-    """Tiles of a code (C, h, w), row by row; `progress` is told after each."""
+    """Tiles of a code (C, h, w), row by row; `progress` is called after each."""
     pairs = list(grid(shape[1], shape[2], max(1, TILE // structure.multiple), halo))
     for done, pair in enumerate(pairs):
         yield pair

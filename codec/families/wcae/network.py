@@ -1,10 +1,10 @@
-"""The WCAE family (Akyazi & Ebrahimi, CLIC 2019): wavelet autoencoders with one branch a Haar scale, and their loss.
+"""The WCAE family (Akyazi & Ebrahimi, CLIC 2019): wavelet autoencoders with one branch per Haar scale, and their loss.
 
     picture in [-1, 1] --Haar pyramid--> bands --an analysis each--> maps at 1/32, concatenated: the code
     code --split--> a synthesis each --> bands --inverse Haar--> picture
 
 WCAE has three branches of 32 maps, WCAE-wide 64 maps in the coarsest, NoWCAE a single branch on the picture itself.
-The rate is that of one Gaussian with the code's own mean and deviation, or of a learned Gaussian a channel
+The rate is that of one Gaussian with the code's own mean and deviation, or of a learned Gaussian per channel
 (`ChannelPrior`). codec.py codes with these networks.
 """
 
@@ -75,7 +75,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Structure:
-    """A network of the family: Haar scales (0: none) and one branch a band, coarsest first."""
+    """A network of the family: Haar scales (0: none) and one branch per band, coarsest first."""
 
     scales: int
     branches: tuple[Branch, ...]
@@ -126,7 +126,7 @@ STRUCTURES = {
 
 
 class WaveletAutoencoder(nn.Module):
-    """The network of a `Structure`; with `channel_prior` it also learns a Gaussian a channel of the code."""
+    """The network of a `Structure`; with `channel_prior` it also learns a Gaussian per channel of the code."""
 
     def __init__(self, structure: Structure, channel_prior: bool = False) -> None:
         super().__init__()
@@ -148,13 +148,13 @@ class WaveletAutoencoder(nn.Module):
         return self._pyramid.merge(bands) if self._pyramid else bands[0]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Picture in [-1, 1] -> (reconstruction, code); in training mode noise stands for rounding."""
+        """Picture in [-1, 1] -> (reconstruction, code); in training mode noise replaces rounding."""
         code = self.analysis(x)
         code = code + uniform_noise(code) if self.training else code.round()
         return self.synthesis(code), code
 
     def rate(self, code: Tensor) -> Tensor:
-        """Mean bits an element of a noisy or rounded code, by the prior or the code's own Gaussian."""
+        """Mean bits per element of a noisy or rounded code, by the prior or the code's own Gaussian."""
         return rate(code) if self.prior is None else self.prior.rate(code)
 
 
@@ -215,7 +215,7 @@ def _gaussian_bits(value: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
 
 
 class ChannelPrior(nn.Module):
-    """A learned Gaussian for each channel of the code (2C parameters) instead of a mean and scale a file.
+    """A learned Gaussian for each channel of the code (2C parameters) instead of a mean and scale per file.
 
     Call `export` when training is over: it writes the integers that files are coded with into the buffer
     `units`, (2, C) int32, means and scales in units of 2^-8, which is stored with the weights.
@@ -241,7 +241,7 @@ class ChannelPrior(nn.Module):
         self.units[1] = (self.log_scale.exp() * UNITS).round().clamp(1, SCALE_MAX)
 
     def tables(self) -> TableSet:
-        """One table a channel, from `units` alone; `ValueError` before `export`."""
+        """One table per channel, from `units` alone; `ValueError` before `export`."""
         means, scales = self.units.tolist()
         if min(scales) < 1:
             raise ValueError("the channel prior was never exported")
@@ -254,7 +254,7 @@ class ChannelPrior(nn.Module):
 def loss(network: WaveletAutoencoder, batch: Tensor, lmbda: float = LAMBDA) -> dict[str, Tensor]:
     """J = D + lambda R of a batch (B, 3, H, W) in [0, 1].
 
-    D is the mean squared error a sample on [-1, 1], R the mean bits an element of the code. Returns scalars:
+    D is the mean squared error a sample on [-1, 1], R the mean bits per element of the code. Returns scalars:
     `loss` (the only one with a gradient), `bpp_estimate`, and `mse` in 8-bit units.
     """
     x = batch * 2 - 1

@@ -288,7 +288,7 @@ def test_a_log_without_checkpoint_and_lines_beyond_it_are_not_gone_on_with(data:
 def test_a_resumed_run_keeps_its_values_or_says_so(data: Path, tmp_path: Path) -> None:
     out = run("wcae", data, tmp_path / "run", steps=1, options={"lmbda": "0.01"})
     for given, words in (
-        ({"batch": 3}, "started with batch 2, and goes on so; for 3,"),
+        ({"batch": 3}, "started with batch 2, and continues so; for 3,"),
         ({"patch": 96}, "with patch 64"),
         ({"seed": 1}, "with seed 0"),
         ({"learning_rate": 1.0}, "with learning rate"),
