@@ -85,7 +85,7 @@ def encode(
     psnr: Annotated[float | None, typer.Option("--psnr", metavar="DB", help="At least this PSNR.")] = None,
     quality: Annotated[
         float | None,
-        typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100", help="A fixed quality; 50 by default."),
+        typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100", help="A fixed quality; 40 by default."),
     ] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Store the pictures without loss.")] = False,
     model: Annotated[

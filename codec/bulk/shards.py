@@ -31,7 +31,7 @@ class Member:
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header. tarfile takes a damaged, cut or missing one for the end of the archive; this one does not."""
+    """A member's header. tarfile takes a damaged or missing one for the end of the archive; here it is an error."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> "_Header":
