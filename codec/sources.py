@@ -81,7 +81,7 @@ def opened(source: FileSource) -> Iterator[BinaryIO]:
         FileAccessError, UsageError: as `read`.
     """
     if isinstance(source, str) and "://" in source:
-        from lpcodec.codec.bulk import storage
+        from lpcodec.codec import storage
 
         try:
             with storage.open_read(source, read_ahead=_READ_AHEAD) as stream:

@@ -16,8 +16,9 @@ import warnings
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from lpcodec.codec import storage
 from lpcodec.codec.arrays import ceil_div
-from lpcodec.codec.bulk import storage, unit
+from lpcodec.codec.bulk import unit
 from lpcodec.codec.bulk.local import Event, end_of_shard, read_members
 from lpcodec.codec.bulk.processes import use_one_thread
 from lpcodec.codec.bulk.shards import ShardWriter

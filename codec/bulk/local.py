@@ -9,7 +9,8 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lpcodec.codec.bulk import storage, unit
+from lpcodec.codec import storage
+from lpcodec.codec.bulk import unit
 from lpcodec.codec.bulk.processes import Died, Item, in_order
 from lpcodec.codec.bulk.shards import Member, ShardWriter, members
 from lpcodec.codec.bulk.sources import Source

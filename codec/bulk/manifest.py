@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from lpcodec.codec.bulk import storage
+from lpcodec.codec import storage
 from lpcodec.codec.bulk.unit import Row, Settings
 from lpcodec.codec.errors import UsageError
 

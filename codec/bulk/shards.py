@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from lpcodec.codec.bulk import storage
+from lpcodec.codec import storage
 from lpcodec.codec.bulk.sources import SHARD_ENDINGS, Source
 from lpcodec.codec.bulk.unit import Coded, Row, Settings, failure
 

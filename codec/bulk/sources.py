@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from lpcodec.codec.bulk import storage
+from lpcodec.codec import storage
 from lpcodec.codec.errors import FileAccessError, UsageError
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lpcodec.codec import storage
 from lpcodec.codec.arrays import psnr_of
-from lpcodec.codec.bulk import storage
 from lpcodec.codec.errors import ExitCode, LpcodecError
 
 ENCODED = ".lpc"
