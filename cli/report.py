@@ -176,6 +176,8 @@ def _locate(name_or_folder: str) -> "tuple[Path, DataSet | None]":
     from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import registry
 
+    if Path(name_or_folder).is_file():
+        raise UsageError(f"{name_or_folder} is a file: a report needs a folder; lpcodec compare takes one picture")
     try:
         located = registry.locate(name_or_folder, read_rgb)
     except ValueError as error:  # datasets knows nothing of our errors

@@ -59,7 +59,8 @@ def test_a_page_with_the_picture_at_the_same_bytes(lpcodec: Run, photo: Path) ->
     html = Path("photo-compare.html").read_text("utf-8")
     assert html.count("data:image/webp;base64,") >= 7
     assert "data:application/octet-stream;base64," in html  # the .lpc file
-    assert 'id="bd" hidden' in html
+    assert all(f'id="{section}" hidden' in html for section in ("curves", "bd", "speed", "means"))
+    assert '"ours":"lpcodec"' in html
 
 
 def test_its_page_is_not_replaced_unasked(lpcodec: Run, photo: Path) -> None:

@@ -85,6 +85,7 @@ def test_peers_that_are_not_installed_are_named_and_left_out(
     ("words", "why"),
     [
         (["--data", "kodac"], "kodak"),
+        (["--data", "waves/0.png"], "lpcodec compare takes one picture"),
         (["--codec", "mine"], "write 'NAME=COMMAND"),
         (["--codecs", "gif"], "no codec named 'gif'"),
         (["--metrics", "vmaf"], "no metric named 'vmaf'"),

@@ -257,7 +257,7 @@ def _document(
             for s in shown
         ],
         "thumbnails": {s.picture: s.thumbnail for s in shown if s.thumbnail},
-        "ours": ours.name if ours else "",
+        "ours": ours.name if ours else next((c.name for c in results.codecs if c.kind == "model"), ""),
         "ranks": _ranks(results, ours),
     }
 
