@@ -4,7 +4,8 @@
 DataSet.downloads --download.py--> ROOT/.downloads/NAME/ --unpack.py--> pictures --move--> ROOT/NAME/ + record
 ```
 
-A fetch that was interrupted goes on where it stopped. The set's folder changes only when all pictures are unpacked.
+The same call again continues a fetch that was interrupted. The set's folder changes only when all pictures are
+unpacked.
 """
 
 import os
@@ -29,7 +30,7 @@ class FetchError(OSError):
 
 
 class Watcher(Protocol):
-    """Who is told how far a fetch has come: a file begins, how much (0..1) of it is done, in words too, it ends."""
+    """Reports how far a fetch has come: a file begins; how much of it is done, in words and as 0..1; it ends."""
 
     def begin(self, name: str) -> None: ...
 

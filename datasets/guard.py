@@ -1,8 +1,8 @@
 """The guard of the evaluation sets: pictures that codecs are compared on are never trained on.
 
-A picture is recognised by the digest of its pixels, so under any name and in any lossless format. That is all: one
-that was cropped, resized, turned or compressed again has other pixels and passes. Known are the digests in this
-package, and those of the evaluation sets that were fetched into the data root; of other sets the guard knows nothing.
+A picture is recognised by the digest of its pixels, under any name and in any lossless format. A picture that was
+cropped, resized, turned or compressed again has other pixels and passes. The guard knows the digests in this package
+and those of the evaluation sets that were fetched into the data root; it knows nothing of other sets.
 """
 
 from functools import cached_property

@@ -1,7 +1,7 @@
 """Manga109: a page of each of 109 Japanese comics, as super-resolution is compared on.
 
-Facts: the pages of the set and of its interface (manga109/manga109api). It is given on application only, and of each
-of its 109 volumes evaluations take one page, which differs between copies: so there is neither a link nor a digest.
+Facts: the pages of the set and of its interface (manga109/manga109api). It is given on application only. Evaluations
+take one page of each of its 109 volumes, and copies differ in which one: so there is neither a link nor a digest.
 """
 
 from lpcodec.datasets.dataset import DataSet

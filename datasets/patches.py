@@ -1,7 +1,7 @@
 """Training patches: pictures decoded once, kept whole in device memory, cropped and turned there.
 
 ```
-folder or .tar shards --Reader--> uint8 pixels, one flat tensor --one gather a batch--> (B, 3, P, P) floats in 0..1
+folder or .tar shards --Reader--> uint8 pixels, one flat tensor --one gather per batch--> (B, 3, P, P) floats in 0..1
 ```
 
 There are no loader processes and no host copies in a training step: a batch is a single indexed read of the flat

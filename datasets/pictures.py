@@ -70,7 +70,7 @@ def read_digest(path: Path, read: Reader) -> str | None:
 def read_digests(
     paths: list[Path], read: Reader, tell: Callable[[int, int], None] | None = None
 ) -> dict[str, str | None]:
-    """The digests of picture files by file name; `tell` is called with (how many are done, of how many)."""
+    """The digests of picture files by file name; `tell` is called with (files done, files in all)."""
     found: dict[str, str | None] = {}
     for path in paths:
         found[path.name] = read_digest(path, read)

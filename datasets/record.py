@@ -34,7 +34,7 @@ def save(record: Record, folder: Path) -> None:
 
 
 def load(folder: Path) -> Record | None:
-    """The record of `folder`; None where nothing was fetched into it, or the record can't be understood."""
+    """The record of `folder`; None if nothing was fetched into it, or the record can't be understood."""
     try:
         row = json.loads((folder / NAME).read_text("utf-8"))
         files = tuple(FetchedFile(**file) for file in row["files"])

@@ -1,8 +1,8 @@
-"""The data sets that are known by name, and where their pictures lie.
+"""The data sets that are known by name, and where their pictures are.
 
 ```
 name    --named--> DataSet --locate--> a folder below the data root
-folder  --locate--> the folder itself, and the DataSet whose pictures lie in it, if they are recognised
+folder  --locate--> the folder itself, and the DataSet whose pictures are in it, if they are recognised
 ```
 
 The data root is the folder in the environment variable LPCODEC_DATA, else one in the user's cache folder.
@@ -52,7 +52,7 @@ class SetMissingError(ValueError):
 
 @dataclass(frozen=True)
 class Located:
-    """A folder of pictures, and the data set whose they are: None where that isn't known."""
+    """A folder of pictures, and the data set to which they belong: None if that isn't known."""
 
     folder: Path
     dataset: DataSet | None
@@ -112,7 +112,7 @@ def locate(name_or_folder: str, read: Reader) -> Located:
 def place(name_or_folder: str, root: Path | None = None) -> Located:
     """Where the pictures are that `name_or_folder` means: a set's name, or a folder; a folder's set is None.
 
-    A set's name means the set below `root` (the data root), if it is there, even where a folder of that name lies in
+    A set's name means the set below `root` (the data root), if it is there, even if a folder of that name is in
     the current one: ./NAME is the folder. Raises as `locate`.
     """
     known = {dataset.name: dataset for dataset in sets()}
@@ -136,8 +136,8 @@ def place(name_or_folder: str, root: Path | None = None) -> Located:
 def recognise(folder: Path, read: Reader) -> DataSet | None:
     """The set that the pictures of `folder` are of: all of it or a part of it, but nothing else.
 
-    By pixels where they are known here: one picture decides whether the others are decoded at all. By names only
-    where they are those of a whole set, picture for picture.
+    By pixels if they are known here: one picture decides whether the others are decoded at all. By names only if they
+    are those of a whole set, picture for picture.
     """
     paths = picture_files(folder)
     if not paths:

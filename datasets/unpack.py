@@ -1,7 +1,7 @@
 """The pictures of an archive, taken out safely: zip, and tar with gzip, bzip2 or xz.
 
 Members become files by the last part of their name alone, in one folder: no path of the archive is followed, so none
-can lead out of it. Links, devices and what isn't a picture are left inside. What an archive may grow to is bounded.
+can lead out of it. Links, devices and whatever isn't a picture are not taken. The unpacked size is bounded.
 """
 
 import lzma
@@ -18,7 +18,7 @@ from lpcodec.datasets.pictures import SUFFIXES
 
 MOST_MEMBERS = 50_000
 MOST_GROWTH = 8
-"""Pictures are compressed already: an archive that grows to more than so many times its size is none of them."""
+"""Pictures are compressed already: an archive that grows to more than this many times its size is not one of them."""
 ALWAYS_ALLOWED = 256 << 20
 _CHUNK = 1 << 20
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def unpack(archive: Path, into: Path, inside: str = "") -> list[Path]:
 
 
 def take_picture(path: Path, into: Path) -> list[Path]:
-    """Copy a downloaded picture into the folder `into`. ArchiveError where its name isn't a picture's."""
+    """Copy a downloaded picture into the folder `into`. ArchiveError if its name isn't a picture's."""
     if _picture_name(path.name, "") is None:
         raise ArchiveError(f"{path.name} is neither an archive nor a picture")
     shutil.copyfile(path, into / path.name)

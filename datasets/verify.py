@@ -57,10 +57,10 @@ class Report:
 def verify(
     folder: Path, dataset: DataSet | None, read: Reader, tell: Callable[[int, int], None] | None = None
 ) -> Report | None:
-    """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None where they are of none.
+    """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None if they are of none.
 
-    Every picture is decoded; `tell` hears (how many are done, of how many). Raises OSError where the folder can't be
-    read.
+    Every picture is decoded; `tell` is called with (pictures done, pictures in all). Raises OSError if the
+    folder can't be read.
     """
     paths = picture_files(folder)
     pixels = read_digests(paths, read, tell)
@@ -69,7 +69,7 @@ def verify(
 
 
 def likely(pixels: Mapping[str, str | None]) -> DataSet | None:
-    """The set that has most of the pictures (digest by file name), by their pixels; None where it has none."""
+    """The set that has most of the pictures (digest by file name), by their pixels; None if it has none."""
 
     def shared(dataset: DataSet) -> int:
         known = set(dataset.digests.values())

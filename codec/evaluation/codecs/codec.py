@@ -32,7 +32,7 @@ class CodecAbout:
     """A codec of the report. `options` is all that decides its files: settings, command line, or digest of the weights.
 
     `has_dial` is False for a model with one fixed rate. Memory is the peak of a process that codes the largest picture
-    once, above that of the process before it (MB of 10**6 bytes); None where it wasn't measured. kMAC/pixel by part
+    once, above that of the process before it (MB of 10**6 bytes); None if it wasn't measured. kMAC/pixel by part
     (`analysis`, `synthesis`, `entropy`, ...) for networks.
     """
 

@@ -76,7 +76,7 @@ class Command:
         return any(setting != int(setting) for setting in self.settings)
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
-        """The coded file's bytes for pixels uint8 (H, W, 3). CommandError where the command fails."""
+        """The coded file's bytes for pixels uint8 (H, W, 3). CommandError if the command fails."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for ending in {ending or ".png" for kind, ending in _places(self.encoding) if kind == "in"}:
@@ -85,7 +85,7 @@ class Command:
             return _written(folder, "coded", self.encoding).read_bytes()
 
     def decode(self, data: bytes) -> Pixels:
-        """The pixels uint8 (H, W, 3) of a coded file. CommandError where the command fails, OSError where Pillow
+        """The pixels uint8 (H, W, 3) of a coded file. CommandError if the command fails, OSError if Pillow
         can't read what it wrote."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

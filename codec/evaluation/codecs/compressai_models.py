@@ -1,9 +1,9 @@
-"""CompressAI's trained models as codecs, where the package and its weights are at hand; nothing is downloaded.
+"""CompressAI's trained models as codecs, if the package and its weights are installed; nothing is downloaded.
 
     pixels --padded to 64--> compress() --strings--> their bytes, one after the other --decompress()--> pixels
 
 A model is asked for by its name in CompressAI's zoo (`mbt2018-mean`; `mbt2018-mean-ms-ssim` for the one trained for
-MS-SSIM), its settings are the qualities whose weights lie in torch's hub cache (where CompressAI puts them). The
+MS-SSIM), its settings are the qualities whose weights are in torch's hub cache, where CompressAI puts them. The
 size of a file is that of the strings, as CompressAI itself counts: the picture's size and the quality cost nothing.
 """
 
@@ -105,7 +105,7 @@ def known(name: str) -> bool:
 
 
 def find_model(name: str) -> CompressaiModel:
-    """The model of that name. UsageError, which says what is missing, where it can't be had here."""
+    """The model of that name. UsageError, which says what is missing, if it can't be had here."""
     try:
         make_importable()
         image = importlib.import_module("compressai.zoo.image")

@@ -7,7 +7,7 @@ A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and H
 
 - AVIF is offered three times. `avif` and `avif-speed2` are tuned for PSNR at 4:4:4: the yardstick for PSNR.
   `avif-default` is what people get from Pillow: 4:2:0 and libavif's own tuning, which is for the eye since libavif 1.4
-  (tune=iq): the yardstick for MS-SSIM and for pictures to look at. Each is told its number of threads, because its
+  (tune=iq): the yardstick for MS-SSIM and for pictures to look at. Each is given its number of threads, because its
   bytes depend on them (a little).
 - WebP has no option for sharper chroma in Pillow. JPEG 2000's setting is a compression ratio, so its sweep falls.
 - Pillow's JPEG encoder fails on noisy pictures at high quality unless its buffer is large enough (`_roomy`).

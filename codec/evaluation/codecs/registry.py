@@ -4,7 +4,7 @@ name --find_codec--> CodecEntry: the codec, its sweep, and what the report says 
   lpcodec                        the default model
   default, wcae, wcae@0.13, ...  a model, or all sets of weights of a network without a quality as one codec
   jpeg, jpeg2000, webp, avif, avif-speed2, avif-default, jxl, heic               pillow.py
-  mbt2018-mean, ...              CompressAI's models (compressai_models.py), where its weights are at hand
+  mbt2018-mean, ...              CompressAI's models (compressai_models.py), if its weights are installed
   any other                      a command template of that name (command.py)
 """
 

@@ -82,7 +82,7 @@ def ssim(original: Pixels, decoded: Pixels) -> float:
 
 
 def lpips_alex(original: Pixels, decoded: Pixels) -> float:
-    """LPIPS with AlexNet (0 where equal)."""
+    """LPIPS with AlexNet (0 for equal pictures)."""
     import torch
 
     with torch.inference_mode():
@@ -90,13 +90,13 @@ def lpips_alex(original: Pixels, decoded: Pixels) -> float:
 
 
 def ssimulacra2(original: Pixels, decoded: Pixels) -> float:
-    """SSIMULACRA 2, 100 where equal."""
+    """SSIMULACRA 2, 100 for equal pictures."""
     compute = importlib.import_module("ssimulacra2").compute_ssimulacra2
     return float(compute(*(io.BytesIO(_png(p)) for p in (original, decoded))))
 
 
 def butteraugli(original: Pixels, decoded: Pixels) -> float:
-    """Butteraugli distance (maximum norm, 0 where equal) as libjxl's program prints it first."""
+    """Butteraugli distance (maximum norm, 0 for equal pictures) as libjxl's program prints it first."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("original.png", "decoded.png")]
         for path, pixels in zip(paths, (original, decoded), strict=True):

@@ -13,7 +13,7 @@ _declarations: list[Any] = []  # a declaration lives as long as its library obje
 
 
 def make_importable() -> None:
-    """Import torchvision, declaring what it lacks. ImportError where it isn't installed or can't be mended."""
+    """Import torchvision, declaring what it lacks. ImportError if it isn't installed or can't be repaired."""
     try:
         importlib.import_module("torchvision")
     except RuntimeError:

@@ -7,8 +7,8 @@ LONGEST = 80
 
 
 def file_name(name: str) -> str:
-    """`name` itself where it is small ASCII letters, digits and `._@+-`; else made so, with a digest that keeps two
-    names apart, also where a file system doesn't tell large letters from small ones.
+    """`name` itself if it is small ASCII letters, digits and `._@+-`; else made so, with a digest that keeps two
+    names apart, also on a file system that ignores case.
 
     >>> file_name("wcae@0.13")
     'wcae@0.13'

@@ -139,8 +139,8 @@ def _ours(results: Results) -> CodecAbout | None:
 
 
 def judged_by(codec: str, names: Collection[str]) -> tuple[str, ...]:
-    """The metrics by which a codec is a fair peer. AVIF has a tuning for PSNR and one for the eye: each counts where it
-    was made to be good, if a report has both."""
+    """The metrics by which a codec is a fair peer. AVIF has a tuning for PSNR and one for the eye: each counts by the
+    metric it was made for, if a report has both."""
     if "avif-default" in names and codec in ("avif", "avif-speed2"):
         return ("psnr",)
     if "avif" in names and codec == "avif-default":

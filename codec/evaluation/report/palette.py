@@ -2,7 +2,7 @@
 
     Results --styles--> Style for each codec and each published curve
 
-The colours are told apart by the colour-blind (after Okabe and Ito, made dark enough for white paper, light enough for
+The colour-blind can tell the colours apart (after Okabe and Ito, made dark enough for white paper, light enough for
 a dark page), and no two curves of the first 24 share both colour and marker.
 """
 

@@ -3,7 +3,7 @@
     Results --draw--> curves-psnr.png, curves-psnr.svg, curves-ms-ssim.png, curves-ms-ssim.svg
 
 Measured curves are lines through the means at fixed settings, ours strongest; a model with one fixed rate is a star;
-published curves are dotted. Rates from 0.05 to 2 bpp are shown. The legend lies below the axes, so that it never
+published curves are dotted. Rates from 0.05 to 2 bpp are shown. The legend is below the axes, so that it never
 covers a curve. Nothing of matplotlib's global state is used or changed.
 """
 
@@ -38,7 +38,7 @@ class Line:
 
 
 def draw(results: Results, out: Path) -> list[Path]:
-    """Writes the figures into `out`; MS-SSIM's only where some codec has it. Raises OSError."""
+    """Writes the figures into `out`; MS-SSIM's only if some codec has it. Raises OSError."""
     written = []
     for metric, label in (("psnr", "PSNR (dB)"), ("ms_ssim", "MS-SSIM (dB)")):
         lines = _lines(results, metric)

@@ -93,7 +93,7 @@ def _target_row(points: Sequence[Point], target: float) -> Row:
 
 def speed(results: Results, codec: str) -> tuple[float, float] | None:
     """Encode and decode MP/s: all pixels over all seconds at the fixed settings within 0.1 to 1.2 bpp (at all of them
-    where none is within); None for a codec without points."""
+    if none is within); None for a codec without points."""
     groups = _complete_settings(results.of(codec))
     within = [group for group in groups if LOW_BPP <= means(group).bpp <= HIGH_BPP] or groups
     points = [point for group in within for point in group]

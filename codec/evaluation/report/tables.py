@@ -1,8 +1,8 @@
 """The report's figures as files for other programs: CSV, Markdown, CompressAI's JSON.
 
-    Results --points_csv--> every point    --markdown--> means at targets, BD-rates    --compressai--> a curve a codec
+    Results --points_csv--> every point   --markdown--> means at targets, BD-rates   --compressai--> one curve per codec
 
-None of them holds published figures but the Markdown, which lists them under a heading of their own.
+Only the Markdown has published figures, under a heading of their own.
 """
 
 import csv
@@ -59,8 +59,7 @@ def points_csv(results: Results) -> str:
 def compressai(results: Results, codec: CodecAbout) -> dict[str, Any]:
     """A codec's means at its fixed settings in the form of CompressAI's result files (JSON-ready).
 
-    Times are mean seconds a picture. Settings that lost nothing are left out: the form has no infinite PSNR. MS-SSIM is
-    left out where a picture has none.
+    Times are mean seconds per picture. MS-SSIM is left out if a picture has none.
     """
     rows = [row for row in setting_rows(results, codec.name) if row.value("psnr") is not None]
     columns: dict[str, list[float | None]] = {
@@ -77,7 +76,7 @@ def compressai(results: Results, codec: CodecAbout) -> dict[str, Any]:
 
 
 def markdown(results: Results) -> str:
-    """What a README or a paper's notes take over: means at the rate targets, BD-rates with their overlap."""
+    """What a README or a paper takes over: means at the rate targets, BD-rates with their overlap."""
     machine = results.machine
     contended = " Other work ran at the same time: the speeds are too low." if machine.contended else ""
     lines = [
@@ -131,7 +130,7 @@ def _targets(results: Results, rows: Sequence[Row]) -> tuple[Sequence[str], Iter
 
 
 def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], metric: Metric) -> list[str]:
-    """One pair a line: readable where a matrix with overlaps in its cells is not."""
+    """One pair per line: a matrix with overlaps in its cells would be too wide."""
     titles = {c.name: c.title for c in results.published} | {c.name: c.title for c in results.codecs}
     rows = []
     for (test, anchor), cell in table.items():
@@ -145,7 +144,7 @@ def _bd_table(results: Results, table: dict[tuple[str, str], BdRate | str], metr
 
 
 def number(value: float | None, digits: int) -> str:
-    """A value for a table: `-` where it is missing, `inf` where nothing was lost."""
+    """A value for a table: `-` if it is missing, `inf` if it is infinite."""
     if value is None or math.isnan(value):
         return "-"
     return "inf" if math.isinf(value) else f"{value:.{digits}f}"

@@ -1,10 +1,10 @@
-"""Peak memory of a codec: a process that codes one picture once, above what it held before.
+"""Peak memory of a codec: a process that codes one picture once, above what it had before.
 
     fresh process: import, load weights, code a small piece --reset the peak--> encode --> MB above the start
     fresh process: the same                                 --reset the peak--> decode --> MB above the start
 
-The peak is the resident set as Linux counts it, reset beforehand, when what was freed had been given back. Elsewhere
-there is no such figure. A command runs in a process of its own, whose peak is taken whole.
+The peak is the resident set as Linux counts it, reset beforehand, after freed memory was given back. Elsewhere there
+is no such figure. A command runs in a process of its own, whose peak is taken whole.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peaks(name: str, path: Path, setup: Setup) -> tuple[float | None, float | None]:
-    """MB (10**6 bytes) to encode and to decode the picture at `path` at the codec's middle setting, None where it can't
+    """MB (10**6 bytes) to encode and to decode the picture at `path` at the codec's middle setting, None if it can't
     be measured."""
     return _in_process(name, path, setup, encodes=True), _in_process(name, path, setup, encodes=False)
 
@@ -66,7 +66,7 @@ def _measure(pipe: Connection, name: str, path: Path, setup: Setup, encodes: boo
             data = codec.encode(pixels, setting)
             _, answer = _peak(lambda: codec.decode(data), whole_process)
     except Exception:
-        answer = None  # whatever fails here fails as a point too, and is told there
+        answer = None  # whatever fails here fails as a point too, and is reported there
     end_quietly()
     pipe.send(answer)
 

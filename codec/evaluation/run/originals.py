@@ -24,8 +24,8 @@ class Original:
 def picture_paths(folder: Path, count: int | None = None) -> dict[str, Path]:
     """The pictures of a folder by name, in order of it (the first `count` of them).
 
-    Lossless formats, or JPEG files where there are none. A name is a file's stem, or the whole of it where two files
-    have one stem. ValueError where there are no pictures, OSError where the folder can't be read.
+    Lossless formats, or JPEG files if there are no others. A name is a file's stem, or its whole name if two files have
+    the same stem. ValueError if there are no pictures, OSError if the folder can't be read.
     """
     paths = picture_files(folder)
     if not paths:
@@ -41,6 +41,6 @@ def load_original(path: Path, name: str) -> Original:
 
 
 def load_originals(folder: Path, count: int | None = None) -> list[Original]:
-    """The pictures of a folder in order of name (the first `count` of them) as RGB. ValueError where there
+    """The pictures of a folder in order of name (the first `count` of them) as RGB. ValueError if there
     are none."""
     return [load_original(path, name) for name, path in picture_paths(folder, count).items()]

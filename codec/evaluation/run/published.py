@@ -23,10 +23,10 @@ NONE = "none"
 
 def curves(set_name: str | None, more: str | None = None) -> tuple[PublishedCurve, ...]:
     """The packaged curves of a set, then those of the file or folder `more` (of a folder in it that is named like the
-    set, where there is one).
+    set, if there is one).
 
     `more` being "none" leaves all of them out. A curve of `more` replaces a packaged one of its name. Raises
-    FileAccessError where `more` can't be read, UsageError where it isn't in the format.
+    FileAccessError if `more` can't be read, UsageError if it isn't in the format.
     """
     if more == NONE:
         return ()
@@ -37,7 +37,7 @@ def curves(set_name: str | None, more: str | None = None) -> tuple[PublishedCurv
 
 
 def read(path: Path) -> list[PublishedCurve]:
-    """The curves of a JSON file. FileAccessError where it can't be read, UsageError where it isn't in the format."""
+    """The curves of a JSON file. FileAccessError if it can't be read, UsageError if it isn't in the format."""
     try:
         rows = json.loads(path.read_text("utf-8"))
         return [_curve(row, path.stem) for row in (rows if isinstance(rows, list) else [rows])]

@@ -72,7 +72,7 @@ class SetAbout:
 class PublishedCurve:
     """Points that others printed for this set: drawn dotted, with their source, never in a table of measured ones.
 
-    `ms_ssim` is linear; None where it wasn't printed.
+    `ms_ssim` is linear; None if it wasn't printed.
     """
 
     name: str

@@ -12,7 +12,7 @@ Progress = Callable[[int, int, float | None, str], None]
 
 
 class Clock:
-    """Tells `progress` of points by (codec, their number), measured by so many workers at the same time."""
+    """Reports to `progress`. `points` are (codec, number of points), measured by `workers` at the same time."""
 
     def __init__(self, points: Iterable[tuple[str, int]], workers: int, progress: Progress) -> None:
         self._left = Counter[str]()

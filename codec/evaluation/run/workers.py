@@ -219,7 +219,7 @@ def become_worker(threads: int) -> None:
     """In a worker: leave Ctrl-C to the parent, unwind on SIGTERM (so that a command is stopped too), bound threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # heeded by a torch that is imported from now on
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # obeyed by a torch that is imported from now on
     if "torch" in sys.modules:  # by what started this process
         import torch
 
