@@ -3,10 +3,10 @@
 What papers call "CLIC" is mostly the 41 professional validation pictures.
 
 Facts: first addresses and their SHA-256 as in tensorflow/datasets, url_checksums/clic.txt; the addresses at
-storage.googleapis.com as in public download scripts: these archives are packed differently, and the SHA-256 of
-only one was found. Counts: 41 and the names in Orange-OpenSource/Cool-Chic, results/image/clic20-pro-valid/results.tsv; 585 in the
-READMEs of codecs that train on it; 250 and 178 together are the 428 of the test split of TensorFlow Datasets; 61 is
-what 102 in all leaves. For the mobile training set no count was found in a source.
+storage.googleapis.com as in public download scripts: these archives are packed differently, and the SHA-256 of only one
+was found. Counts: 41 and the names in Orange-OpenSource/Cool-Chic, results/image/clic20-pro-valid/results.tsv; 585 in
+the READMEs of codecs that train on it; 250 and 178 together are the 428 of the test split of TensorFlow Datasets; 61 is
+what is left of 102 in all. For the mobile training set no count was found in a source.
 """
 
 from lpcodec.datasets.dataset import DataSet, Download, Link, Split

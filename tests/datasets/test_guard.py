@@ -52,7 +52,7 @@ def test_a_picture_of_an_evaluation_set_stops_the_loading(split, pictures, tmp_p
 
 def test_a_picture_of_a_training_set_does_not(pictures, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(module, "sets", lambda: (a_set("train", pictures[3]),))
-    train, held = load_stores(folder_of(pictures, tmp_path / "data"), 8, read_rgb)
+    train, held, _ = load_stores(folder_of(pictures, tmp_path / "data"), 8, read_rgb)
     assert len(train) + len(held) == 6
 
 
