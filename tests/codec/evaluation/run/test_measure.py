@@ -141,18 +141,17 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     asked: list[dict[str, Any]] = []
     png = replace(pillow.jpeg(), name="png", format="PNG", arguments=lambda _: {})
 
-    def encode(image: Image.Image, **options: Any) -> bytes:
-        asked.append(options)
-        return png.encode(np.asarray(image), 1)
-
     def encode_report(image: Image.Image, **options: Any) -> SimpleNamespace:
-        return SimpleNamespace(data=encode(image, **options), quality=None if options["model"] == "plain" else 37.5)
+        asked.append(options)
+        return SimpleNamespace(
+            data=png.encode(np.asarray(image), 1), quality=None if options["model"] == "plain" else 37.5
+        )
 
-    def decode(data: bytes) -> Image.Image:
-        return Image.fromarray(png.decode(data))
+    def decode_report(data: bytes) -> SimpleNamespace:
+        return SimpleNamespace(image=Image.fromarray(png.decode(data)))
 
     module = ModuleType("lpcodec.codec.api")
-    module.__dict__.update(encode=encode, encode_report=encode_report, decode=decode)
+    module.__dict__.update(encode_report=encode_report, decode_report=decode_report)
     monkeypatch.setitem(sys.modules, "lpcodec.codec.api", module)
     return asked
 
