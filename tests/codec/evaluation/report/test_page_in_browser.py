@@ -61,7 +61,7 @@ class Watch:
     """An open page, with all that it said and asked for."""
 
     def __init__(self, browser: "Browser", path: Path, **options: Any) -> None:
-        self.page: Page = browser.new_context(**{"viewport": DESKTOP, **options}).new_page()
+        self.page: Page = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options}).new_page()
         self.page.set_default_timeout(10_000)
         self.said: list[str] = []
         self.asked: list[str] = []
