@@ -1,4 +1,4 @@
-"""A run over many files: it tries them all, goes on after a failure, and ends with the largest exit code of any file.
+"""A run over many files: it tries them all, continues after a failure, and ends with the largest exit code of any file.
 
 A picture that was decoded in part counts as done, and gives its own code.
 """

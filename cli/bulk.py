@@ -111,7 +111,7 @@ def encode(
 ) -> None:
     """Encode pictures to .lpc files, or tar shards of pictures to tar shards of .lpc files.
 
-    DEST/manifest.jsonl says what became of each. The same command again does what is missing.
+    DEST/manifest.jsonl has the result of each. The same command again does what is missing.
     """
     from lpcodec.codec import effort as efforts
     from lpcodec.codec import models
@@ -198,7 +198,7 @@ def _run(
 
 
 def _line(quiet: bool) -> "Callable[[Summary | None, Row | None], None]":
-    """One line of progress: on a terminal it is written over, elsewhere a new one comes now and then."""
+    """One line of progress: on a terminal it is overwritten, elsewhere a new line is written from time to time."""
     terminal, last, shown = sys.stderr.isatty(), -SECONDS_BETWEEN_LINES, 0
 
     def tell(summary: "Summary | None", row: "Row | None") -> None:

@@ -1,4 +1,4 @@
-"""`lpcodec demo`: one photograph there and back, beside AVIF and JPEG at the same bytes."""
+"""`lpcodec demo`: one photograph coded and decoded, with AVIF and JPEG at the same bytes for comparison."""
 
 import time
 from pathlib import Path
@@ -71,7 +71,7 @@ def demo(
 
 
 def _others(pixels: "Pixels", size: int) -> "list[Panel]":
-    """AVIF and JPEG as near as they come to `size` bytes, as far as this Pillow has them."""
+    """AVIF and JPEG at the size nearest to `size` bytes, if this Pillow has them."""
     from lpcodec.codec.evaluation.codecs import pillow
     from lpcodec.codec.evaluation.codecs.rate_search import encode_near_size
 

@@ -37,7 +37,7 @@ HINTS = {
     "best_effort": "--best-effort writes it",
     "overwrite": "--overwrite replaces it",
 }
-"""The option of each `LpcodecError.keyword`: the library's text names none."""
+"""The option of each `LpcodecError.keyword`. The library's texts name no options."""
 
 P = ParamSpec("P")
 
@@ -49,7 +49,7 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """One line on stderr; it is lost if that can't be written: the work that it speaks of is done all the same."""
+    """Write one line to stderr. If that fails the line is lost, but the work that it reports is done."""
     with suppress(OSError, AttributeError):  # stderr is None if it was closed
         sys.stderr.write(f"{printable(text)}\n")
         sys.stderr.flush()
@@ -110,7 +110,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def end_on_signals() -> None:
-    """Let the signals that ask for an end unwind the stack like Ctrl-C does, so that unfinished files are removed.
+    """Let the signals that end a program unwind the stack as Ctrl-C does, so that unfinished files are removed.
 
     A signal that is ignored already (SIGHUP under nohup) stays ignored.
     """
@@ -134,7 +134,7 @@ def _torch_ran_out(error: Exception) -> bool:
 
 
 def forget_stdout() -> None:
-    """Point stdout at nothing, or the interpreter's last flush would complain that it can't be written."""
+    """Send stdout to the null device, because the interpreter's last flush would report that it can't be written."""
     try:
         descriptor = sys.stdout.fileno()
     except (AttributeError, OSError, ValueError):

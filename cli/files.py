@@ -1,4 +1,4 @@
-"""Files in and out: `-` for the standard streams, and output that is whole or not there at all (codec/atomic.py)."""
+"""Files in and out: `-` for the standard streams, and output that is complete or absent (codec/atomic.py)."""
 
 import io
 import sys

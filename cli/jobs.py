@@ -69,7 +69,7 @@ def plan(
     out_dir: Path | None = None,
     recursive: bool = False,
 ) -> tuple[list[Job], list[str]]:
-    """The jobs that the arguments ask for, and a note for each folder of which something is left out.
+    """The jobs that the arguments ask for, and a note for each folder with files that are left out.
 
     `ending` (".lpc") is given to every output that has no name of its own.
 
@@ -189,7 +189,7 @@ def _split(words: Sequence[str], output: str | None, out_dir: Path | None) -> tu
 
 
 def _expanded(word: str) -> list[str]:
-    """The files of a pattern that the shell left alone, as Windows' does; any other word is itself."""
+    """The files of a pattern that the shell didn't expand (Windows); any other word as it is."""
     if not glob.has_magic(word) or os.path.lexists(word):
         return [word]
     names = sorted(glob.glob(word, recursive=True))

@@ -1,4 +1,4 @@
-"""Progress on stderr: bars on a terminal; otherwise nothing, or a line now and then.
+"""Progress on stderr: bars on a terminal; otherwise nothing, or a line from time to time.
 
 The bars are rich's, which is imported only if one is shown.
 """
@@ -21,7 +21,7 @@ ReportProgress = Callable[[int, int, float | None, str], None]
 
 
 class Silent:
-    """Progress over files, shown to nobody."""
+    """Progress over files that isn't shown."""
 
     def begin(self, name: str) -> None:
         """Begin the file `name`."""
@@ -84,7 +84,7 @@ def over_training(*, console: "Console | None" = None) -> Iterator[TrainingProgr
 
 @contextmanager
 def over_report(*, quiet: bool, console: "Console | None" = None) -> Iterator[ReportProgress]:
-    """The callback for measuring: a bar with the time left and what was done last, or now and then a line."""
+    """The callback for measuring: a bar with the time left and the last result, or a line from time to time."""
     if quiet:
         yield lambda done, total, left, words: None
         return

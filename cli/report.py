@@ -73,7 +73,7 @@ def report(
 ) -> None:
     """Measure codecs on pictures: a folder with a page, plots, tables and all figures as JSON.
 
-    The same command again goes on where it was stopped: what was measured stays in the report's folder.
+    The same command again continues a stopped run: what was measured stays in the report's folder.
     """
     from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.codecs.command import parse
@@ -149,7 +149,7 @@ def _check(
     *,
     quiet: bool,
 ) -> None:
-    """Measure a document's points again, in a folder of their own; DifferenceError where any isn't what it was."""
+    """Measure a document's points again, in a separate folder; DifferenceError if any differs."""
     from lpcodec.codec.evaluation.run import recheck, results, runner
 
     try:

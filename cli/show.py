@@ -87,7 +87,7 @@ def reconstruction(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Print how much of pictures comes back, as PSNR in dB, beside Table 1 of the LPAE paper (DIV2K)."""
+    """Print the PSNR in dB of pictures after split and merge, and Table 1 of the LPAE paper (DIV2K) for comparison."""
     use_threads(threads)
     from lpcodec.codec.evaluation import reconstruction as measuring
 

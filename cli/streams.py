@@ -4,7 +4,7 @@
 stdin   closed             -> reading it is an error of its own (files.py)
 stdout  reader has gone    -> exit 141, silently       cannot be written -> one line, exit 7
         another code page  -> characters that it lacks become escapes (\\xe9)
-stderr  cannot be written  -> messages are lost, the work goes on
+stderr  cannot be written  -> messages are lost, the work continues
 ```
 A descriptor that is closed would be given to the next file that is opened, which every library would then take for
 stdin, stdout or stderr. `prepare` fills such a place with one that can be neither read nor written.
@@ -21,7 +21,7 @@ from lpcodec.codec.errors import ExitCode
 
 
 class Output(io.TextIOWrapper):
-    """stdout: where it can't be written, the command ends, whoever wrote (rich and typer handle it in other ways)."""
+    """stdout: if it can't be written, the command ends, even if rich or typer wrote, which handle it in other ways."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -44,7 +44,7 @@ class Output(io.TextIOWrapper):
 
 
 class Messages(io.TextIOWrapper):
-    """stderr: a message that can't be written is lost, and nothing else is."""
+    """stderr: if a message can't be written, only the message is lost."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -64,7 +64,7 @@ def prepare() -> None:
 
 
 def settle() -> None:
-    """At the very end: what couldn't be written to stdout was complained of, and isn't tried again."""
+    """At exit: what couldn't be written to stdout was reported already, and isn't tried again."""
     try:
         sys.stdout.buffer.flush()
     except OSError:
@@ -85,7 +85,7 @@ def _fill_closed_descriptors() -> None:
 
 
 def _settings(stream: TextIO | None, descriptor: int) -> dict[str, Any]:
-    """The arguments of a `TextIOWrapper` that stands for `stream`, or for a descriptor that was closed."""
+    """The arguments of a `TextIOWrapper` that replaces `stream`, or a descriptor that was closed."""
     if stream is None:
         return {"buffer": open(descriptor, "wb", closefd=False), "encoding": "utf-8", "errors": "backslashreplace"}
     return {

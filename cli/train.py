@@ -25,14 +25,14 @@ def train(
     steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train N steps in all.")] = None,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", parser=duration, metavar="S", help="Train for so long: 90, 15m, 8h."),
+        typer.Option("--time-limit", parser=duration, metavar="S", help="Train for this long: 90, 15m, 8h."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN|MODEL", help="Start from a run's weights, or from those of a model."),
     ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches a step.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches per step.")] = None,
     patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch, pixels.")] = None,
     options: Annotated[
         list[str] | None,
@@ -59,7 +59,7 @@ def train(
         "threads": threads,
     }
     if resume and source is not None:
-        raise UsageError("--from starts a new run, --resume goes on with one: give one of them")
+        raise UsageError("--from starts a new run, --resume continues one: give one of them")
     given = {name: value for name, value in choices.items() if value is not None}
     with progress.over_training() as tell:
         loop.train(

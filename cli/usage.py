@@ -1,4 +1,4 @@
-"""Wrong usage in one line: what typer and pydantic say about words and numbers, in the form of every other error.
+"""Wrong usage in one line: what typer and pydantic say about invalid values, in the form of all other errors.
 
 ```
 lpcodec: error: --bpp 0,15: not a number; write 0.15

@@ -1,13 +1,13 @@
-"""Effort: how long an encoder may search for a smaller file of the same quality, and the search for a target then.
+"""Effort: how long an encoder searches for a smaller file of the same quality, and how it keeps a target then.
 
 ```
 a quality:  refine at it --> code
 a target:   search with the plain latents --> refine a little there --> search --> refine there --> search
 ```
 
-Latents are refined for one quality, and are good near it. Refinement saves bits, which moves the quality that meets a
-target; so a few iterations find that quality first. The last search is over the files that may be written, so the
-target is kept. The effort changes neither the format nor the time of decoding.
+Latents are refined for one quality and are good near it. Refinement saves bits, so a higher quality meets the target. A
+few iterations find that quality first. The last search compares the real files, so the target is kept. The effort
+changes neither the format nor the time of decoding.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ ITERATIONS = (0, 2, 4, 6, 8, 12, 15, 20, 30, 60)
 """Iterations of each effort; one takes about as long as three decodings. Effort 0 codes the latents as they are."""
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4
-"""A search for a target refines with this fraction of the iterations first (one fourth)."""
+"""A search for a target first refines with the iterations divided by this."""
 
 
 @runtime_checkable
@@ -52,13 +52,13 @@ def search_refined(
     refine: Callable[[float, int], Any],
     iterations: int,
 ) -> SearchResult[T]:
-    """Find the refined file for a target, or a less refined one if only that uses the limit, or keeps it.
+    """Find the most refined file that uses the limit; if none does, the most refined one that keeps it.
 
     Args:
         target: bytes or dB, as the measure of the results of `search`.
         search: (latents, first quality or None) -> the result of a search with these latents; None means unrefined.
         refine: (quality, iterations) -> latents.
-        iterations: of the last refinement; 0 means the unrefined search alone.
+        iterations: the number for the last refinement; 0 searches without refinement.
     """
     found = [search(None, None)]
     for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():

@@ -1,9 +1,9 @@
 """Rate control: from a target to the quality that meets it.
 
-The analysis has run already, so a step of a search costs the entropy coding alone. log(bytes) is close to linear in the
-quality, and so is the PSNR: a secant that is kept inside its bracket needs three to five steps. If a codec can estimate
-its sizes for a picture (`RateEstimator`), the secant runs over that curve instead of the quality and needs two
-or three. If the secant doesn't converge, because the curve has a jump, the bracket is halved.
+The analysis has run already, so each step of a search costs only the entropy coding. log(bytes) and the PSNR are close
+to linear in the quality, so a secant that is kept inside its bracket needs three to five steps. If a codec can estimate
+its sizes for a picture (`RateEstimator`), the secant runs over that curve instead of the quality and needs two or
+three. If the secant doesn't converge, because the curve has a jump, the bracket is halved.
 """
 
 import math
@@ -17,12 +17,12 @@ import numpy as np
 T = TypeVar("T")
 
 FLOOR = 0.97
-"""A search accepts a file of at least this fraction of its limit."""
+"""A search accepts a file that has at least this fraction of the limit."""
 SLACK_BYTES = 8
-"""It also accepts a file within this many bytes of its limit: streams grow in whole words."""
+"""It also accepts a file within this many bytes of the limit, because streams grow in whole words."""
 MAX_STEPS = 12
 _AIM = 0.99
-"""The fraction of the limit that a search looks for."""
+"""The fraction of the limit that a search aims at."""
 _USUAL_GROWTH = 5.3 / 100
 """d log(bytes) / d quality of photographs; between 0.02 and 0.09."""
 _USUAL_DB = 0.24
@@ -32,10 +32,10 @@ _USUAL_BPP = 0.9
 _DB_AIM = 0.01
 """How far above its target a search for a PSNR aims, in dB."""
 _DB_NEAR = 0.02
-"""It accepts a picture that is at most this far above the target, in dB."""
+"""It accepts a picture that is at most this much above the target, in dB."""
 _QUALITY_NEAR = 0.5
 _UNIT = 100 / 65535
-"""The step of the quality in files, which hold it in 16 bits."""
+"""The step between the qualities that a file can hold (16 bits)."""
 _LEAST_GROWTH = 1e-3
 _SLOPE_RANGE = 8
 """A measured slope may differ from the expected one by this factor at most: noise can give any slope."""
@@ -57,7 +57,7 @@ class Expected:
 
     @classmethod
     def of_sizes(cls, qualities: Sequence[float], sizes: Sequence[float]) -> "Expected":
-        """The curve of log(bytes), from bytes. Flat parts are given a small slope, so that a search can follow them."""
+        """The curve of log(bytes), from bytes. Flat parts get a small slope, so that a search can follow them."""
         measures = [math.log(sizes[0])]
         for (low, high), size in zip(pairwise(qualities), sizes[1:], strict=True):
             measures.append(max(math.log(size), measures[-1] + _LEAST_GROWTH * (high - low)))
@@ -79,8 +79,8 @@ class Expected:
 class SearchResult(Generic[T]):
     """The result of a search: `value` at `quality`, with its `measure` (bytes or dB).
 
-    `reached`: the target is kept; if not, this is the nearest result there is. `close`: it is also no better than it
-    has to be, that is within 3 % of a limit in bytes.
+    `reached`: the target is kept; if not, this is the nearest result that exists. `close`: it is also not much better
+    than needed, that is within 3 % of a limit in bytes.
     """
 
     quality: float
@@ -92,7 +92,7 @@ class SearchResult(Generic[T]):
 
 @dataclass
 class _Bracket:
-    """A search for the quality at which a rising curve has the value `aim`."""
+    """The search for the quality at which a rising curve has the value `aim`."""
 
     aim: float
     expected: Expected
@@ -105,7 +105,7 @@ class _Bracket:
     halving: bool = False
 
     def add(self, quality: float, measure: float, below: bool) -> None:
-        """Add a point of the curve; `below`: the quality looked for is higher."""
+        """Add a point of the curve. `below`: the wanted quality is higher."""
         self.tried.append((quality, measure))
         if below:
             self.low, self.low_tried = quality, True
@@ -161,7 +161,7 @@ def quality_for_size(
         at: quality 0..100 -> (value, bytes of the whole file); called 2 to 5 times, 12 at most.
         limit: bytes.
         expected: of log(bytes) of the whole file.
-        guess: the quality to try first; by default where the expected size is the limit.
+        guess: the quality to try first; by default the one whose expected size is the limit.
     """
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
     under: SearchResult[T] | None = None
@@ -192,7 +192,7 @@ def quality_for_size(
 
 
 def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> SearchResult[T]:
-    """Find the smallest quality, to 0.5 or 0.02 dB, whose picture has at least `target` dB.
+    """Find the smallest quality whose picture has at least `target` dB, to within 0.5 of quality or 0.02 dB.
 
     Args:
         at: quality 0..100 -> (value, dB); called 3 to 5 times for a smooth curve, 14 at most.

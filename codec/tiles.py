@@ -1,9 +1,9 @@
 """Large pictures in tiles: the same result as the whole picture at once, in bounded memory.
 
-A transform whose receptive field reaches `halo` units past an output gives, on a tile enlarged by `halo`, exactly what
-it gives on the whole grid (within float noise), once the enlargement is cut off. At the borders of the picture
-the tile ends where the picture ends, so the network's own padding acts there and nowhere else. No sample is produced
-twice, and the tiling leaves no trace in the file.
+The receptive field of a transform reaches `halo` units past each output. On a tile enlarged by `halo`, with the margin
+cut off afterwards, the transform gives the same as on the whole grid, within float noise. At the borders of the picture
+the tile ends with the picture, so the network's own padding acts only there. No sample is produced twice, and the file
+doesn't depend on the tiling.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lpcodec.codec.arrays import ceil_div
 
 Progress = Callable[[str, float], None]
-"""Told (stage, part done 0..1) after each tile."""
+"""Called with (stage, part done 0..1) after each tile."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Span:
         return Span(*(factor * v for v in (self.start, self.stop, self.outer_start, self.outer_stop)))
 
     def halved(self) -> "Span":
-        """The same span in units twice as coarse; it must start at even places, and may stop at an odd one."""
+        """The same span in units twice as coarse; it must start at an even position and may stop at an odd one."""
         return Span(self.start // 2, ceil_div(self.stop, 2), self.outer_start // 2, ceil_div(self.outer_stop, 2))
 
 
 def spans(length: int, core: int, halo: int) -> list[Span]:
-    """Cut `length` into cores of `core` (the last one shorter), each read with `halo` more where there is more."""
+    """Cut `length` into cores of `core` (the last one shorter), each read with up to `halo` more on both sides."""
     return [
         Span(start, min(start + core, length), max(0, start - halo), min(length, start + core + halo))
         for start in range(0, length, core)

@@ -1,7 +1,7 @@
 """CLIC 2022: validation and test pictures of its image track, the longer side 2048 pixels.
 
 Facts: addresses and 30 for validation as in clic-challenge/archive, docs/2022/tasks/index.html; the test archive is
-called image_test_30 there and has as many in papers. No checksums were found.
+called image_test_30 there, and papers count 30 too. No checksums were found.
 """
 
 from lpcodec.datasets.dataset import DataSet, Download, Link

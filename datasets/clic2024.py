@@ -1,6 +1,6 @@
 """CLIC 2024: validation and test pictures of its image track.
 
-Facts: addresses as in a public download script (the organisers' own page wasn't to be had); 32 test pictures as a
+Facts: addresses as in a public download script (the organisers' own page was not available); 32 test pictures as a
 public benchmark counted them. No checksums and no count for validation were found.
 """
 

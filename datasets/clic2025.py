@@ -1,7 +1,7 @@
 """CLIC 2025: validation and (final) test pictures of its image track, the longer side about 2048 pixels.
 
 Facts: addresses, counts and licence as in imazen/codec-corpus, clic2025/README.md; the SHA-256 of both archives as in
-EdgeFirstAI/hal, benchmarks/scripts/fetch-clic2025.sh. The digests are of the 11 test pictures that were at hand.
+EdgeFirstAI/hal, benchmarks/scripts/fetch-clic2025.sh. The digests are of the 11 test pictures that were available.
 """
 
 from lpcodec.datasets.dataset import DataSet, Download, Link

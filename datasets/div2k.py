@@ -1,6 +1,7 @@
-"""DIV2K: 800 training and 100 validation photographs of about two thousand pixels a side, made for super-resolution.
+"""DIV2K: 800 training and 100 validation photographs of about two thousand pixels per side, for super-resolution.
 
-Facts: addresses and their SHA-256 as in tensorflow/datasets, url_checksums/div2k.txt; the files are numbered through.
+Facts: addresses and their SHA-256 as in tensorflow/datasets, url_checksums/div2k.txt. The files have consecutive
+numbers.
 """
 
 from lpcodec.datasets.dataset import DataSet, Download, Link, Split

@@ -20,13 +20,13 @@ from typing import Any
 from lpcodec.datasets.dataset import Link
 
 ATTEMPTS = 4
-"""Number of attempts in a row that bring nothing new before a download is given up."""
+"""A download fails after this many attempts in a row that bring nothing new."""
 SECONDS_OF_SILENCE = 30
 CHUNK = 1 << 14
 """Bytes. A connection that breaks loses fewer than this."""
 
 Tell = Callable[[int, int | None], None]
-"""Called with the bytes that are here, and the bytes in all (None: not known)."""
+"""Called with the bytes that have arrived, and the bytes in total (None: not known)."""
 
 
 class DownloadError(OSError):

@@ -1,7 +1,7 @@
 """Kodak: the 24 photographs of the Kodak Lossless True Color Image Suite, 768 x 512 and 512 x 768.
 
 Facts: the page of the set; the addresses as in duanzhiihao/lossy-vae, scripts/download-dataset.py. The digests are of
-the 24 pictures of castano/image-datasets, which agreed pixel for pixel with a second, independent copy.
+the 24 pictures of castano/image-datasets, which are identical in every pixel to a second, independent copy.
 """
 
 from lpcodec.datasets.dataset import DataSet, Download, Link

@@ -1,12 +1,12 @@
-"""Symbols chosen by what they cost, in bits of their tables and in error, for an encoder with time to choose.
+"""Symbols chosen by their cost in bits and in error, for an encoder that has time to choose.
 
-A symbol n for a value that would best be x costs
+If x is the best value, a symbol n costs
 
     bits of n in the symbol's table  +  curvature / 2 * (x - n)**2
 
-where the curvature says how many bits an error is worth. `cheapest` takes the least of the integers beside x and zero,
-`soft` a mean of the three that favours the cheap ones, for searches that haven't decided yet. Decoders don't know of
-it: any symbol may be coded.
+The curvature is the price of an error in bits. The candidates are zero and the two integers next to x. `cheapest` takes
+the cheapest of the three. `soft` is their mean, weighted towards the cheap ones, for searches that haven't decided yet.
+Only encoders choose; any symbol can be decoded.
 """
 
 import functools
@@ -18,7 +18,7 @@ from torch import Tensor
 from lpcodec.entropy.tables import ESCAPE_CLASSES, PRECISION_BITS, TableSet, escape_code
 
 _LARGEST_LISTED = 1024
-"""Symbols beyond are taken to cost what this one does."""
+"""Larger symbols count as costing the same as this one."""
 
 
 def code_lengths(tables: TableSet, limit: int) -> Tensor:
@@ -38,14 +38,14 @@ def code_lengths(tables: TableSet, limit: int) -> Tensor:
 
 
 class SymbolCosts:
-    """What symbols cost, and the choice among them. Shapes are any; indexes are of the tables."""
+    """The costs of symbols, and the choice among them. Tensors may have any shape; indexes choose tables."""
 
     def __init__(self, tables: TableSet, device: torch.device | str = "cpu") -> None:
         self.limit = min(int(tables.radius.max()) + 1, _LARGEST_LISTED)
         self.bits = code_lengths(tables, self.limit).to(device)
 
     def _candidates(self, wanted: Tensor, indexes: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
-        """The integers to both sides of `wanted` and zero, and their costs, in a first dimension of 3."""
+        """The two integers next to `wanted`, and zero, with their costs; the first dimension is 3."""
         inner = wanted.trunc()
         symbols = torch.stack((inner, inner + torch.where(wanted < 0, -1.0, 1.0), torch.zeros_like(inner)))
         places = symbols.clamp(-self.limit, self.limit).long() + self.limit
@@ -54,7 +54,7 @@ class SymbolCosts:
         return symbols, costs
 
     def cheapest(self, wanted: Tensor, indexes: Tensor, curvature: Tensor) -> Tensor:
-        """The symbols of least cost: integers in wanted's dtype."""
+        """The cheapest symbols: integers in the dtype of `wanted`."""
         symbols, costs = self._candidates(wanted, indexes, curvature)
         found, least = symbols[0], costs[0]
         for symbol, cost in zip(symbols[1:], costs[1:], strict=True):
@@ -62,7 +62,7 @@ class SymbolCosts:
         return found
 
     def soft(self, wanted: Tensor, indexes: Tensor, curvature: Tensor, temperature: float) -> Tensor:
-        """The mean symbols under exp(-cost / temperature)."""
+        """The means of the symbols, weighted by exp(-cost / temperature)."""
         symbols, costs = self._candidates(wanted, indexes, curvature)
         return (symbols * torch.softmax(-costs / temperature, 0)).sum(0)
 

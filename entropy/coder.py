@@ -1,15 +1,15 @@
-"""The range coder: integer symbols and the indexes of their tables in, 32-bit words out, and back.
+"""The range coder: from integer symbols and the indexes of their tables to 32-bit words, and back.
 
-The words are those of constriction's queue coder at 24 bits of precision; the tests hold a decoder of twenty
-lines that describes them without the library. Several arrays may go into one stream, one `put` after another;
-a `get` with the same indexes and tables takes each out again, in the same order.
+The words are those of constriction's queue coder at 24 bits of precision. A decoder of twenty lines in the tests
+describes them without the library. Several arrays can go into one stream, one `put` after another. A `get` with the
+same indexes and tables returns each of them, in the same order.
 
-In each `put` the symbols come sorted by table index (stably), so that there is one library call for each
-table; then the escapes in the array's order: all their classes, then their suffixes sorted by class (stably).
+Each `put` codes the symbols sorted by table index (stably), so that there is one library call per table. Then come the
+escapes in the array's order: first all their classes, then their suffixes sorted by class (stably).
 
-A stream is never shorter than the sum of `TableSet.bits`, and at most 8 bytes longer but for what the coder's
-64-bit state rounds away: at most 0.006 bits a coded value, 0.0002 on average. That is only noticed where
-millions of symbols cost next to nothing.
+A stream is never shorter than the sum of `TableSet.bits`. It is at most 8 bytes longer, plus the rounding of the
+coder's 64-bit state: at most 0.006 bits per coded value, 0.0002 on average. The rounding matters only if millions of
+symbols cost almost nothing.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class SymbolRun:
 
 
 class CorruptStreamError(ValueError):
-    """The words are not what an `Encoder` makes of any symbols under these tables."""
+    """No symbols give these words with these tables."""
 
 
 class Encoder:
@@ -53,9 +53,9 @@ class Encoder:
         self._words = constriction.stream.queue.RangeEncoder()
 
     def put(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8], tables: TableSet) -> None:
-        """Appends `symbols` (int32 (N,), below 2**20 in magnitude) under the tables `indexes` (uint8 (N,)).
+        """Append `symbols`, int32 (N,) below 2**20 in magnitude, coded with the tables `indexes`, uint8 (N,).
 
-        Raises ValueError, with nothing appended, if the arrays aren't so.
+        Raises ValueError for any other arrays; then nothing is appended.
         """
         entries, escaped = tables.entries(symbols, indexes)
         order, runs = _runs(indexes)
@@ -75,16 +75,16 @@ class Encoder:
             self._words.encode(ordered[start:stop], _SUFFIX_MODELS[klass])
 
     def finish(self) -> bytes:
-        """The stream: little-endian 32-bit words, none if nothing was put."""
+        """The stream: little-endian 32-bit words; empty if nothing was put."""
         words: NDArray[np.uint32] = self._words.get_compressed()
         return words.astype("<u4").tobytes()
 
 
 class Decoder:
-    """Takes the arrays out of an `Encoder`'s stream.
+    """Reads the arrays from an `Encoder`'s stream.
 
-    Its work is bounded by the number of symbols asked for, whatever the bytes are. Damage raises
-    CorruptStreamError, if anything: a stream with changed bits may be that of other symbols.
+    Its work is bounded by the number of symbols asked for, whatever the bytes are. Damage raises CorruptStreamError or
+    goes unnoticed: a stream with changed bits may be the valid stream of other symbols.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -96,9 +96,9 @@ class Decoder:
         self._echo = constriction.stream.queue.RangeEncoder()
 
     def get(self, indexes: NDArray[np.uint8], tables: TableSet) -> NDArray[np.int32]:
-        """The next int32 (N,) symbols, coded under the tables `indexes` (uint8 (N,)).
+        """The next symbols, int32 (N,), coded with the tables `indexes`, uint8 (N,).
 
-        Raises CorruptStreamError, and ValueError for indexes that aren't so.
+        Raises CorruptStreamError, or ValueError for any other indexes.
         """
         tables.check_indexes(indexes)
         order, runs = _runs(indexes)
@@ -135,11 +135,11 @@ class Decoder:
         return values
 
     def finish(self) -> None:
-        """Raises CorruptStreamError unless the stream is, to the last bit, that of the symbols taken out.
+        """Raise CorruptStreamError unless the stream is, to the last bit, that of the symbols that were read.
 
-        One that was cut or lengthened, or not read to its end, is not. A range decoder can't tell by itself
-        (it reads ahead, and beyond the end it reads zeros), so the symbols are encoded again as they are
-        decoded, which is far quicker than decoding them.
+        This finds streams that were cut, lengthened or not read to the end. A range decoder alone can't find them: it
+        reads ahead, and reads zeros after the end. So the symbols are encoded again while they are decoded, which is
+        much faster than decoding.
         """
         words: NDArray[np.uint32] = self._echo.get_compressed()
         if words.astype("<u4").tobytes() != self._data:
@@ -161,7 +161,7 @@ def symbols_hash(*arrays: NDArray[np.integer]) -> bytes:
 
 
 def _runs(keys: NDArray[np.integer]) -> tuple[NDArray[np.intp], list[tuple[int, int, int]]]:
-    """The stable order that sorts `keys` (0..255); each key that occurs, its run's start and its stop."""
+    """The stable order that sorts `keys` (0..255), and the start and stop of the run of each key that occurs."""
     order = np.argsort(keys.astype(np.uint8), kind="stable")  # a radix sort, for bytes
     counts = np.bincount(keys)
     stops = np.cumsum(counts)
@@ -173,9 +173,9 @@ def _runs(keys: NDArray[np.integer]) -> tuple[NDArray[np.intp], list[tuple[int, 
 def _exact_model(frequencies: NDArray[np.int32]) -> Any:
     """The library's model whose 24-bit cumulatives are those of `frequencies` (sum 2**16), shifted by 8 bits.
 
-    Of float weights p the library makes the cumulatives floor(sum of p before i * scale) + i, where scale is
-    (2**24 - n) / (sum of all p). With p one below each 24-bit frequency the scale is exactly 1, and all of it
-    is exact. This is the library's construction, not its promise: a test probes every boundary.
+    From n float weights p the library makes the cumulatives floor((sum of p before i) * scale) + i, with the scale
+    (2**24 - n) / (sum of all p). If each p is one below its 24-bit frequency, the scale is exactly 1 and everything is
+    exact. The library doesn't promise this construction, so a test checks every boundary.
     """
     shifted = frequencies.astype(np.int64) << (_CODER_BITS - PRECISION_BITS)
     return constriction.stream.model.Categorical((shifted - 1).astype(np.float64), perfect=False)

@@ -1,19 +1,19 @@
-"""Networks in exact integer arithmetic: what decides which probability table a symbol is coded with.
+"""Networks in exact integer arithmetic. They choose the probability table that a symbol is coded with.
 
-A decoder on another machine must arrive at the same table for every symbol. Float convolutions differ in their last
-bits from one machine, thread count or memory format to the next; integers don't. A layer here is
+A decoder on another machine must choose the same table for every symbol. The last bits of float convolutions depend on
+the machine, the number of threads and the memory format; integers don't. A layer here is
 
 ```
 integers --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
 ```
 
-and nothing else: no exp, no division, no float that isn't an integer. The integers travel in float tensors, which is
-exact while every partial sum stays below 2**24; `IntegerConv.bound` gives the largest possible accumulator from the
-weights' L1 norms, and export refuses a network that could exceed it. float32 is exact too, unless torch or oneDNN were
-told to compute faster than that (DNNL_DEFAULT_FPMATH_MODE, `torch.backends.fp32_precision`): `exact_dtype` looks.
+and nothing else: no exp, no division, no float that isn't an integer. The integers are in float tensors, which is exact
+if every partial sum is below 2**24. `IntegerConv.bound` gives the largest possible accumulator from the weights' L1
+norms, and export refuses a network that could exceed 2**24. float32 is exact too, unless torch or oneDNN are set to
+lower precision (DNNL_DEFAULT_FPMATH_MODE, `torch.backends.fp32_precision`); `exact_dtype` tests that.
 
-In training the same layer holds real weights, rounds them in the forward pass and passes gradients straight through,
-so that what is trained is what is shipped.
+In training the same layer has real weights, rounds them in the forward pass and passes gradients straight through. So
+the trained network is the one that is shipped.
 """
 
 import functools
@@ -30,11 +30,11 @@ ACTIVATION_BITS = 4
 ACTIVATION_MAX = 255
 ACCUMULATOR_LIMIT = 1 << 24
 LOG_MAGNITUDE_MAX = 255
-"""|r| above this counts as this in the contexts."""
+"""Contexts clamp |r| to this."""
 
 
 class _FloorShift(torch.autograd.Function):
-    """floor((acc + 2**(shift-1)) * 2**-shift), gradient of the plain scaling."""
+    """floor((acc + 2**(shift-1)) * 2**-shift), with the gradient of the scaling alone."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, acc: Tensor, shift: int) -> Tensor:
@@ -47,7 +47,7 @@ class _FloorShift(torch.autograd.Function):
 
 
 class _ClampReturning(torch.autograd.Function):
-    """clamp(x, low, high) whose gradient also reaches values outside, when it would bring them back."""
+    """clamp(x, low, high). The gradient also passes to values outside if it moves them back inside."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, low: float, high: float) -> Tensor:
@@ -65,7 +65,7 @@ class _ClampReturning(torch.autograd.Function):
 
 
 def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
-    """Clamp; a value outside still gets the gradient that moves it back inside."""
+    """Clamp to low..high. A value outside gets the gradient only if it moves the value back inside."""
     result: Tensor = _ClampReturning.apply(x, low, high)  # type: ignore[no-untyped-call]
     return result
 
@@ -83,7 +83,7 @@ def _round_through(x: Tensor) -> Tensor:
 class IntegerConv(nn.Module):
     """A convolution with integer weights and biases on integer activations; returns the integer accumulators.
 
-    Parameters are kept as reals in natural units; `freeze` replaces them by the integers of the forward pass.
+    Parameters are real numbers in natural units until `freeze` replaces them by the integers of the forward pass.
 
     Shapes: (B, cin, H, W) -> (B, cout, H, W); stride 1, odd kernel, zero padding.
     """
@@ -114,13 +114,13 @@ class IntegerConv(nn.Module):
         return F.conv2d(x, weight, bias, padding=self.padding, dilation=self.dilation)
 
     def freeze(self) -> None:
-        """Turn the parameters into their integers, in float64: from here on the layer is exact."""
+        """Replace the parameters by their integers, in float64. From then on the layer is exact."""
         weight, bias = self.integers()
         self.weight.data, self.bias.data = weight.detach(), bias.detach()
         self.mark_frozen()
 
     def mark_frozen(self) -> None:
-        """Take the parameters as the integers that they are, in float64.
+        """Mark parameters that are integers already as frozen, and convert them to float64.
 
         Raises:
             ValueError: they aren't integers.
@@ -133,7 +133,7 @@ class IntegerConv(nn.Module):
         self.frozen = True
 
     def bound(self, largest_input: int | Tensor) -> int:
-        """The largest |accumulator| that inputs of at most `largest_input` (one value, or one per channel) can give."""
+        """The largest |accumulator| for inputs of at most `largest_input` (one value, or one per channel)."""
         weight, bias = (p.detach().double() for p in self.integers())
         limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
         worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()
@@ -142,8 +142,8 @@ class IntegerConv(nn.Module):
 
 @functools.cache
 def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
-    """Inputs, weights and sums, for kernels of 1 and 3, that arithmetic of fewer bits than float32's gets wrong. They
-    are large enough for torch to leave them to oneDNN, as it does real ones."""
+    """Inputs, weights and results for kernels of 1 and 3. Arithmetic with fewer bits than float32 gets them wrong. They
+    are large enough for torch to use oneDNN, as it does for real ones."""
     generator = torch.Generator().manual_seed(0)
     found = []
     with torch.inference_mode(False):
@@ -157,14 +157,14 @@ def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
 
 
 def exact_dtype() -> torch.dtype:
-    """Return float32 where this process convolves integers in it without rounding sums below 2**24, else float64."""
+    """Return float32 if this process convolves integers in float32 without rounding sums below 2**24, else float64."""
     exact = all(torch.equal(F.conv2d(x, w, padding=w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
     return torch.float32 if exact else torch.float64
 
 
 def _convolved_by_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`F.conv2d` with zero padding of half the kernel: one matrix product at every place, then a sum over the kernel of
-    its shifted parts. In float64, with fewer outputs than inputs, that takes a third of the time of torch's own."""
+    """`F.conv2d` with zero padding of half the kernel: one matrix product for all positions, then a sum of shifted
+    parts over the kernel. In float64, with fewer outputs than inputs, this takes a third of the time of torch's own."""
     outputs, inputs, side, _ = weight.shape
     batch, _, height, width = x.shape
     padded = F.pad(x, (side // 2,) * 4)
@@ -178,7 +178,7 @@ def _convolved_by_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def log_magnitude_table() -> np.ndarray:
-    """Return round(16 * log2(1 + n)) for n = 0..255 as int64, found by integer comparisons alone."""
+    """Return round(16 * log2(1 + n)) for n = 0..255 as int64, computed with integers alone."""
     table = np.zeros(LOG_MAGNITUDE_MAX + 1, dtype=np.int64)
     for n in range(1, LOG_MAGNITUDE_MAX + 1):
         # k is the largest integer with 2**(2k - 1) <= (1 + n)**32, which is k <= 16 log2(1 + n) + 1/2

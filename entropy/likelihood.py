@@ -1,8 +1,8 @@
 """The differentiable twin of the integer tables, used in training.
 
-The tables (tables.py) hold zero-mean Gaussians on a grid of 64 scales, sigma_i = 0.11 * (256 / 0.11) ** (i / 63).
-Here the same grid gives a likelihood with gradients: towards the value, and towards the scale index, which is an
-integer in the forward pass and passes its gradient straight through.
+The tables (tables.py) hold zero-mean Gaussians on a grid of 64 scales, sigma_i = 0.11 * (256 / 0.11) ** (i / 63). Here
+the same grid gives a likelihood with gradients for the value and for the scale index. The index is an integer in the
+forward pass and passes its gradient straight through.
 """
 
 import functools
@@ -20,8 +20,8 @@ SCALE_MAX = 256.0
 LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 LIKELIHOOD_FLOOR = 1e-9
 DEAD_ZONE = 0.03
-"""How far the border between two integers moves per bit that a step costs; 0.03 to 0.04 do equally well
-(docs/ablations.md)."""
+"""The shift of a rounding border, as a part of an integer step, for each bit that the step costs. 0.03 to 0.04 are
+equally good (docs/ablations.md)."""
 
 
 def scale_of_index(index: Tensor) -> Tensor:
@@ -30,10 +30,10 @@ def scale_of_index(index: Tensor) -> Tensor:
 
 
 def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
-    """Return the bits, elementwise, of `value` under a zero-mean Gaussian of that scale index, integrated over a unit.
+    """Return the bits of each `value` under a zero-mean Gaussian of its scale index, integrated over a unit.
 
     With value = x + uniform noise in (-1/2, 1/2) this is the usual differentiable bound on the rate of round(x)
-    (Balle et al. 2017); with an integer value it is the ideal code length of the table, escapes apart.
+    (Balle et al. 2017); with an integer value it is the ideal code length in the table, without escapes.
     """
     sigma = scale_of_index(index.float())
     magnitude = value.float().abs()
@@ -44,17 +44,17 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
 
 @functools.cache
 def _dead_zones() -> npt.NDArray[np.float32]:
-    """How far each scale's borders are moved, float32 (64,)."""
+    """The shift of the rounding borders for each scale, float32 (64,)."""
     sigma = SCALE_MIN * np.exp(np.arange(SCALES) * LOG_STEP)
     zones: npt.NDArray[np.float32] = (DEAD_ZONE * np.minimum(1.2 / sigma, 0.8 / sigma**2)).astype(np.float32)
     return zones
 
 
 def rounded(value: Tensor, index: Tensor) -> Tensor:
-    """Round to the integers that are coded with tables of these scale indexes, towards zero where that saves bits.
+    """Round to the integers that are coded with tables of these scale indexes, towards zero if that saves bits.
 
-    A step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits by trained tables; the border between two
-    integers moves by DEAD_ZONE times that. Only encoders round: no decoder knows of it.
+    With trained tables a step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits. The border between two
+    integers moves by DEAD_ZONE times that. Only encoders round; decoders don't depend on it.
     """
     inward = 0.5 - torch.from_numpy(_dead_zones()).to(value)
     return inward.take(index.long()).add_(value.abs()).floor_().copysign_(value)
@@ -63,17 +63,16 @@ def rounded(value: Tensor, index: Tensor) -> Tensor:
 _CELLS = 1024
 """Entries per scale of the tables in `_Tables`."""
 _REACH = 6.5
-"""Beyond this many sigmas (and one step) a likelihood is below its floor: bits are constant there."""
+"""More than this many sigmas (and one step) from zero, a likelihood is below its floor and bits are constant."""
 _CHUNK = 1 << 15
 """Elements that `coded_bits` handles at a time on a CPU: its temporaries stay in the second-level cache."""
 
 
 class _Tables(NamedTuple):
-    """`gaussian_bits` and its derivatives, tabulated; each (SCALES * _CELLS,) float32 but `cells`.
+    """`gaussian_bits` and its derivatives in tables, all float32: (SCALES * _CELLS,), except `cells` (SCALES,).
 
-    `bits` and `by_index` (bits per scale index) are those of the symbols 0.._CELLS - 1. `by_value` (bits per step) is
-    that of positive values, in cells that cover the range before the floor evenly; `cells` (SCALES,) is their number
-    per step.
+    `bits` and `by_index` (bits per scale index) are for the symbols 0.._CELLS - 1. `by_value` (bits per step) is for
+    positive values, in cells that evenly cover the range below the floor; `cells` is the number of cells per step.
     """
 
     bits: Tensor
@@ -98,8 +97,7 @@ def _tables(device: torch.device) -> _Tables:
 
 
 def _exact_bits(magnitude: Tensor, index: Tensor) -> Tensor:
-    """`gaussian_bits` of values of at least 0, precise in the tail: its two probabilities are those of the other side,
-    so that none is near 1."""
+    """`gaussian_bits` of values of at least 0, precise in the tail: both probabilities are small there, not near 1."""
     sigma = scale_of_index(index)
     near, far = (0.5 - magnitude) / sigma, (-0.5 - magnitude) / sigma
     mass = 0.5 * (torch.erfc(-near * math.sqrt(0.5)) - torch.erfc(-far * math.sqrt(0.5)))
@@ -152,11 +150,12 @@ def _unflat(flat: Tensor, like: Tensor) -> Tensor:
 
 
 def coded_bits(value: Tensor, symbols: Tensor, index: Tensor) -> Tensor:
-    """Return the bits, elementwise, of the integers `symbols` that `value` was rounded to, with gradients for training.
+    """Return the bits of each of the integers `symbols` that `value` was rounded to, with gradients for training.
 
-    In the forward pass these are the bits that are coded, escapes and the fitted tables apart; the scale index gets
-    their gradient. The value gets that of `gaussian_bits` with noise in place of rounding: how a symbol's own bits
-    change says nothing about the values that are rounded to it. Symbols beyond 1023 count as 1023.
+    The forward pass gives the bits of the Gaussian tables, without escapes; real files use fitted tables. The scale
+    index gets the gradient of these bits. The value gets the gradient of `gaussian_bits` with noise instead of
+    rounding, because the bits of a symbol don't change with the values that round to it. Symbols above 1023 count as
+    1023.
 
     Args:
         value, symbols: float32 of one shape; `symbols` are whole numbers.
@@ -172,7 +171,7 @@ def uniform_noise(like: Tensor) -> Tensor:
 
 
 class _Rounded(torch.autograd.Function):
-    """Rounding in one pass over the elements, gradient of the identity."""
+    """Rounding in one pass over the elements, with the gradient of the identity."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, index: Tensor | None) -> Tensor:
@@ -188,7 +187,7 @@ class _Rounded(torch.autograd.Function):
 
 
 def round_straight_through(x: Tensor, index: Tensor | None = None) -> Tensor:
-    """Round in the forward pass (to what is coded with tables of the scale `index`, if given), pass the gradient
-    unchanged in the backward pass."""
+    """Round in the forward pass, as `rounded` does if an `index` is given. The backward pass leaves the gradient
+    unchanged."""
     result: Tensor = _Rounded.apply(x, None if index is None else index.detach())  # type: ignore[no-untyped-call]
     return result

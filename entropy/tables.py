@@ -1,11 +1,11 @@
-"""Integer frequency tables for the range coder, made without any floating-point number.
+"""Integer frequency tables for the range coder, made without floating-point numbers.
 
-A table gives every symbol of -R..R, and one escape entry for all beyond, a frequency of at least 1;
-the frequencies sum to 2**16. Encoder and decoder must hold the same tables to the last unit, so Gaussian
-tables are computed in integers alone (fixed point, pi and exp by their series): the same on every machine.
+A table has an entry for every symbol of -R..R and one escape entry for all others. Each frequency is at least 1, and
+their sum is 2**16. Encoder and decoder must have exactly the same tables, so Gaussian tables are computed in integers
+alone (fixed point, pi and exp by their series) and are the same on every machine.
 
 A symbol beyond the radius R is coded as the escape entry and an Exp-Golomb code of v = abs(symbol) - R: its
-class floor(log2(v)) by the table `ESCAPE_CLASSES`, then class + 1 plain bits (the sign above v's low bits).
+class floor(log2(v)) with the table `ESCAPE_CLASSES`, then class + 1 plain bits (the sign, then v's low bits).
 """
 
 import functools
@@ -27,13 +27,12 @@ MAX_TABLES = 256  # a table index is one byte
 MAX_SCALE = 1 << 28
 MAX_MEAN = 1 << 31
 
-# The tail mass, in units of 2**-16, that is left to the escape code. Of the powers of two this one wastes
-# least on average over the default scales (0.0003 bits a symbol): a longer table spends its units on rare
-# symbols.
+# The tail mass of the escape code, in units of 2**-16. Of the powers of two this one wastes least, on average over the
+# default scales (0.0003 bits per symbol): a longer table spends its units on rare symbols.
 _ESCAPE_UNITS = 16
 
 # The Gaussian's upper tail is tabulated at multiples of 2**-12 standard deviations up to 8, in units of
-# 2**-44: its product with TOTAL still fits 64 bits, and linear interpolation errs by less than 2**-29 of the
+# 2**-44: its product with TOTAL still fits 64 bits, and linear interpolation has an error below 2**-29 of the
 # whole.
 _NODE_BITS = 12
 _NODE_COUNT = 8 << _NODE_BITS
@@ -48,10 +47,9 @@ _Integer = TypeVar("_Integer", bound=np.signedinteger)
 class TableSet:
     """Up to 256 frequency tables, chosen per symbol by a uint8 index.
 
-    `radius` is int16 (S,), from 0 up. `frequencies[i]` is int32 (2 * radius[i] + 2,): the frequencies of the
-    symbols -radius[i]..radius[i] in order, then that of the escape; each at least 1, their sum 2**16. They
-    need not be symmetric. The arrays are copied and made read-only. Raises ValueError if any of this doesn't
-    hold.
+    `radius` is int16 (S,), 0 or more. `frequencies[i]` is int32 (2 * radius[i] + 2,): the frequencies of the symbols
+    -radius[i]..radius[i] in order, then that of the escape. Each is at least 1, and their sum is 2**16. They need not
+    be symmetric. The arrays are copied and made read-only. Raises ValueError for anything else.
     """
 
     radius: NDArray[np.int16]
@@ -83,7 +81,7 @@ class TableSet:
     def entries(
         self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """The place of each of `symbols` in its table, and whether that is the escape entry.
+        """The position of each of `symbols` in its table, and whether that is the escape entry.
 
         Raises ValueError unless `symbols` is int32 (N,), all below 2**20 in magnitude, and `indexes` uint8
         (N,), all below the number of tables.
@@ -105,9 +103,9 @@ class TableSet:
             raise ValueError(f"table index {int(indexes.max())} in a set of {len(self)} tables")
 
     def bits(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> float:
-        """Ideal code length in bits of `symbols` under the tables `indexes`, escapes' side bits included.
+        """Ideal code length in bits of `symbols` with the tables `indexes`, including the extra bits of escapes.
 
-        Takes and raises what `entries` does.
+        The arguments and errors are those of `entries`.
         """
         entries, escaped = self.entries(symbols, indexes)
         starts, lengths = self._code_lengths
@@ -124,7 +122,7 @@ class TableSet:
 
     @staticmethod
     def unpack(arrays: Mapping[str, NDArray[np.integer]]) -> "TableSet":
-        """The set packed in `arrays`, of any integer dtypes. Raises ValueError if they hold none."""
+        """The set that `pack` put into `arrays`, of any integer dtypes. Raises ValueError if there is none in them."""
         if not {"radius", "frequencies"} <= arrays.keys():
             raise ValueError("packed tables need the arrays 'radius' and 'frequencies'")
         radius = _integers(arrays["radius"], np.int16, "radius")
@@ -146,7 +144,7 @@ class TableSet:
 
     @functools.cached_property
     def _code_lengths(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Where each table starts among all tables end to end, and the code lengths of those entries."""
+        """The start of each table in the concatenation of all, and the code lengths of all its entries."""
         ends = np.cumsum(2 * self.radius.astype(np.int32) + 2, dtype=np.int32)
         starts = np.concatenate([np.zeros(1, np.int32), ends[:-1]])
         return starts, _ideal_bits(np.concatenate(self.frequencies))
@@ -166,7 +164,7 @@ def escape_code(symbols: NDArray[np.int32], radius: NDArray[np.int16]) -> tuple[
 def escaped_symbols(
     classes: NDArray[np.int32], suffixes: NDArray[np.int32], radius: NDArray[np.int16]
 ) -> NDArray[np.int32]:
-    """The inverse of `escape_code`; the result may reach 2**20 and more if the code is nonsense."""
+    """The inverse of `escape_code`; the result may be 2**20 or more if the code is invalid."""
     power = np.int32(1) << classes
     magnitude = radius.astype(np.int32) + power + (suffixes & (power - 1))
     symbols: NDArray[np.int32] = np.where(suffixes & power, -magnitude, magnitude)
@@ -176,8 +174,8 @@ def escaped_symbols(
 def gaussian_tables(scales: Sequence[int]) -> TableSet:
     """Zero-mean Gaussian tables, one for each of `scales`: standard deviations, 1..2**28 in units of 2**-16.
 
-    A table's radius is at least 1 and leaves at most 2**-12 of the mass outside (the smallest such, to within
-    2**-12 deviations). Raises ValueError for a scale out of range, none, or more than 256.
+    A table's radius is the smallest, but at least 1, that leaves at most 2**-12 of the mass outside (to within 2**-12
+    standard deviations). Raises ValueError for a scale out of range, or for none or more than 256 of them.
     """
     tails = _upper_tails()
     enough = _ESCAPE_UNITS << (_MASS_BITS - PRECISION_BITS)
@@ -194,9 +192,8 @@ def gaussian_tables(scales: Sequence[int]) -> TableSet:
 def gaussian_frequencies(mean: int, scale: int, low: int, high: int) -> NDArray[np.int32]:
     """The table of a Gaussian: int32 (high - low + 2,), the symbols low..high in order and the escape last.
 
-    `mean` and `scale` are in units of 2**-16: the scale 1..2**28, the mean below 2**31 in magnitude; low and
-    high are within -32767..32767. Raises ValueError otherwise. A mean of 0 over -R..R gives a symmetric
-    table.
+    `mean` and `scale` are in units of 2**-16. The scale is 1..2**28, the mean is below 2**31 in magnitude, and `low`
+    and `high` are within -32767..32767. Raises ValueError otherwise. A mean of 0 over -R..R gives a symmetric table.
     """
     if not 1 <= scale <= MAX_SCALE or abs(mean) >= MAX_MEAN or not -(1 << 15) < low <= high < 1 << 15:
         raise ValueError(f"no Gaussian table for mean {mean}, scale {scale}, symbols {low}..{high}")
@@ -217,7 +214,7 @@ def default_scales() -> tuple[int, ...]:
     steps = SCALE_COUNT - 1
     scales = []
     for i in range(SCALE_COUNT):
-        # Twice the scale, to the power of 63, is a rational number; its integer root needs no rounding.
+        # (2 * scale)**63 is a rational number, and its integer root needs no rounding.
         numerator = (2 * 11 << SCALE_BITS) ** steps * 25600**i
         scales.append((_integer_root(numerator // (100**steps * 11**i), steps) + 1) // 2)
     return tuple(scales)
@@ -232,8 +229,8 @@ def default_tables() -> TableSet:
 def apportion(masses: NDArray[np.int64]) -> NDArray[np.int32]:
     """Frequencies proportional to `masses` (non-negative, sum at most 2**46), at least 1 and of sum 2**16.
 
-    Entries too light for one unit get one; the others share the rest by largest remainders, equal ones alike,
-    which keeps symmetry and order. What can't be shared alike goes to the heaviest entry.
+    Entries that are too light for one unit get one. The others share the rest by largest remainders. Equal remainders
+    are treated alike, which keeps symmetry and order; what is left over goes to the heaviest entry.
     """
     light = np.zeros(masses.shape, bool)
     while True:
@@ -257,7 +254,7 @@ def _upper_tails() -> NDArray[np.int64]:
     """The mass of a standard Gaussian above k * 2**-12, k = 0 .. 2**15, in units of 2**-44.
 
     The trapezoidal sum of the density with its first Euler-Maclaurin correction, h**2 / 12 times the slope;
-    what is left out is below 2**-56.
+    the error is below 2**-56.
     """
     one = 1 << _WORK_BITS
     density = math.isqrt((one**3) // (2 * _pi()))
@@ -312,7 +309,7 @@ def _integer_root(value: int, degree: int) -> int:
 
 
 def _integers(values: object, dtype: type[_Integer], name: str) -> NDArray[_Integer]:
-    """A read-only copy of an array of integers as `dtype`; raises ValueError if it is not that."""
+    """A read-only copy of an array of integers as `dtype`; raises ValueError if it isn't one."""
     array = np.asarray(values)
     info = np.iinfo(dtype)
     integral = array.dtype.kind in "iu"
@@ -328,7 +325,7 @@ def _ideal_bits(frequencies: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _escape_classes() -> NDArray[np.int32]:
-    """Class k gets 2**-(k + 1) of the frequencies, above a floor of 64 units for far outliers."""
+    """Class k gets 2**-(k + 1) of the frequencies, and 64 units more for far outliers."""
     count, floor = SYMBOL_LIMIT.bit_length() - 1, 64
     shares = [floor + ((TOTAL - count * floor) >> (k + 1)) for k in range(count)]
     shares[0] += TOTAL - sum(shares)
