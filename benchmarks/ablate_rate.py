@@ -1,10 +1,10 @@
-"""What the rate is in training: the bits of what is coded, or of latents with noise in place of rounding.
+"""Compares two rates in training: the bits of the rounded latents, and those of latents with noise instead of rounding.
 
     python benchmarks/ablate_rate.py --data TRAINING --out docs/results/ablation-rate.json
 
-Short trainings, all alike but for the rate in the loss: from given weights (--from), or from random numbers. Measured
-on patches of pictures that weren't trained on, with the latents rounded as coding rounds them: bits a pixel, squared
-error, and (bpp + lambda MSE) / sqrt(lambda). Then `python benchmarks/tables.py` writes the tables of docs/ablations.md.
+Runs short trainings that differ only in the rate of the loss, from given weights (--from) or from random numbers.
+Measures bits per pixel, squared error and (bpp + lambda MSE) / sqrt(lambda) on patches of held-out pictures, with the
+latents rounded as in coding. Then `python benchmarks/tables.py` writes the tables of docs/ablations.md.
 """
 
 import argparse

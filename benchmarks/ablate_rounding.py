@@ -1,10 +1,10 @@
-"""What it brings to round latents towards zero where a step costs bits. For docs/ablations.md.
+"""What rounding towards zero saves, for steps that cost bits. For docs/ablations.md.
 
     python benchmarks/ablate_rounding.py --data TRAINING --models runs/earlier --out docs/results/ablation-rounding.json
 
-For each set of weights (an installed model's name or a run's folder), each quality and each width of the dead zone, on
-patches of pictures that weren't trained on: bits a pixel of the rounded latents, squared error, and the cost of both,
-bits + lambda * error, as a change against plain rounding in parts of its bits. The weights stay as they are; those that
+For each set of weights (an installed model's name or a run's folder), each quality and each width of the dead zone, it
+measures the bits per pixel of the rounded latents, the squared error, and the cost bits + lambda * error, as a change
+against plain rounding relative to its bits. The patches are of held-out pictures. The weights don't change: those that
 were trained with one width are used with all.
 """
 

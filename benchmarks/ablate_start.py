@@ -29,7 +29,7 @@ from lpcodec.codec.training.loop import train
 
 MODEL = "fast"
 DEPTHWISE_BLOCKS = 3
-"""So many in place of a residual pair make a training step on one core of a CPU take as long."""
+"""This many blocks take as long, in a training step on one core of a CPU, as the residual pair that they replace."""
 
 
 class DepthwiseBlock(nn.Module):

@@ -2,10 +2,10 @@
 
     python benchmarks/diagnose.py --data TRAINING --models default,runs/other --out docs/results/diagnosis.json
 
-For each set of weights (an installed model's name or a run's folder) and each quality, on patches of pictures that were
-trained on and of such that weren't: bits of the rounded latents a pixel, PSNR as coded, and PSNR with the rounding left
-out, which is what the transforms and their number of latents allow at that quality. Training and held-out patches that
-are equally hard tell whether the data or the capacity is short; a ceiling near the coded PSNR tells that latents are.
+For each set of weights (an installed model's name or a run's folder) and each quality, it measures the bits per pixel
+of the rounded latents, the PSNR as coded, and the PSNR without rounding, which is the limit of the transforms and their
+number of latents at that quality. It does so on training patches and on equally hard held-out patches. A gap between
+these shows too little data, no gap too little capacity. A limit near the coded PSNR shows too few latents.
 """
 
 import argparse

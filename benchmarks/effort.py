@@ -1,8 +1,8 @@
-"""What `--effort` gives and takes: BD-rate against level 0 and time, level by level.
+"""What `--effort` saves and costs: BD-rate against level 0 and time, level by level.
 
     python benchmarks/effort.py --data KODAK --out docs/results/effort.json --pictures 6 --crop 256
 
-Each picture (its middle, `--crop` pixels a side; 0 for the whole) is encoded at each quality in each level, as a file,
+Each picture (its middle, `--crop` pixels per side; 0: all of it) is encoded at each quality in each level, as a file,
 and decoded. BD-rates are over the means of the pictures, between the lowest and the highest rates measured. Times are
 those of encoding, relative to level 0 in the same run. Then `python benchmarks/tables.py` writes the table of
 docs/effort.md.
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="default")
-    parser.add_argument("--pictures", type=int, default=6, help="so many, evenly spread over the folder")
+    parser.add_argument("--pictures", type=int, default=6, help="this many, evenly spread over the folder")
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--levels", type=int, nargs="+", default=list(range(1, len(ITERATIONS))))
     parser.add_argument("--qualities", type=float, nargs="+", default=list(QUALITIES))

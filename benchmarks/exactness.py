@@ -4,8 +4,8 @@
 
 Encodes a few pictures (one of more than a megapixel) and those of the folder, decodes the files in a fresh process for
 every combination of threads, torch's and oneDNN's instruction sets, and others of memory format and precision, on CUDA
-where there is one, and prints a table. Exits with 1 where symbols differ or a pixel is more than one level away from
-the first row's, or two without bfloat16. An instruction set that the processor hasn't is a limit that changes nothing.
+if there is one, and prints a table. Exits with 1 if symbols differ or a pixel is more than one level away from the
+first row's, or two without bfloat16. Limiting the processor to an instruction set that it lacks changes nothing.
 """
 
 import argparse

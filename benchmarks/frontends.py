@@ -1,4 +1,4 @@
-"""Time of split + merge of every front-end, beside PyWavelets and, where it is installed, ptwt.
+"""Time of split + merge of every front-end, compared with PyWavelets and, if it is installed, ptwt.
 
     python benchmarks/frontends.py --threads 2 --out docs/results/frontends.json
 

@@ -5,7 +5,7 @@
 The picture is the same for a number of megapixels on every machine: matplotlib's sample photograph, enlarged four
 times, tiled with its mirror images (no tile has an edge) and grained with mild seeded noise (no tile is cheap). Peak
 memory is the process's largest resident set, the interpreter and the weights among it; "above" is what it took above
-`import lpcodec` and the loaded weights. Exits with 1 where a process took more than --limit-mb.
+`import lpcodec` and the loaded weights. Exits with 1 if a process took more than --limit-mb.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def _step(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def make_picture(path: Path, megapixels: float) -> None:
-    """Write a photo-like 4:3 picture of about so many megapixels as PPM, band by band in little memory."""
+    """Write a photo-like 4:3 picture of about this many megapixels as PPM, band by band in little memory."""
     import numpy as np
     from matplotlib.cbook import get_sample_data
     from PIL import Image
