@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec.arrays import Pixels
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -80,7 +82,7 @@ def nearest_rotation(axis: npt.NDArray[np.float64]) -> Rotation:
     return Rotation(tilt, round(turn * STEPS / (2 * math.pi)) % STEPS)
 
 
-def gradient_covariance(pixels: npt.NDArray[np.uint8]) -> Matrix:
+def gradient_covariance(pixels: Pixels) -> Matrix:
     """The mean products (3, 3) of the colours' differences from the left and the upper pixel, of pixels (H, W, 3)."""
     total, count = np.zeros((3, 3)), 0
     for top in range(0, len(pixels), _BAND):
@@ -92,7 +94,7 @@ def gradient_covariance(pixels: npt.NDArray[np.uint8]) -> Matrix:
     return total / max(count, 1)
 
 
-def sample(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def sample(pixels: Pixels) -> Pixels:
     """At most 256 x 2048 pixels of a picture (H, W, C), in squares of 256 from all over it, below each other."""
     height, width = pixels.shape[:2]
     if height * width <= _SAMPLE_SIDE**2 * _SAMPLES:
@@ -106,7 +108,7 @@ def sample(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.concatenate([pixels[y : y + tall, x : x + wide] for y, x in places])
 
 
-def choose(pixels: npt.NDArray[np.uint8], expected_bits: Callable[[npt.NDArray[np.uint8], Rotation], Bits]) -> Rotation:
+def choose(pixels: Pixels, expected_bits: Callable[[Pixels, Rotation], Bits]) -> Rotation:
     """The rotation for pixels (H, W, 3): the main axis of their gradients becomes grey, if that saves bits.
 
     Args:

@@ -5,15 +5,11 @@ pixels --which cells are stored (cell_choice.py)--> the rest, filled in --whethe
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from lpcodec.codec import cells, colour
+from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.cell_choice import CellChoice, Chosen
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.families.family import Codec, RateEstimator, RotatingCodec, ScalableCodec, WeighingCodec
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
