@@ -40,6 +40,7 @@ EXAMPLES = examples(
     "lpcodec encode scan.png --lossless",
     "lpcodec encode logo.png --background white",
     "lpcodec encode photo.png --bpp 0.15 --effort 4",
+    "lpcodec encode photo.png tiny.lpc --bpp 0.02 --downscale auto",
     "lpcodec encode - - -q 50 < photo.png > photo.lpc",
 )
 
@@ -102,6 +103,14 @@ def encode(
             help="Search longer for a smaller file of the same quality; 9 is far slower.",
         ),
     ] = 0,
+    downscale: Annotated[
+        str,
+        typer.Option(
+            "--downscale",
+            metavar="auto|1|2|4",
+            help="Code the picture at 1/2 or 1/4 of its sides, for low rates; auto tries what is best.",
+        ),
+    ] = "1",
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     background: Annotated[
         str | None,
@@ -157,6 +166,7 @@ def encode(
         "psnr": psnr,
         "lossless": lossless,
         "effort": effort,
+        "downscale": int(downscale) if downscale.isdecimal() else downscale,
         "background": background,
         "alpha_quality": alpha_quality,
         "device": device,
@@ -223,6 +233,7 @@ def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: flo
         "psnr": None if exact else result.psnr,
         "lossless": exact,
         "model": result.model,
+        "downscale": result.downscale,
         "width": result.width,
         "height": result.height,
         "seconds": round(seconds, 3),
@@ -241,5 +252,7 @@ def _summary(facts: Mapping[str, Any]) -> str:
         parts.append(f"quality {facts['quality']:.1f}")
     if facts["psnr"] is not None:
         parts.append(f"{facts['psnr']:.2f} dB")
+    if facts["downscale"] > 1:
+        parts.append(f"coded at 1/{facts['downscale']} of its sides")
     parts += ["lossless" if facts["lossless"] else facts["model"], f"{facts['seconds']:.1f} s"]
     return ", ".join(parts)

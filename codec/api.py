@@ -14,10 +14,22 @@ from typing import Any
 
 from PIL import Image
 
-from lpcodec.codec import alpha, decoding, encoding, inspection, models, picture, regions, sources, upscaling
+from lpcodec.codec import (
+    alpha,
+    decoding,
+    downscaling,
+    encoding,
+    inspection,
+    models,
+    picture,
+    regions,
+    sources,
+    upscaling,
+)
 from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
+from lpcodec.codec.downscaling import Downscale
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
 from lpcodec.codec.errors import PictureWarning, UsageError
@@ -37,8 +49,8 @@ def encode(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
     strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
-    background: Colour | None = None, alpha_quality: float | None = None, max_pixels: int | None = None,
-    device: str = "cpu", progress: Progress | None = None,
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
 
@@ -67,6 +79,8 @@ def encode(
         background: lay the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
         alpha_quality: 0..100; 100 codes alpha losslessly, every 5 below allow an error of one more of 255 levels. By
             default 90, 2 levels, which nobody sees. Alpha of 0 and 255 always stays exact.
+        downscale: 2 or 4 codes the picture at half or a quarter of its sides, and decoding enlarges it: better at low
+            rates. 1 codes it at its own size. "auto" tries which is best if the rate is low, and takes longer then.
         max_pixels: refuse pictures of more pixels; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N". Files of different devices may differ slightly; they
             decode on all.
@@ -84,7 +98,7 @@ def encode(
     result = encode_report(
         image, model=model, tune=tune, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, strip=strip,
         best_effort=best_effort, effort=effort, exact=exact, background=background, alpha_quality=alpha_quality,
-        max_pixels=max_pixels, device=device, progress=progress,
+        downscale=downscale, max_pixels=max_pixels, device=device, progress=progress,
     )  # fmt: skip
     _warn(result.notes)
     return result.data
@@ -93,11 +107,13 @@ def encode(
 def check_encode(
     *, model: str = "default", tune: str | None = None, quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, lossless: bool = False, effort: int = 0,
-    background: Colour | None = None, alpha_quality: float | None = None, device: str = "cpu",
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    device: str = "cpu",
 ) -> None:  # fmt: skip
     """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
     target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
+    downscaling.check(downscale, lossless)
     check_device(device)
     alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
@@ -109,12 +125,13 @@ def encode_report(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
     strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
-    background: Colour | None = None, alpha_quality: float | None = None, max_pixels: int | None = None,
-    device: str = "cpu", progress: Progress | None = None,
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
     """`encode`, with the notes and figures of the result."""
     target = Target(quality, bpp, size, psnr, lossless)
     check_effort(effort)
+    downscaling.check(downscale, lossless)
     check_device(device)
     alpha_error = alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
@@ -123,7 +140,7 @@ def encode_report(
     source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(
         source, target, model=models.tuned(model, tune), strip=strip, best_effort=best_effort, effort=effort,
-        device=device, alpha_error=alpha_error, progress=progress,
+        device=device, alpha_error=alpha_error, downscale=downscale, progress=progress,
     )  # fmt: skip
 
 

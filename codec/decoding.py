@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import cells, container, lossless, models, picture, upscaling
+from lpcodec.codec import cells, container, downscaling, lossless, models, picture, upscaling
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
-from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UnknownModelError, UsageError
+from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
@@ -193,7 +193,7 @@ def finished(found: Pixels, header: Header) -> Pixels:
     if header.grey:
         found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
     if header.smaller is not None:
-        found = _enlarged(found, header)
+        found = downscaling.enlarged(found, header.width, header.height, header.smaller)
     return found
 
 
@@ -201,16 +201,6 @@ def stored_cells(opened: Opened) -> Cells | None:
     """The cells that are stored instead of coded; None if the file has none. Raises DamagedFileError."""
     header, payload = opened.file.header, opened.file.payload(SectionType.CELLS)
     return None if payload is None else cells.from_bytes(payload, header.width, header.height, header.grey)
-
-
-def _enlarged(planes: Pixels, header: Header) -> Pixels:
-    """A picture that was coded at a smaller size, at the size that the file declares."""
-    assert header.smaller is not None
-    if header.smaller.number:
-        raise UnknownModelError(f"the picture is enlarged by network {header.smaller.number}, which isn't installed")
-    image = Image.fromarray(planes[..., 0] if planes.shape[2] == 1 else planes)
-    large = np.array(image.resize((header.width, header.height), Image.Resampling.BICUBIC))
-    return large.reshape(header.height, header.width, planes.shape[2])
 
 
 def alpha(opened: Opened, level: int = 0) -> Pixels | None:

@@ -9,6 +9,7 @@ A payload is one section of the file. A `models.ScalableCodec` gives several: th
 badly is stored losslessly instead.
 """
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
@@ -20,10 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import container, decoding, lossless, models, rate
+from lpcodec.codec import container, decoding, downscaling, lossless, models, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.downscaling import Downscale, Trial
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.preparation import Preparation, Prepared
@@ -43,6 +45,7 @@ _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
 _DRAWN = "stored with fewer colours: cheaper than coding it at this quality"
 _BAND = 1024
+_BISECTIONS = 20
 _PREPARATIONS, _NEAR = 5, 10.0
 """How often a picture is prepared anew at most, and how near the quality found is to the one it was prepared for."""
 _WITHIN = "stored losslessly: within the target"
@@ -57,7 +60,8 @@ class EncodeResult:
 
     `bpp` is 8 * len(data) / (width * height). `quality` is 0..100, or None for a model without one and for lossless
     storage. `model` is the model's name, or "stored". `psnr` is in dB, infinite if lossless, and known only if it was
-    the target. `notes` has one line for each thing that was lost or that turned out otherwise than asked for.
+    the target. `downscale` is what the sides were divided by before coding: 1, 2 or 4. `notes` has one line for each
+    thing that was lost or that turned out otherwise than asked for.
     """
 
     data: bytes
@@ -68,6 +72,7 @@ class EncodeResult:
     width: int
     height: int
     psnr: float | None = None
+    downscale: int = 1
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Target:
 
 def encode(
     source: Picture, target: Target, *, model: str, strip: bool, best_effort: bool, effort: int, device: str,
-    alpha_error: int, progress: Progress | None,
+    alpha_error: int, downscale: Downscale, progress: Progress | None,
 ) -> EncodeResult:  # fmt: skip
     """Encode a picture; the arguments and errors are those of `api.encode`. `alpha_error` is in levels of 255."""
     usable = models_for(target, model, device, effort)
@@ -119,7 +124,7 @@ def encode(
     stored = job.stored() if cheap else None
     if limit is not None and stored is not None and len(stored) <= limit:
         return job.stored_result(stored, _WITHIN)
-    found = job.search(target, limit)
+    job, found = _at_best_scale(job, target, limit, downscale)
     data, chosen = found.value
     room = limit if limit is not None and not found.close else 0
     if stored is None and (quick <= _PROMISING * max(len(data), room) or not found.reached):
@@ -138,6 +143,29 @@ def encode(
     if smallest is not data:
         return job.stored_result(smallest, note, _SMALLER)
     return job.result(data, chosen, found.quality, (note,))
+
+
+def _at_best_scale(
+    job: "_Encoding", target: Target, limit: int | None, downscale: Downscale
+) -> tuple["_Encoding", _Search]:
+    """The picture at the scale that suits the target best, and the file that is nearest to the target there.
+
+    Raises:
+        UsageError: the model codes pictures at their own size alone, and another is asked for.
+    """
+    codec = job.models[0].trained
+    if not isinstance(codec, models.WeighingCodec) or isinstance(codec, models.ScalableCodec):
+        if downscale in (2, 4):
+            raise UsageError(f"downscale {downscale}: {job.models[0].name} codes pictures at their own size")
+        downscale = 1
+
+    def trial(halvings: int) -> Trial[tuple[_Encoding, _Search]]:
+        own = job.at_scale(halvings)
+        found = own.search(own.own_target(target), limit)
+        bpp = 8 * len(found.value[0]) / job.pixels
+        return Trial((own, found), lambda: own.cost(found, target, limit), bpp)
+
+    return downscaling.choose(trial, downscale, min(job.height, job.width)).result
 
 
 def models_for(target: Target, model: str, device: str, effort: int) -> list[Model]:
@@ -209,13 +237,56 @@ class _Encoding:
         self.sections = (*alpha, *metadata)
         self.metadata_bytes = sum(len(s.payload) for s in metadata)
         self.side_bytes = sum(len(s.payload) for s in self.sections)
+        self.coded, self.smaller = source.pixels, downscaling.smaller(0)
         self._preparations: dict[str, Preparation] = {}
         self._prepared: dict[str, Prepared] = {}
         self._latents: dict[str, Any] = {}
 
+    def at_scale(self, halvings: int) -> "_Encoding":
+        """The same picture, to be coded with its sides halved that many times."""
+        if not halvings:
+            return self
+        other = copy.copy(self)
+        other.coded, other.smaller = downscaling.reduced(self.source.pixels, halvings), downscaling.smaller(halvings)
+        other._preparations, other._prepared, other._latents = {}, {}, {}
+        return other
+
+    def own_target(self, target: Target) -> Target:
+        """The target for the picture as it is coded: a quality is raised until a bit is worth as much as before.
+
+        An error of a smaller picture counts for 4 or 16 pixels of the picture that is shown.
+        """
+        if self.smaller is None or target.limit(1) is not None or target.psnr is not None:
+            return target
+        codec = self.models[0].trained
+        assert isinstance(codec, models.WeighingCodec)
+        wanted = codec.lambda_at(_quality(target)) * 4**self.smaller.halvings
+        low, high = _quality(target), 100.0
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if codec.lambda_at(middle) < wanted else (low, middle)
+        return Target(quality=high)
+
+    def cost(self, found: _Search, target: Target, limit: int | None) -> float:
+        """What a file found for `target` costs: its bytes if a PSNR is asked for, its error if a size is, and both at
+        a quality. Infinite if the target isn't met."""
+        data, model = found.value
+        if not found.reached:
+            return math.inf
+        if target.psnr is not None:
+            return len(data)
+        opened = decoding.open_file(data)
+        codec = None if opened.file.header.kind is Kind.STORED else model.trained
+        error = _mean_squared_error(decoding.pixels(opened, codec), self.source.pixels)
+        if limit is not None:
+            return error
+        assert isinstance(model.trained, models.WeighingCodec)
+        cost: float = 8 * len(data) / self.pixels + model.trained.lambda_at(_quality(target)) * error
+        return cost
+
     def preparation(self, model: Model) -> Preparation:
         if model.name not in self._preparations:
-            self._preparations[model.name] = Preparation(self.source.pixels, model.trained)
+            self._preparations[model.name] = Preparation(self.coded, model.trained, own_size=self.smaller is None)
         return self._preparations[model.name]
 
     def use(self, model: Model, prepared: Prepared) -> None:
@@ -271,7 +342,7 @@ class _Encoding:
         quality_in_file = quality_to_16_bit(quality) if model.trained.has_quality else 0
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
-            symbols_hash=coded.symbols_hash, rotation=prepared.rotation,
+            symbols_hash=coded.symbols_hash, rotation=prepared.rotation, smaller=self.smaller,
         )  # fmt: skip
         stored = None if prepared.stored is None else prepared.stored.payload
         kind = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
@@ -283,7 +354,7 @@ class _Encoding:
             return self.for_size(limit)
         if target.psnr is not None:
             return self.for_psnr(target.psnr)
-        return self.at_quality(DEFAULT_QUALITY if target.quality is None else target.quality)
+        return self.at_quality(_quality(target))
 
     def at_quality(self, quality: float) -> _Search:
         model = self.models[0]
@@ -389,11 +460,18 @@ class _Encoding:
             if not header.fewer_colours:
                 return self.stored_result(data, *notes, _SMALLER)
             notes = (*notes, _DRAWN)
-        return EncodeResult(data, (*self.source.notes, *notes), bpp, chosen, name, self.width, self.height, psnr)
+        return EncodeResult(
+            data, (*self.source.notes, *notes), bpp, chosen, name, self.width, self.height, psnr,
+            1 << self.smaller.halvings if self.smaller else 1,
+        )  # fmt: skip
 
     def stored_result(self, data: bytes, *notes: str) -> EncodeResult:
         bpp = 8 * len(data) / self.pixels
         return EncodeResult(data, (*self.source.notes, *notes), bpp, None, "stored", self.width, self.height, math.inf)
+
+
+def _quality(target: Target) -> float:
+    return DEFAULT_QUALITY if target.quality is None else target.quality
 
 
 def _mean_squared_error(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:

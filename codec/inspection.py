@@ -33,6 +33,7 @@ def info(data: bytes) -> dict[str, Any]:
         about["colours_rotated"] = header.rotation != PLAIN
         if header.smaller is not None:
             about["coded_width"], about["coded_height"] = header.coded_size
+            about["enlarged_by"] = "a network" if header.smaller.number else "bicubic interpolation"
         about["symbols_hash"] = header.symbols_hash.hex()
     return about
 

@@ -307,6 +307,13 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Model[C
     )
 
 
+def installed(name: str) -> tuple[int, bytes] | None:
+    """The number and the digest, which files carry, of a network's first set of weights; None if it has none."""
+    network = network_named(name)
+    found = next((w for w in _visible() if w.network == network), None)
+    return None if found is None or network.number is None else (network.number, found.digest)
+
+
 def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the installed tensors of a model name, as its family stored them, and their card.
 

@@ -34,9 +34,10 @@ class Prepared:
 class Preparation:
     """One picture on its way to one codec. What doesn't depend on the quality is found once."""
 
-    def __init__(self, pixels: Pixels, codec: Codec) -> None:
+    def __init__(self, pixels: Pixels, codec: Codec, *, own_size: bool = True) -> None:
         self._pixels, self._codec = pixels, codec
-        weighs = isinstance(codec, WeighingCodec) and not isinstance(codec, ScalableCodec)
+        # Cells are stored at the size that is shown.
+        weighs = own_size and isinstance(codec, WeighingCodec) and not isinstance(codec, ScalableCodec)
         self._choice = CellChoice.of(pixels) if weighs else None
         self._rotation: Rotation | None = None
 

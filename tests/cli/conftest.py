@@ -32,6 +32,7 @@ class FakeResult:
     width: int
     height: int
     psnr: float | None = None
+    downscale: int = 1
 
 
 @dataclass(frozen=True)

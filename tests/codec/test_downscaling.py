@@ -1,0 +1,131 @@
+"""Coding at half or a quarter of the sides: chosen if it is better, decoded to the size that is shown."""
+
+import dataclasses
+from itertools import product
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lpcodec
+from lpcodec.codec import container, decoding, downscaling
+from lpcodec.codec.errors import TargetError, UnknownModelError, UsageError
+from lpcodec.codec.header import Smaller
+
+SIZE = 301, 299
+
+
+@pytest.fixture(scope="module")
+def smooth() -> np.ndarray:
+    """A picture without fine detail, which half of its sides can hold."""
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    waves = [np.sin(rows / a + columns / b) * 60 + 128 for a, b in ((31, 47), (53, 29), (71, 97))]
+    return np.dstack(waves).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """The photograph that matplotlib carries."""
+    cbook = pytest.importorskip("matplotlib.cbook")
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        return np.asarray(Image.open(file).convert("RGB"))[:400]
+
+
+def _psnr(data: bytes, original: np.ndarray) -> float:
+    decoded = np.asarray(lpcodec.decode(data).convert("RGB"), float)
+    return -10 * np.log10(np.square(decoded - original).mean() / 255**2)
+
+
+@pytest.mark.parametrize(("halvings", "height", "width"), list(product((1, 2), (1, 7, 16), (1, 5, 8))))
+def test_every_size_comes_back(halvings, height, width):
+    pixels = np.full((height, width, 3), 77, np.uint8)
+    small = downscaling.reduced(pixels, halvings)
+    assert small.shape == (-(-height >> halvings), -(-width >> halvings), 3)
+    assert np.array_equal(downscaling.enlarged(small, width, height, Smaller(halvings)), pixels)
+
+
+def test_what_is_enlarged_lies_where_it_was():
+    rows, columns = np.mgrid[0:33, 0:41]
+    ramp = np.dstack([rows * 5 + 30, columns * 4 + 20, rows + columns]).astype(np.uint8)
+    back = downscaling.enlarged(downscaling.reduced(ramp, 1), 41, 33, Smaller(1))
+    assert np.abs(back[4:-5, 4:-5].astype(int) - ramp[4:-5, 4:-5]).max() <= 2
+
+
+def test_auto_is_never_worse_than_the_own_size(smooth):
+    results = {d: lpcodec.encode_report(smooth, size=180, downscale=d) for d in (1, 2, "auto")}
+    assert all(len(result.data) <= 180 for result in results.values())
+    psnr = {d: _psnr(result.data, smooth) for d, result in results.items()}
+    assert psnr["auto"] == max(psnr.values())
+    assert results["auto"].downscale > 1
+
+
+def test_auto_leaves_detail_at_its_size(photo):
+    assert lpcodec.encode_report(photo, quality=50, downscale="auto").downscale == 1
+    assert lpcodec.encode_report(photo, bpp=0.12, downscale="auto").downscale == 1
+
+
+def test_a_rate_that_the_own_size_can_not_have_is_reached(photo):
+    limit = len(lpcodec.encode(photo, quality=0, downscale=1)) * 2 // 3
+    with pytest.raises(TargetError):
+        lpcodec.encode(photo, size=limit, downscale=1)
+    result = lpcodec.encode_report(photo, size=limit, downscale="auto")
+    assert result.downscale > 1
+    assert len(result.data) <= limit
+
+
+@pytest.mark.parametrize("downscale", [2, 4])
+@pytest.mark.parametrize("target", [{"quality": 30}, {"size": 600}, {"psnr": 24}])
+def test_every_target_at_a_smaller_size(smooth, downscale, target):
+    result = lpcodec.encode_report(smooth, downscale=downscale, **target)
+    assert result.downscale == downscale
+    assert lpcodec.decode(result.data).size == (SIZE[1], SIZE[0])
+    about = lpcodec.info(result.data)
+    assert (about["coded_width"], about["coded_height"]) == (-(-SIZE[1] // downscale), -(-SIZE[0] // downscale))
+    assert len(result.data) <= target.get("size", 1 << 20)
+    assert _psnr(result.data, smooth) >= target.get("psnr", 0)
+    lpcodec.verify(result.data)
+
+
+def test_alpha_keeps_its_size(smooth):
+    alpha = np.where(np.arange(SIZE[1]) < 150, 0, 255).astype(np.uint8)
+    rgba = np.dstack([smooth, np.broadcast_to(alpha, SIZE)])
+    decoded = np.asarray(lpcodec.decode(lpcodec.encode(rgba, quality=20, downscale=2)))
+    assert np.array_equal(decoded[..., 3], rgba[..., 3])
+
+
+def test_grey_stays_grey(smooth):
+    data = lpcodec.encode(smooth[..., 0], quality=20, downscale=2)
+    assert lpcodec.decode(data).mode == "L"
+
+
+def test_a_quality_is_raised_until_a_bit_is_worth_as_much(smooth):
+    plain = lpcodec.encode_report(smooth, quality=20, downscale=1).quality
+    half = lpcodec.encode_report(smooth, quality=20, downscale=2).quality
+    quarter = lpcodec.encode_report(smooth, quality=20, downscale=4).quality
+    assert plain == 20
+    assert quarter - half == pytest.approx(half - plain, abs=0.01)  # lambda is exponential in the quality
+
+
+@pytest.mark.parametrize("downscale", [0, 3, 8, "half", True, None])
+def test_other_scales_are_refused(smooth, downscale):
+    with pytest.raises(UsageError, match="auto, 1, 2 or 4"):
+        lpcodec.encode(smooth, downscale=downscale)
+
+
+def test_lossless_and_models_without_it_are_refused(smooth):
+    with pytest.raises(UsageError, match="keeps its size"):
+        lpcodec.encode(smooth, lossless=True, downscale=2)
+    with pytest.raises(UsageError, match="at their own size"):
+        lpcodec.encode(smooth, model="lpcae", quality=30, downscale=2)
+
+
+def test_a_network_that_is_not_there_is_named(smooth):
+    data = lpcodec.encode(smooth, quality=20, downscale=2)
+    file = container.read(data)
+    header = dataclasses.replace(file.header, smaller=Smaller(1, 32, b"none"))
+    changed = container.write(dataclasses.replace(file, header=header))
+    with pytest.raises(UnknownModelError, match="stage"):
+        decoding.decode(
+            changed, level=0, scale=1, allow_partial=False, max_pixels=1 << 20, max_memory=None, device="cpu",
+            progress=None,
+        )  # fmt: skip
