@@ -409,6 +409,29 @@ def upscaling(scale: int) -> list[str]:
     return table(("method", "", "Set5", "Set14", "BSD100"), lines)
 
 
+def downscale() -> list[str]:
+    """What coding at smaller sizes gains at low rates: means over the pictures that both reach the rate with."""
+    rows = [
+        (
+            f"{row['target_bpp']:g}", f"{row['smaller']} of {row['pictures']}", f"{row['own_psnr']:.2f}",
+            f"{row['auto_psnr']:.2f}", f"{row['own_ms_ssim']:.4f}", f"{row['auto_ms_ssim']:.4f}",
+            str(row["reached_by_auto_alone"]),
+        )
+        for row in result("downscale.json")["rows"]
+        if row["pictures"]
+    ]  # fmt: skip
+    head = (
+        "bpp",
+        "smaller",
+        "PSNR, own size",
+        "PSNR, auto",
+        "MS-SSIM, own size",
+        "MS-SSIM, auto",
+        "reached by auto alone",
+    )
+    return table(head, rows)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -418,7 +441,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {
-    "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
+    "downscale": downscale, "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
     "scale": scale,
     "shown": shown, "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "kodak by picture": lambda: by_picture("kodak"),
