@@ -61,7 +61,7 @@ def test_auto_is_never_worse_than_the_own_size(smooth):
 
 def test_auto_leaves_detail_at_its_size(photo):
     assert lpcodec.encode_report(photo, quality=50, downscale="auto").downscale == 1
-    assert lpcodec.encode_report(photo, bpp=0.12, downscale="auto").downscale == 1
+    assert lpcodec.encode_report(photo, bpp=0.3, downscale="auto").downscale == 1
 
 
 def test_a_rate_that_the_own_size_can_not_have_is_reached(photo):
