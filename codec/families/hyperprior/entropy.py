@@ -131,7 +131,7 @@ class EntropyModel:
     @torch.no_grad()
     def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
         """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
-        r = torch.from_numpy(group.r).to(self.device).float()[None]
+        r = torch.from_numpy(group.r).to(self.device).float()[None].contiguous(memory_format=torch.channels_last)
         z = torch.from_numpy(group.z).to(self.device).float()[None]
         coarser_values = None if coarser is None else coarser.values.to(self.device)
         means = self.means.begin(

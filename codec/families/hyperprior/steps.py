@@ -56,6 +56,12 @@ class Step:
     def channels(self) -> slice:
         return slice(self.start, self.stop)
 
+    def mask(self, like: Tensor) -> Tensor:
+        """The mask (1, c, h, w) of the step's latents for tensors such as `like` (B, c, h, w), on its device and in its
+        memory order: a product of two orders takes several times as long. Masks are kept for the next group."""
+        channels_last = like.stride(1) == 1 and like.shape[1] > 1
+        return _mask(self.places, self.start, self.stop, like.shape[2], like.shape[3], like.device, channels_last)
+
 
 def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
     """The steps of a network, in coding order: half of the DC latents in the four steps of the interlaced grid, the
@@ -96,15 +102,13 @@ def contexts_of(steps: Iterable[Step]) -> list[str]:
     return list(dict.fromkeys(step.context for step in steps if step.context is not None))
 
 
-def kept(places: Places) -> Places:
-    """The same places, whose masks are kept for the next group of that size."""
-
-    @functools.lru_cache(maxsize=8)
-    def cached(start: int, stop: int, height: int, width: int, device: Device) -> Tensor:
-        with torch.inference_mode(False):  # a kept mask may meet gradients later
-            return places(start, stop, height, width, device)
-
-    return cached
+@functools.lru_cache(maxsize=64)
+def _mask(
+    places: Places, start: int, stop: int, height: int, width: int, device: Device, channels_last: bool
+) -> Tensor:
+    with torch.inference_mode(False):  # a kept mask may meet gradients later
+        mask = places(start, stop, height, width, device)
+        return mask.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
 
 @functools.cache
@@ -115,7 +119,7 @@ def checkerboard(parity: int) -> Places:
         c, i, j = _axes(start, stop, height, width, device)
         return (c + i + j) % 2 == parity
 
-    return kept(places)
+    return places
 
 
 @functools.cache
@@ -134,14 +138,14 @@ def grid(number: int) -> Places:
         masks = (coarse, middle, even & ~coarse & ~middle, (i % 2 == 1) & (j % 2 == 1))
         return masks[number].expand(1, stop - start, height, width)
 
-    return kept(places)
+    return places
 
 
 @functools.lru_cache(maxsize=8)
 def before_grid(number: int, channels: int, height: int, width: int, device: Device) -> Tensor:
     """The places (1, channels, height, width) of the steps 0..`number` - 1 of the interlaced grid."""
-    masks = [grid(n)(0, channels, height, width, device) for n in range(number)]
     with torch.inference_mode(False):
+        masks = [grid(n)(0, channels, height, width, device) for n in range(number)]
         return functools.reduce(torch.logical_or, masks)
 
 
@@ -185,13 +189,11 @@ class Prediction:
     index: Tensor | None
     mean: Tensor | None
 
-    def places(self, device: Device | None = None) -> Tensor:
-        """The mask (1, c, h, w) of the step's latents, by default on the device of the prediction."""
+    def places(self) -> Tensor:
+        """The mask (1, c, h, w) of the step's latents."""
         like = self.index if self.index is not None else self.mean
         assert like is not None
-        return self.step.places(
-            self.step.start, self.step.stop, like.shape[2], like.shape[3], like.device if device is None else device
-        )
+        return self.step.mask(like)
 
 
 Source = Callable[[Prediction, int], Tensor]
@@ -228,8 +230,7 @@ def walk(
             symbols.add(step.start, found)
         if prediction.mean is not None:
             mean = prediction.mean[:, :asked]
-            places = prediction.places(mean.device)[:, :asked]
-            values.add(step.start, (found.to(mean.device) + mean) * places)
+            values.add(step.start, (found.to(mean.device) + mean) * step.mask(mean)[:, :asked])
     return predictions
 
 
@@ -237,7 +238,7 @@ def combined(predictions: Iterable[tuple[Step, Tensor]]) -> Tensor:
     """Put the tensors (B, c, h, w) of all steps together: (B, M, h, w), at each place that of its own step."""
     whole = Channels()
     for step, x in predictions:
-        whole.put(step.start, x, step.places(step.start, step.stop, x.shape[2], x.shape[3], x.device))
+        whole.put(step.start, x, step.mask(x))
     return whole.read()
 
 
