@@ -2,11 +2,12 @@
 
     python benchmarks/training.py --data TRAINING --against CHECKOUT --out docs/results/training-loop.json
 
-CHECKOUT is a checkout of the older build in which `python hatch_build.py` was run. Both builds train `default` from the
-installed weights on the same pictures with whole cosine schedules over the same gigapixels, in turn, on one thread,
-one run per seed, each with the batch and rate it is meant for. Colours are left as they are, as the older build leaves
-them. Gigapixels per hour are those of the training itself, without loading, validation and checkpoints; run it on an
-idle machine. Then `python benchmarks/tables.py` writes the tables of docs/training.md.
+CHECKOUT is a checkout of the older build in which `python hatch_build.py` was run; --build names another newer build,
+for one whose network is still that of the older one. Both builds train `default` from the weights that they ship, on
+the same pictures with whole cosine schedules over the same gigapixels, in turn, on one thread, one run per seed, each
+with the batch and rate it is meant for. Colours are left as they are, as the older build leaves them. Gigapixels per
+hour count the processor time of the steps alone, without loading, validation and checkpoints. Then
+`python benchmarks/tables.py` writes the tables of docs/training.md.
 """
 
 import argparse
@@ -117,12 +118,13 @@ def profile(data: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--against", type=Path, required=True, metavar="CHECKOUT")
+    parser.add_argument("--against", type=Path, required=True, metavar="CHECKOUT", help="the older build")
+    parser.add_argument("--build", type=Path, metavar="CHECKOUT", help="the newer build; by default this one")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--gigapixels", type=float, default=0.1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     options = parser.parse_args()
-    here = Path(__file__).resolve().parents[1]
+    here = options.build.resolve() if options.build else Path(__file__).resolve().parents[1]
     rows = []
     for seed in options.seeds:
         for build, checkout, recipe in (("before", options.against.resolve(), OLD), ("now", here, NEW)):
