@@ -221,6 +221,26 @@ def diagnosis() -> list[str]:
     return table(head, rows)
 
 
+def training_speed() -> list[str]:
+    """How fast training sees pixels and what it learns from them, beside an older build."""
+    rows = [
+        (
+            row["build"], str(row["seed"]), f"{row['batch']}", f"{row['gigapixels']:.3f}",
+            f"{row['gigapixels_per_hour']:.2f}", f"{row['held_score']:.4f}",
+        )
+        for row in result("training-loop.json")["rows"]
+    ]  # fmt: skip
+    return table(("build", "seed", "batch", "gigapixels", "gigapixels per core-hour", "held-out loss"), rows)
+
+
+def training_profile() -> list[str]:
+    """What a training step spends its time on."""
+    document = result("training-loop.json")
+    whole = sum(document["milliseconds_per_step"].values())
+    rows = [(kind, f"{100 * part / whole:.0f} %") for kind, part in document["milliseconds_per_step"].items()]
+    return table((f"a step of {document['batch']} patches", "share of its time"), rows)
+
+
 def context(name: str, head: str) -> list[str]:
     """What the context of later steps is worth: each variant's bits against the first variant's, by seed."""
     runs = result(name)["runs"]
@@ -444,6 +464,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "averages": lambda: context("ablation-averages.json", "context"),
     "diagnosis": diagnosis, "kept": kept, "rounding": rounding,
     "context": lambda: context("ablation-context.json", "refined by the first step"),
+    "training speed": training_speed,
+    "training profile": training_profile,
     "four steps": lambda: context("ablation-four-steps.json", "context"),
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
     "reconstruction": reconstruction, "frontends": frontends,
