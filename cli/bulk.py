@@ -92,6 +92,10 @@ def encode(
         str,
         typer.Option("--model", metavar="NAME", autocompletion=complete_models, help="See lpcodec models."),
     ] = "default",
+    tune: Annotated[
+        Literal["psnr", "visual"] | None,
+        typer.Option("--tune", help="Weights trained on the squared error, or on what people see."),
+    ] = None,
     effort: Annotated[
         int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="Search longer for smaller files.")
     ] = 0,
@@ -120,10 +124,11 @@ def encode(
 
     Target(quality, bpp, size, psnr, lossless)
     efforts.check_effort(effort)
-    models.variants(model)
+    models.variants(models.tuned(model, tune))
     options = {
         "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
-        "effort": effort, "strip": strip, "best_effort": best_effort, "max_pixels": max_pixels, "device": device,
+        "tune": tune, "effort": effort, "strip": strip, "best_effort": best_effort, "max_pixels": max_pixels,
+        "device": device,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings("encode", given, measure=measure)

@@ -3,7 +3,7 @@
 ```
 file that can seek --outline--> header, places of the sections
                    --the codec's region: reads the groups that the box touches--> pixels
-                   --alpha, if there is any: read whole, then cut--> alpha
+                   --alpha and stored cells, if there are any: read whole, then cut--> alpha, pixels
 ```
 The result is the crop of the whole decoded picture, but for float noise. A codec that can't decode parts, and a picture
 that is stored losslessly, are decoded whole and cut.
@@ -15,7 +15,7 @@ own; damage elsewhere isn't noticed, and a changed header may be noticed only by
 import numpy as np
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import container, decoding, outline, picture
+from lpcodec.codec import cells, container, decoding, outline, picture
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.decoding import DecodeResult
@@ -25,7 +25,7 @@ from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
 
-_IN_PART = frozenset({SectionType.LATENTS, SectionType.ALPHA})
+_IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.ALPHA})
 """The critical sections of files that can be decoded in part."""
 _AROUND, _GROUP_PIXELS = 512, 1 << 20
 """What is in memory besides a region: pixels around it that the synthesis sees, and those of one group of latents."""
@@ -53,7 +53,7 @@ def decode(
     critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
     own_size = (frame.width, frame.height) == (found.header.width, found.header.height)
     in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART and own_size
-    whole = not in_part or found.entry(SectionType.ALPHA) is not None
+    whole = not in_part or bool(critical - {SectionType.LATENTS})
     count = found.header.width * found.header.height if whole else box.width * box.height
     if count > max_pixels:
         raise LimitError(f"{count} pixels have to be decoded, the limit is {max_pixels}", keyword="max_pixels")
@@ -71,7 +71,7 @@ def decode(
         return stream.read(min(length, entry.length - start))
 
     pixels = codec.region(read, entry.length, frame, box, progress)
-    pixels = decoding.finished(pixels, found.header)
+    pixels = _with_cells(decoding.finished(pixels, found.header), stream, found, box)
     icc, exif, xmp = (outline.metadata(stream, found, kind) for kind in decoding.METADATA)
     shown = Picture(
         pixels, _alpha(stream, found, box), icc, exif, xmp, grey_as_rgb=found.header.grey_as_rgb,
@@ -102,6 +102,17 @@ def _cut(
     image = result.image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
     image.info.update(result.image.info)
     return DecodeResult(image, result.notes, result.partial)
+
+
+def _with_cells(pixels: Pixels, stream: Stream, found: Outline, box: Box) -> Pixels:
+    """The pixels of the box, with those that are stored in place of what was coded there."""
+    entry, header = found.entry(SectionType.CELLS), found.header
+    if entry is None:
+        return pixels
+    stored = cells.from_bytes(outline.payload(stream, entry), header.width, header.height, header.grey)
+    rows, columns = np.arange(header.height)[box.rows], np.arange(header.width)[box.columns]
+    shown = stored.stored[np.ix_(rows // cells.CELL, columns // cells.CELL)]
+    return np.where(shown[..., None], stored.pixels[box.rows, box.columns], pixels)
 
 
 def _alpha(stream: Stream, found: Outline, box: Box) -> Pixels | None:

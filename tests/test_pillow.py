@@ -1,5 +1,6 @@
 """The plugin for Pillow does what Pillow's users expect of a format."""
 
+import inspect
 import mimetypes
 import pickle
 import subprocess
@@ -191,6 +192,10 @@ class TestSaving:
         image.save(tmp_path / "face.lpc", **options)
         image.save(stream, "LPC", **options)
         assert (tmp_path / "face.lpc").read_bytes() == wanted == stream.getvalue()
+
+    def test_every_option_of_encode_but_its_own_is_passed_on(self) -> None:
+        parameters = set(inspect.signature(lpcodec.encode).parameters) - {"image", "max_pixels", "progress"}
+        assert set(lpcodec.pillow.SAVE_OPTIONS) == parameters
 
     def test_metadata_of_the_picture_is_kept_and_keywords_win(self, thumbnail: Image.Image) -> None:
         image, stream = thumbnail.copy(), BytesIO()

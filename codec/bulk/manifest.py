@@ -111,9 +111,8 @@ class Manifest:
 def describe(settings: Settings) -> dict[str, Any]:
     """What decides the outputs of a batch, JSON-ready: the settings, and the weights that encode."""
     about = json.loads(json.dumps(asdict(settings)))
-    if settings.task == "encode" and not settings.options.get("lossless"):
+    if names := settings.models():
         from lpcodec.codec import models
 
-        names = models.variants(settings.options.get("model", "default"))
         about["weights"] = {w.name: w.digest.hex() for w in models.weights() if w.name in names}
     return dict(about)

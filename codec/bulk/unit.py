@@ -34,6 +34,14 @@ class Settings:
     ending: str = ENCODED
     measure: bool = False
 
+    def models(self) -> list[str]:
+        """The sets of weights that encode the pictures; none for decoding and for lossless storage."""
+        if self.task == "decode" or self.options.get("lossless"):
+            return []
+        from lpcodec.codec import models
+
+        return models.variants(models.tuned(self.options.get("model", "default"), self.options.get("tune")))
+
     def output_name(self, name: str) -> str:
         """The name of the output of an input: `a/photo.png` becomes `a/photo.lpc`."""
         return str(PurePosixPath(name).with_suffix(self.ending))
@@ -126,10 +134,10 @@ def failure(name: str, output: str, error: Exception | str, bytes_in: int = 0, s
 
 def prepare(settings: Settings) -> None:
     """Load what every picture needs, so that the first one doesn't wait for it."""
-    if settings.task == "encode" and not settings.options.get("lossless"):
+    if settings.models():
         from lpcodec.codec import models
 
-        for name in models.variants(settings.options.get("model", "default")):
+        for name in settings.models():
             models.load(name, settings.options.get("device", "cpu"))
 
 

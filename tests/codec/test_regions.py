@@ -117,6 +117,23 @@ def test_every_kind_of_picture(large: Image.Image, kind: str) -> None:
     assert part.info["icc_profile"] == whole.info["icc_profile"]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_stored_cells_are_shown_in_a_region_too(large: Image.Image, mode: str) -> None:
+    image = large.crop((0, 0, 1200, 400)).convert(mode)
+    noise = np.random.default_rng(0).integers(0, 2, (160, 320), dtype=np.uint8) * 255  # cheaper stored than coded
+    image.paste(Image.fromarray(noise).convert(mode), (900, 96))
+    data = lpcodec.encode(image, quality=50)
+    assert container.read(data).payload(SectionType.CELLS) is not None
+    whole = np.asarray(lpcodec.decode(data))
+    assert np.array_equal(whole[100:240, 910:1200], np.asarray(image)[100:240, 910:1200])
+    for left, top, width, height in ((850, 50, 300, 120), (1000, 100, 20, 20), (0, 300, 50, 50)):
+        part = np.asarray(lpcodec.decode(data, region=(left, top, width, height)))
+        wanted = whole[top : top + height, left : left + width]
+        assert np.abs(part.astype(int) - wanted).max() <= 1
+    with pytest.raises(LimitError, match="480000 pixels"):
+        lpcodec.decode(data, region=(0, 0, 10, 10), max_pixels=1000)
+
+
 def _with_profile() -> bytes:
     from PIL import ImageCms
 
