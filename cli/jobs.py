@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpcodec.cli.files import make_folder
-from lpcodec.codec.container import SIGNATURE
 from lpcodec.codec.errors import FileAccessError, UsageError
 
 _SEPARATORS = tuple({os.sep, os.altsep or os.sep})
@@ -114,6 +113,8 @@ def is_coded(path: Path) -> bool:
     """Whether a file has the ending .lpc, or begins as our files do."""
     if path.suffix.lower() == ".lpc":
         return True
+    from lpcodec.codec.container import SIGNATURE
+
     try:
         with open(path, "rb") as stream:
             return stream.read(len(SIGNATURE)) == SIGNATURE
