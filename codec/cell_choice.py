@@ -36,6 +36,9 @@ picture seems to change there."""
 _SECTION_BITS = 8 * 24
 """Of a section's head and of its picture's."""
 _FIRST_BITS_PER_CHANGE = 2.0
+_LEAST_GAIN = 0.1
+"""Nothing is stored if that saves less than this part of what coding it is expected to cost: the estimate isn't better,
+and photographs must not lose by it."""
 _EXACT_SHARE = 0.1
 """All colours are tried if the errors of fewer colours cost more than this part of the section's bits."""
 _LOWEST_LOG, _BINS = -2, 24
@@ -109,15 +112,16 @@ class CellChoice:
             found = self._cells(stored, replaced)
             payload = cells.to_bytes(found)
             bits = 8 * len(payload) + _SECTION_BITS
-            gain = float((coding - errors)[stored].sum()) - bits
-            if gain > most:
+            expected = float(coding[stored].sum())
+            gain = expected - float(errors[stored].sum()) - bits
+            if gain > max(most, _LEAST_GAIN * expected):
                 best, most = Chosen(found, payload), gain
             bits_per_change = bits / max(float(changes[stored].sum()), 1.0)
             if float(errors[stored].sum()) > _EXACT_SHARE * bits:
                 exact = self._cells(stored, self._colours)
                 payload = cells.to_bytes(exact)
-                gain = float(coding[stored].sum()) - 8 * len(payload) - _SECTION_BITS
-                if gain > most:
+                gain = expected - 8 * len(payload) - _SECTION_BITS
+                if gain > max(most, _LEAST_GAIN * expected):
                     best, most = Chosen(exact, payload), gain
             stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
         return best
