@@ -22,8 +22,8 @@ FORMAT = "LPC"
 EXTENSION = ".lpc"
 MIME = "image/x-lpc"
 SAVE_OPTIONS = (
-    "bpp", "size", "psnr", "quality", "lossless", "model", "tune", "effort", "strip", "best_effort", "exact",
-    "background", "alpha_quality", "device",
+    "bpp", "size", "psnr", "quality", "lossless", "model", "tune", "downscale", "effort", "strip", "best_effort",
+    "exact", "background", "alpha_quality", "device",
 )  # fmt: skip
 """The keywords of `lpcodec.encode` that `Image.save` passes on. It ignores others, as Pillow's own plugins do."""
 _METADATA = {"icc_profile": SectionType.ICC, "exif": SectionType.EXIF, "xmp": SectionType.XMP}

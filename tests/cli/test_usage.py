@@ -43,7 +43,7 @@ def test_a_group_alone_shows_its_help(lpcodec: Any, words: tuple[str, ...]) -> N
 def test_model_names_are_completed() -> None:
     from lpcodec.cli.options import complete_models
 
-    assert complete_models("def") == ["default"]
+    assert complete_models("def") == ["default", "default@visual"]
     assert {"wcae-wide", "wcae"} & {name.split("@")[0] for name in complete_models("wc")}
 
 

@@ -21,6 +21,12 @@ def crop(portrait: Image.Image) -> Image.Image:
     return portrait.crop((200, 140, 272, 204))
 
 
+@pytest.fixture(scope="module")
+def head(portrait: Image.Image) -> Image.Image:
+    """128 x 128: large enough for what is saved to be more than the rounding of a stream's end."""
+    return portrait.crop((240, 80, 368, 208))
+
+
 def psnr(one: Image.Image, other: Image.Image) -> float:
     difference = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     return 10 * np.log10(255**2 / np.square(difference).mean())
@@ -30,10 +36,10 @@ class TestFiles:
     def test_level_0_is_the_default(self, crop: Image.Image) -> None:
         assert lpcodec.encode(crop, quality=40, effort=0) == lpcodec.encode(crop, quality=40)
 
-    def test_at_a_fixed_size_the_picture_is_better(self, crop: Image.Image) -> None:
+    def test_at_a_fixed_size_the_picture_is_better(self, head: Image.Image) -> None:
         """Files of nearly one size: what is saved goes into the picture."""
-        plain, refined = (lpcodec.decode(lpcodec.encode(crop, size=520, effort=level)) for level in (0, 5))
-        assert psnr(refined, crop) > psnr(plain, crop) + 0.05
+        plain, refined = (lpcodec.decode(lpcodec.encode(head, size=900, effort=level)) for level in (0, 5))
+        assert psnr(refined, head) > psnr(plain, head) + 0.05
 
     @pytest.mark.parametrize("size", [(1, 1), (17, 33), (90, 3)])
     @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
@@ -55,9 +61,9 @@ class TestTargets:
         limit = bpp * crop.width * crop.height / 8
         assert 0.97 * limit - 8 <= len(lpcodec.encode(crop, bpp=bpp, effort=3)) <= limit
 
-    def test_a_psnr_is_kept_with_fewer_bytes(self, crop: Image.Image) -> None:
-        plain, refined = (lpcodec.encode(crop, psnr=30, effort=level) for level in (0, 5))
-        assert psnr(lpcodec.decode(refined), crop) >= 30
+    def test_a_psnr_is_kept_with_fewer_bytes(self, head: Image.Image) -> None:
+        plain, refined = (lpcodec.encode(head, psnr=32, effort=level) for level in (0, 5))
+        assert psnr(lpcodec.decode(refined), head) >= 32
         assert len(refined) < len(plain)
 
     def test_out_of_reach_is_said_as_ever(self, crop: Image.Image) -> None:

@@ -193,11 +193,11 @@ class TestSmallerSizes:
         file = container.read(lpcodec.encode(image.resize(size, Image.Resampling.BICUBIC), quality=80))
         header = replace(file.header, width=width, height=height, smaller=Smaller(halvings))
         data = container.write(replace(file, header=header))
-        assert psnr(image, lpcodec.decode(data)) > (24 if halvings == 1 else 20)
+        assert psnr(image, lpcodec.decode(data)) > (24 if halvings == 1 else 18)
         assert lpcodec.verify(data)["coded_width"] == size[0]
 
     def test_a_network_that_is_not_here_is_named(self, photo: np.ndarray) -> None:
         file = container.read(lpcodec.encode(Image.fromarray(photo[:32, :32]), quality=50))
         header = replace(file.header, width=64, height=64, smaller=Smaller(1, 200, b"none"))
-        with pytest.raises(UnknownModelError, match="enlarged by network 200"):
+        with pytest.raises(UnknownModelError, match="model number 200"):
             lpcodec.decode(container.write(replace(file, header=header)))

@@ -23,6 +23,7 @@ from lpcodec.codec import container, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError
 from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.hyperprior.payload import join
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
 from lpcodec.entropy.coder import Encoder
@@ -134,9 +135,10 @@ class TestG4Bounds:
         monkeypatch.setattr(model.trained.entropy, "parse", lambda *_: pytest.fail("it was parsed"))
         random = np.random.default_rng(0)
         header = Header(HUGE, HUGE, Kind.MODEL, False, model.number, model.digest, quality, b"hash")
-        for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020)):
+        short = join([random.bytes(3)] * (HUGE // 1024) ** 2)  # right checksums, and groups of three bytes
+        for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020), short):
             start = time.perf_counter()
-            with pytest.raises(DamagedFileError, match=r"shorter|past the end"):
+            with pytest.raises(DamagedFileError, match=r"shorter|past the end|checksum"):
                 lpcodec.decode(container.write(LpcFile(header, (Section(SectionType.LATENTS, payload),))))
             assert time.perf_counter() - start < 1
 
@@ -158,8 +160,9 @@ class TestG4Bounds:
             symbols = [int(np.argmax(tables.frequencies[n][:-1])) - int(tables.radius[n]) for n in cheapest]
             encoder = Encoder()
             encoder.put(np.repeat(np.array(symbols, np.int32), 256), np.repeat(cheapest.astype(np.uint8), 256), tables)
+            quality = (2 * anchor + 1) * 65535 // (2 * len(codec.entropy.z_tables.tables))
             with pytest.raises(DamagedFileError) as caught:
-                codec.parse([encoder.finish()], Frame(1024, 1024, anchor * 8192 + 1))
+                codec.parse([join([encoder.finish()])], Frame(1024, 1024, quality))
             assert "shorter" not in str(caught.value)
 
     @pytest.mark.parametrize("body", [zlib.compress(bytes(900_000)), bytes(range(256)) * 3], ids=["short", "nonsense"])
@@ -217,10 +220,12 @@ class TestG4Bounds:
 
     def test_alpha_of_another_size_is_refused(self, originals: list[bytes]) -> None:
         file = container.read(originals[0])
-        for alpha in (np.zeros((300, 300), np.uint8), np.arange(90_000).reshape(300, 300).astype(np.uint8)):
+        height, width = file.header.height + 3, file.header.width + 7
+        varied = np.arange(height * width).reshape(height, width).astype(np.uint8)
+        for alpha in (np.zeros_like(varied), varied):
             payload = bytes([2]) + lossless.stored_to_bytes(alpha[..., None])
             sections = tuple(sorted((*file.sections, Section(SectionType.ALPHA, payload)), key=lambda s: s.type))
-            with pytest.raises(DamagedFileError, match="300 x 300 pixels inside a file of"):
+            with pytest.raises(DamagedFileError, match=f"{width} x {height} pixels inside a file of"):
                 lpcodec.decode(container.write(LpcFile(file.header, sections)))
 
 
