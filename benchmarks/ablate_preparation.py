@@ -3,7 +3,7 @@
     python benchmarks/ablate_preparation.py --pictures SCREENS --part cells --out docs/results/ablation-cells.json
     python benchmarks/ablate_preparation.py --pictures KODAK --part colours --out docs/results/ablation-colours.json
 
-Each picture is encoded at five qualities with the part and without it, and decoded: the BD-rate in PSNR is over all
+Each picture is encoded at seven qualities with the part and without it, and decoded: the BD-rate in PSNR is over all
 that the two curves share. Lossless storage of whole pictures is left aside, so that both sides are of the model. With
 --avif the curve with the part is also compared with AVIF (4:4:4, tune=psnr, speed 6) over its own 0.1 to 1.2 bpp; there
 the file is what `encode` would write, losslessly stored ones too. Earlier pictures in OUT are kept.
@@ -30,7 +30,7 @@ from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate
 from lpcodec.codec.evaluation.metrics.point import Means
 from lpcodec.codec.preparation import Preparation, Prepared
 
-QUALITIES = (10.0, 25.0, 40.0, 55.0, 70.0)
+QUALITIES = (5.0, 12.0, 20.0, 30.0, 40.0, 55.0, 70.0)
 AVIF_QUALITIES = (8, 16, 25, 35, 45, 55, 65, 75, 84, 90)
 Pixels = npt.NDArray[np.uint8]
 Row = dict[str, float]

@@ -452,7 +452,35 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
+def cells() -> list[str]:
+    """What storing cells brings, and where it stands against AVIF, a row for each picture."""
+    document = result("ablation-cells.json")
+    rows = []
+    for row in document["rows"]:
+        against = [row.get(key, "") for key in ("avif_without", "avif")]
+        shown = [f"{figure:+.1f} %" if isinstance(figure, float) else "" for figure in against]
+        shares = [point["cells_bytes"] for point in row["with"]]
+        stored = "none" if not any(shares) else f"{min(shares):,} to {max(shares):,}"
+        rows.append((row["picture"][:12], row["set"], stored, f"{row['change']:+.1f} %", *shown))
+    head = ("picture", "set", "bytes stored", "BD-rate by cells", "against AVIF without", "against AVIF with")
+    return table(head, rows)
+
+
+def colours() -> list[str]:
+    """What rotated colours bring, a row for each set: the mean, the best and the worst picture."""
+    rows = []
+    document = result("ablation-colours.json")
+    for name in dict.fromkeys(row["set"] for row in document["rows"]):
+        changes = sorted((row["change"], row["picture"][:12]) for row in document["rows"] if row["set"] == name)
+        mean = sum(change for change, _ in changes) / len(changes)
+        rotated = sum(change != 0 for change, _ in changes)
+        ends = [f"{change:+.1f} % ({picture})" for change, picture in (changes[0], changes[-1])]
+        rows.append((name, str(len(changes)), str(rotated), f"{mean:+.2f} %", *ends))
+    return table(("set", "pictures", "rotated", "mean BD-rate", "best", "worst"), rows)
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
+    "cells": cells, "colours": colours,
     "downscale": downscale, "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
     "scale": scale,
     "shown": shown, "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,

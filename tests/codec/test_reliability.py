@@ -222,7 +222,7 @@ class TestG4Bounds:
         file = container.read(originals[0])
         height, width = file.header.height + 3, file.header.width + 7
         varied = np.arange(height * width).reshape(height, width).astype(np.uint8)
-        for alpha in (np.zeros_like(varied), varied):
+        for alpha in ((varied > 0).astype(np.uint8), varied):  # of one value alone a plane has no size
             payload = bytes([2]) + lossless.stored_to_bytes(alpha[..., None])
             sections = tuple(sorted((*file.sections, Section(SectionType.ALPHA, payload)), key=lambda s: s.type))
             with pytest.raises(DamagedFileError, match=f"{width} x {height} pixels inside a file of"):
@@ -263,13 +263,15 @@ class TestG10Concurrency:
             "    size = 40 + number * 7 % 90, 40 + number * 11 % 70\n"
             "    left, top = number % 300, number % 400\n"
             "    picture = portrait.crop((left, top, left + size[0], top + size[1]))\n"
-            "    data = lpcodec.encode(picture, quality=number % 101, model=('default', 'wcae', 'fast')[number % 3])\n"
+            "    data = lpcodec.encode(picture, quality=number % 101, model=('default', 'fast')[number % 2])\n"
             "    assert lpcodec.decode(data).size == size\n"
             "    if number == 199: first = resident()\n"
             "print(first, resident())\n"
         )
         words = [sys.executable, "-c", program, str(tmp_path / "portrait.png")]
-        first, last = map(int, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+        ran = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        first, last = map(int, ran.stdout.split())
         assert last <= first + 30, f"{first} MB after 200 pictures, {last} MB after 2,000"
 
     def test_the_pixel_limit_of_one_thread_is_not_that_of_another(self, thumbnail: Image.Image) -> None:
