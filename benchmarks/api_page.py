@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "api.md"
 TITLES = {"Args": "Arguments", "Raises": "Raises", "Warns": "Warns", "Attributes": "Attributes"}
 ALIASES = {
     "FileSource": "codec/sources.py", "PictureSource": "codec/sources.py", "Colour": "codec/alpha.py",
-    "Progress": "codec/tiles.py",
+    "Downscale": "codec/downscaling.py", "Progress": "codec/progress.py",
 }  # fmt: skip
 """Types in the signatures, and the module that defines each."""
 FUNCTIONS = ("encode", "encode_report", "decode", "decode_report", "info", "verify", "upscale", "upscale_report")

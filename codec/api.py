@@ -33,8 +33,8 @@ from lpcodec.codec.downscaling import Downscale
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
 from lpcodec.codec.errors import PictureWarning, UsageError
+from lpcodec.codec.progress import Progress
 from lpcodec.codec.sources import FileSource, PictureSource
-from lpcodec.codec.tiles import Progress
 from lpcodec.codec.upscaling import UpscaleResult
 
 __all__ = [

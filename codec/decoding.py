@@ -25,7 +25,7 @@ from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.picture import Picture
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
 
 MAX_LEVEL = 8
 _BASE_MEMORY = 500 << 20

@@ -29,8 +29,9 @@ from lpcodec.codec.downscaling import Downscale, Trial
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.preparation import Preparation, Prepared
-from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.codec.tiles import Progress, spans
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+from lpcodec.codec.tiles import spans
 
 Model = models.Model[models.Codec]
 DEFAULT_QUALITY = 40.0
@@ -339,7 +340,7 @@ class _Encoding:
             header = dataclasses.replace(self._header(Kind.STORED), fewer_colours=not exact)
             return self._file(header, SectionType.STORED, lossless.stored_to_bytes(prepared.stored.cells.pixels))
         coded = model.trained.code(self.latents(model) if refined is None else refined, quality)
-        quality_in_file = quality_to_16_bit(quality) if model.trained.has_quality else 0
+        quality_in_file = Quality.of(quality if model.trained.has_quality else 0)
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
             symbols_hash=coded.symbols_hash, rotation=prepared.rotation, smaller=self.smaller,

@@ -23,7 +23,7 @@ from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
 from lpcodec.codec.families.family import Box, RegionCodec
 from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
 
 _IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.ALPHA})
 """The critical sections of files that can be decoded in part."""

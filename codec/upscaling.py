@@ -17,7 +17,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import LimitError, UsageError
 from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.picture import Picture, Pixels
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
 
 DEFAULT = "light"
 BICUBIC = "bicubic"

@@ -28,6 +28,7 @@ from lpcodec.codec.frontends.dwt import DWT, wavelets
 from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.codec.picture import load_rgb, read_rgb
+from lpcodec.codec.progress import Progress, counted, silent
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate
 
@@ -124,10 +125,10 @@ def _directions(detail: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield from zip(("-lh", "-hl", "-hh"), detail.chunk(3, dim=1), strict=True)
 
 
-def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = None) -> list[Row]:
+def table(data: Sequence[str], progress: Progress = silent) -> list[Row]:
     """One row for each of `data` (folders, or names of sets): the trained front-ends that are installed, and bicubic.
 
-    `told` is called with (pictures done, pictures in all, the last one's name).
+    `progress` is called after each picture.
 
     Raises:
         UsageError: no front-end's weights are installed, or no pictures where `data` says.
@@ -146,8 +147,7 @@ def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = No
             for method, run in methods.items():
                 figures[method].append(_psnr(x, run(x)))
             done += 1
-            if told is not None:
-                told(done, whole, path.name)
+            progress(*counted(done, whole, path.name))
         rows.append(Row(Path(name).name, len(paths), {method: fmean(values) for method, values in figures.items()}))
     return rows
 

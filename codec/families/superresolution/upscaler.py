@@ -24,7 +24,8 @@ from lpcodec.codec.families.superresolution.bicubic import enlarged
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.luma import RANGE, luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
-from lpcodec.codec.tiles import Progress, grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.tiles import grid
 
 TILE = 256
 """Side of a tile's core, in pixels of the small picture: a multiple of every network's step."""
