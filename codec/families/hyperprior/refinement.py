@@ -168,7 +168,10 @@ class _RoundedSymbols:
     scales: ScaleWalk
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        return self.scales.indexes(step, symbols.mapped(torch.round))
+        return self.scales.indexes(step, symbols)
+
+    def seen(self, symbols: Tensor) -> Tensor:
+        return self.scales.seen(symbols.round())
 
 
 class _Refinement:

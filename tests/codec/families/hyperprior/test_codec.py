@@ -251,7 +251,7 @@ def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     skipped, counts = 0, []
     for step in codec.network.steps:
         known = Channels()
-        known.add(0, r * before)
+        known.add(0, scales.seen(r * before))
         mask = step.places(step.start, step.stop, *size, "cpu")
         index = scales.indexes(step, known).detach()
         kept = index >= SKIP_BELOW
