@@ -234,7 +234,7 @@ def upscale(
     Args:
         image: as `encode` takes it.
         scale: 2 or 4 with the default model; docs/upscaling.md lists what other models do.
-        model: a name that `lpcodec models` lists for upscaling, or "bicubic".
+        model: a name that `lpcodec models` lists for upscaling, a front-end (docs/frontends.md), or "bicubic".
         max_pixels: refuse pictures that have more pixels, or would have; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
