@@ -84,8 +84,8 @@ def frontend(name: str, levels: int = 1) -> FrontEnd:
     if name.partition("@")[0] not in known:
         trained = [each for each, task in known.items() if task == "front-end"]
         raise UsageError(
-            f"no front-end named {name!r}; there are: {pyramid.NAME}, {', '.join(trained)}, and the discrete wavelets of"
-            " PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
+            f"no front-end named {name!r}; there are: {pyramid.NAME}, {', '.join(trained)}, and the discrete wavelets"
+            " of PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
         )
     return models.load_frontend(name, levels)
 
