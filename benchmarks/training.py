@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PATCH = 256
-OLD, NEW = {"batch": 6, "learning_rate": 5e-4}, {"batch": 12, "learning_rate": 7e-4}
+OLD, NEW = {"batch": 6, "learning_rate": 5e-4}, {"batch": 16, "learning_rate": 8e-4}
 """The batch and the rate that each build is meant for."""
 PROFILED_STEPS = 4
 DRIVER = """
@@ -83,6 +83,7 @@ def profile(data: Path) -> dict[str, float]:
     from lpcodec.codec.training import loop
 
     torch.set_num_threads(1)
+    loop.keep_freed_memory()
     objective = models.family_of(models.network_named("default")).objective({"model": "default"}, "cpu")
     objective.open(data, PATCH, "cpu")
     generator = torch.Generator().manual_seed(0)

@@ -9,7 +9,6 @@ import typer
 from lpcodec.cli import progress
 from lpcodec.cli.failures import guarded, printable, say
 from lpcodec.cli.options import Json, Quiet, examples
-from lpcodec.cli.streams import watched
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, UsageError
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ def fetch(
         dataset = registry.named(name)
     except registry.UnknownSetError as error:
         raise UsageError(str(error)) from error
-    with progress.over_run("fetching", quiet=quiet or not watched()) as show:
-        fetched = fetching.fetch(dataset, read_rgb, root, show)
+    with progress.over_files(1, quiet=quiet) as watcher:
+        fetched = fetching.fetch(dataset, watcher, read_rgb, root)
     if not quiet:
         for note in fetched.notes:
             say(note)
@@ -87,8 +86,12 @@ def verify(
         place = registry.place(name_or_folder, root)
     except ValueError as error:  # datasets knows nothing of our errors
         raise UsageError(str(error)) from error
-    with progress.over_run("verifying", quiet=not watched()) as show:
-        report = verifying.verify(place.folder, place.dataset, read_rgb, show)
+    with progress.over_files(1, quiet=False) as watcher:
+        watcher.begin(place.folder.name)
+        report = verifying.verify(
+            place.folder, place.dataset, read_rgb, lambda done, of: watcher.stage(f"{done} of {of} pictures", done / of)
+        )
+        watcher.end()
     if as_json:
         typer.echo(json.dumps(_document(place.folder, report), indent=2))
     elif report is None:

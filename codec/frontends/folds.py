@@ -17,7 +17,7 @@ All are linear, differentiable and exact within the rounding of floats.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,22 @@ class Fold:
         if self.reach:
             return None
         return unshuffle(self.merge(torch.eye(self.channels)[:, :, None, None]))[:, :, 0, 0].T
+
+    def as_product(self) -> Fold:
+        """The same transform, within rounding, as one matrix product per block if blocks don't overlap. With gradients
+        that takes a third of the time: one pass over the pixels instead of one per sum and difference."""
+        pixels = self.as_matrix()
+        if pixels is None:
+            return self
+        kernel = pixels[:, :, None, None]
+
+        def split(pictures: Tensor) -> Tensor:
+            return F.conv2d(unshuffle(pictures), kernel.transpose(0, 1).to(pictures))
+
+        def merge(maps: Tensor) -> Tensor:
+            return shuffle(F.conv2d(maps, kernel.to(maps)))
+
+        return replace(self, split=split, merge=merge)
 
 
 def unshuffle(pictures: Tensor) -> Tensor:

@@ -15,11 +15,28 @@ def conv3(cin: int, cout: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(cin, cout, 3, stride=stride, padding=1)
 
 
+class _Asinh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _asinh(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        slope: Tensor = x.square().add_(1).rsqrt_()
+        return slope.mul_(grads[0])
+
+
 def asinh(x: Tensor) -> Tensor:
-    """`torch.asinh` of float32 or float64 within 1e-6 (up to 1e18), in a third of its time on a CPU. If gradients are
-    asked for it is torch's own."""
-    if x.requires_grad:
-        return torch.asinh(x)
+    """`torch.asinh` of float32 or float64 within 1e-6 (up to 1e18), in a third of its time on a CPU, with gradients."""
+    if x.requires_grad and torch.is_grad_enabled():
+        result: Tensor = _Asinh.apply(x)  # type: ignore[no-untyped-call]
+        return result
+    return _asinh(x)
+
+
+def _asinh(x: Tensor) -> Tensor:
     magnitude = x.abs().clamp_(max=1e18)  # its square stays finite
     return magnitude.square().add_(1).sqrt_().add_(magnitude).log_().copysign_(x)
 

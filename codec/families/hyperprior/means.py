@@ -24,6 +24,7 @@ from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import (
     LATE,
     Channels,
+    Cuts,
     Step,
     before_grid,
     contexts_of,
@@ -32,7 +33,6 @@ from lpcodec.codec.families.hyperprior.steps import (
     outputs_of,
     schedule,
 )
-from lpcodec.entropy.convolution import Conv1, convolved
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 _START = 0.2
@@ -58,8 +58,8 @@ class NeighbourMeans(MeanContext):
         c, self.inputs, self.adding = sizes.context_width, inputs_of(name, sizes), name == LATE
         self.start, stop = outputs_of(name, sizes)
         self.neighbours = conv3(self.inputs, 2 * c)
-        self.mixed = Conv1(3 * c, c)
-        self.head = Conv1(3 * c, min(stop, sizes.main) - self.start)
+        self.mixed = nn.Conv2d(3 * c, c, 1)
+        self.head = nn.Conv2d(3 * c, min(stop, sizes.main) - self.start, 1)
         _start_small(self.head)
 
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
@@ -68,7 +68,7 @@ class NeighbourMeans(MeanContext):
         own = slice(channels.start - self.start, channels.stop - self.start)
         mixed, weight, bias = torch.cat([mixed, near], 1), self.head.weight[own], self.head.bias
         assert bias is not None
-        means = widened(convolved(mixed, weight, bias[own]), channels.stop - channels.start - len(weight))
+        means = widened(F.conv2d(mixed, weight, bias[own]), channels.stop - channels.start - len(weight))
         return from_z + means if self.adding else means
 
 
@@ -105,10 +105,11 @@ class MeanNetwork(nn.Module):
         self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
         self.middle = conv3(n, 4 * c)
         self.linear_latents = sizes.linear_latents
-        self.head = Conv1(c, sizes.main)
+        self.head = nn.Conv2d(c, sizes.main, 1)
         _start_small(self.head)
         self.contexts = nn.ModuleDict()
-        for name in contexts_of(schedule(sizes) if steps is None else steps):
+        self.steps = schedule(sizes) if steps is None else tuple(steps)
+        for name in contexts_of(self.steps):
             number = grid_number(name)
             self.contexts[name] = NeighbourMeans(name, sizes) if number is None else GridMeans(sizes, number)
         coarser = sizes.coarser_latents
@@ -137,7 +138,7 @@ class MeanNetwork(nn.Module):
     ) -> "MeanWalk":
         """What `walk` needs of this network; arguments as those of `features`."""
         features = self.features(z, level, height, width, coarser_values)
-        return MeanWalk(self, features, widened(self.head(features), self.linear_latents))
+        return MeanWalk(self, features, Cuts(widened(self.head(features), self.linear_latents), self.steps))
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class MeanWalk:
 
     network: MeanNetwork
     features: Tensor
-    from_z: Tensor
+    from_z: Cuts
 
     def means(self, step: Step, values: Channels) -> Tensor:
         """Means (B, c, h, w) of the step's channels, right at its places.
@@ -154,7 +155,7 @@ class MeanWalk:
         Args:
             values: r + mean of the latents decoded so far.
         """
-        from_z = self.from_z[:, step.channels]
+        from_z = self.from_z.read(step.channels)
         if step.context is None:
             return from_z
         context = self.network.context(step.context)

@@ -41,10 +41,9 @@ from lpcodec.codec.families.hyperprior.qualities import (
 )
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, schedule, walk
+from lpcodec.codec.families.hyperprior.steps import Cuts, Prediction, Step, combined, context_channels, schedule, walk
 from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
-from lpcodec.entropy.convolution import Conv1
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
@@ -97,7 +96,7 @@ class Synthesis(nn.Module):
         self.gdn = SimpleGDN(sizes.width, inverse=True)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
         self.tail = conv3(sizes.width, maps)
-        self.shortcut = Conv1(sizes.latents, 4 * maps)
+        self.shortcut = nn.Conv2d(sizes.latents, 4 * maps, 1)
 
     def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
         dtype = self.head.weight.dtype
@@ -176,6 +175,7 @@ class HyperpriorNetwork(nn.Module):
         self.log_strength = nn.Parameter(torch.zeros(anchors, 2 * self.sizes.width))
         self.z_index = nn.Parameter(torch.full((anchors, self.sizes.hyper_latents), 2.5))
         self.split, self.merge = self.frontend.split, self.frontend.merge
+        self._product = self.frontend.as_product()
         self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
 
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
@@ -235,8 +235,10 @@ class HyperpriorNetwork(nn.Module):
 
     def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
         """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
-        strengths = self._at_anchors(self.log_strength, quality).exp()
-        return self.merge(self.synthesis(y, strengths)) + MIDDLE
+        return self.merge(self.synthesis(y, self._strengths(quality))) + MIDDLE
+
+    def _strengths(self, quality: Tensor) -> Tensor:
+        return self._at_anchors(self.log_strength, quality).exp()
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
@@ -250,14 +252,14 @@ class HyperpriorNetwork(nn.Module):
         them in its step; with straight-through gradients."""
         level, size = level_of_quality(quality, self.sizes.anchors), (scaled.shape[2], scaled.shape[3])
         symbols, values = coarser or (None, None)
+        parts = Cuts(scaled, self.steps)
 
         def rounding(prediction: Prediction, channels: int) -> Tensor:
-            start = prediction.step.start
             assert prediction.mean is not None
             assert prediction.index is not None
-            centred = scaled[:, start : start + channels] - prediction.mean[:, :channels]
             if not channels:
-                return centred
+                return scaled[:, :0]
+            centred = parts.read(prediction.step.channels)[:, :channels] - prediction.mean[:, :channels]
             whole = round_straight_through(centred, prediction.index[:, :channels])
             return whole * prediction.places()[:, :channels]
 
@@ -279,9 +281,10 @@ class HyperpriorNetwork(nn.Module):
             amp: run the transforms in bfloat16. Never the entropy model: its integers and large means need float32.
             coarser: the next coarser level's latents, for a network that knows of one.
         """
-        device = pictures.device.type
+        device, frontend = pictures.device.type, self._product
+        maps = frontend.split(pictures - MIDDLE)
         with torch.autocast(device, torch.bfloat16, enabled=amp):
-            y = self.analyse(pictures)
+            y: Tensor = self.analysis(maps)
         y = y.float()
         scaled = y * self.gain(quality)
         with torch.autocast(device, torch.bfloat16, enabled=amp):
@@ -295,10 +298,9 @@ class HyperpriorNetwork(nn.Module):
         bits = coded_bits(centred, symbols, index)
         values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):
-            result = self.synthesise(values * self.inverse_gain(quality), quality)
-        return ForwardOutput(
-            result.float(), bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), CoarserContext(symbols, values)
-        )
+            maps = self.synthesis(values * self.inverse_gain(quality), self._strengths(quality))
+        result = frontend.merge(maps.float()) + MIDDLE
+        return ForwardOutput(result, bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3)), CoarserContext(symbols, values))
 
     @torch.no_grad()
     def start_from_principal_components(self, pictures: Tensor) -> None:

@@ -22,6 +22,7 @@ from lpcodec.codec.families.hyperprior.qualities import levels
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import (
     Channels,
+    Cuts,
     Step,
     contexts_of,
     grid_number,
@@ -123,7 +124,8 @@ class ScaleNetwork(nn.Module):
         self.head = IntegerConv(c, sizes.latents, 1, gain=0.5)
         nn.init.constant_(self.head.bias, 2.0)
         self.contexts = nn.ModuleDict()
-        for name in contexts_of(schedule(sizes) if steps is None else steps):
+        self.steps = schedule(sizes) if steps is None else tuple(steps)
+        for name in contexts_of(self.steps):
             number = grid_number(name)
             self.contexts[name] = (
                 NeighbourScales(name, sizes) if number is None else GridScales(sizes, REACHES[number - 1])
@@ -164,7 +166,7 @@ class ScaleNetwork(nn.Module):
     ) -> "ScaleWalk":
         """What `walk` needs of this network; arguments as those of `features`."""
         features = self.features(z, level, height, width, coarser_symbols)
-        return ScaleWalk(self, features, self.head(features))
+        return ScaleWalk(self, features, Cuts(self.head(features), self.steps))
 
     def freeze(self) -> None:
         """Make all layers exact (float64 integers) and prove that no accumulator can reach 2**24.
@@ -214,20 +216,17 @@ class ScaleWalk:
 
     network: ScaleNetwork
     features: Tensor
-    from_z: Tensor
+    from_z: Cuts
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
         """Scale indexes 0..63 (B, c, h, w) of the step's channels, right at its places.
 
         Args:
-            symbols: what `seen` says of the latents decoded so far.
+            symbols: r of the latents decoded so far.
         """
-        acc = self.from_z[:, step.channels]
+        acc = self.from_z.read(step.channels)
         if step.context is not None:
             context = self.network.context(step.context)
-            acc = context(self.features, acc, symbols.read(context.inputs), step.channels)
+            known = log_magnitude(symbols.read(context.inputs), self.network.log_magnitudes)
+            acc = context(self.features, acc, known.to(self.features.dtype), step.channels)
         return requantise(acc, _INDEX_SHIFT, 0, SCALES - 1, returning=True)
-
-    def seen(self, symbols: Tensor) -> Tensor:
-        """The log-magnitudes of symbols (B, c, h, w)."""
-        return log_magnitude(symbols, self.network.log_magnitudes).to(self.features.dtype)

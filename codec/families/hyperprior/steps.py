@@ -16,6 +16,7 @@ To change the order, change `schedule`. Steps that name the same context share i
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -168,12 +169,7 @@ class Scales(Protocol):
     """What the scale network has made of z (scales.py)."""
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far, as `seen`
-        gives them."""
-        ...
-
-    def seen(self, symbols: Tensor) -> Tensor:
-        """What later steps see of symbols (B, c, h, w): zero where these are."""
+        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far."""
         ...
 
 
@@ -232,7 +228,7 @@ def walk(
         if asked <= 0:
             continue
         if scales is not None:
-            symbols.add(step.start, scales.seen(found))
+            symbols.add(step.start, found)
         if prediction.mean is not None:
             mean = prediction.mean[:, :asked]
             values.add(step.start, (found.to(mean.device) + mean) * step.mask(mean)[:, :asked])
@@ -263,6 +259,12 @@ class Channels:
         """Set the channels from `start` on to `x` (B, c, h, w) at `places`; elsewhere too if nothing was there."""
         base = self._take(start, start + x.shape[1])
         self._parts[start] = x if base is None else torch.where(places, x, base)
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Channels:
+        """The same channels, each part changed."""
+        twin = Channels()
+        twin._parts = {start: change(part) for start, part in self._parts.items()}
+        return twin
 
     def read(self, stop: int | None = None) -> Tensor:
         """The channels from 0 to `stop` - 1, or all of them."""
@@ -296,4 +298,27 @@ class Channels:
         """Cut the part that holds the channels `at` - 1 and `at` in two."""
         for first, part in list(self._parts.items()):
             if first < at < first + part.shape[1]:
-                self._parts[first], self._parts[at] = part[:, : at - first], part[:, at - first :]
+                sizes = [at - first, part.shape[1] - (at - first)]
+                self._parts[first], self._parts[at] = torch.split(part, sizes, 1)
+
+
+class Cuts:
+    """A tensor, `whole` (B, M, h, w), from which each step reads its channels. With gradients it is cut once, at the
+    borders of the steps: the gradient of each slice would be a whole tensor of zeros around it, those of the cuts are
+    one."""
+
+    def __init__(self, x: Tensor, steps: Iterable[Step]) -> None:
+        self.whole = x
+        self._parts: dict[int, Tensor] = {}
+        self._cut = x.requires_grad and torch.is_grad_enabled()
+        if self._cut:
+            borders = sorted({0, x.shape[1], *(border for step in steps for border in (step.start, step.stop))})
+            sizes = [stop - start for start, stop in itertools.pairwise(borders)]
+            self._parts = dict(zip(borders, torch.split(x, sizes, 1), strict=False))
+
+    def read(self, channels: slice) -> Tensor:
+        """The channels of a step, (B, c, h, w)."""
+        if not self._cut or channels == slice(0, self.whole.shape[1]):
+            return self.whole[:, channels]
+        inside = [part for start, part in self._parts.items() if channels.start <= start < channels.stop]
+        return inside[0] if len(inside) == 1 else torch.cat(inside, 1)

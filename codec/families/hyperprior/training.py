@@ -45,6 +45,8 @@ class HyperpriorObjective(PictureObjective):
     """
 
     patch = 192
+    batch = 16
+    """On one thread torch convolves batches below 16 with 1x1 kernels in float32 at a third of the speed."""
     learning_rate = 6e-4
 
     def __init__(self, sizes: HyperpriorSizes, amp: bool, tune: Literal["psnr", "visual"] = "psnr") -> None:

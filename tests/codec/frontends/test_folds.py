@@ -101,3 +101,11 @@ def test_a_codec_with_it_starts_codes_and_leaves_no_trace_of_tiles(fold: Fold) -
     codec.tile = 4
     assert (codec.analyse(image) - latents).abs().max() <= 1e-4 * latents.abs().max()
     assert np.abs(codec.synthesise(coded.groups, frame) - whole).max() <= 1
+
+
+@every
+def test_as_a_product_it_is_the_same_transform(fold: Fold) -> None:
+    product = fold.as_product()
+    x = torch.rand(2, 3, 16, 24)
+    torch.testing.assert_close(product.split(x), fold.split(x), atol=1e-5, rtol=0)
+    torch.testing.assert_close(product.merge(fold.split(x)), x, atol=1e-5, rtol=0)

@@ -11,6 +11,7 @@ from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import (
     CHECKERBOARD,
     Channels,
+    Cuts,
     Places,
     Step,
     checkerboard,
@@ -131,7 +132,7 @@ def test_any_list_of_steps_trains_codes_and_decodes(steps: Sequence[Step]) -> No
     assert same(codec.parse(coded.payloads(), frame), coded.groups)
     group = coded.groups[0]
     assert len(group.r_runs) == len(steps)
-    q = torch.tensor([frame.quality.units])
+    q = torch.tensor([frame.quality])
     with torch.no_grad():
         scaled = latents[None, :, :4, :4] * network.gain(q)
         means, _ = network.predict(scaled, torch.from_numpy(group.z).double()[None].float(), q)
@@ -170,11 +171,11 @@ def test_a_new_network_takes_neighbours_for_a_part_of_the_mean() -> None:
             mask = step.places(0, 3, *size, "cpu")
             if step.context is not None:
                 values, symbols = Channels(), Channels()
-                values.add(0, (means.from_z[:, :3] + 10) * before)
+                values.add(0, (means.from_z.whole[:, :3] + 10) * before)
                 symbols.add(0, 7.0 * before)
                 inner = mask.clone()
                 inner[..., :2, :] = inner[..., -2:, :] = inner[..., :2] = inner[..., -2:] = False
-                moved = means.means(step, values) - means.from_z[:, :3]
+                moved = means.means(step, values) - means.from_z.whole[:, :3]
                 torch.testing.assert_close(moved[inner], torch.full_like(moved[inner], 8.0))
                 assert torch.equal(scales.indexes(step, symbols), scales.indexes(network.steps[0], symbols))
             before |= mask
@@ -211,3 +212,20 @@ class TestChannels:
         parts.read(3).sum().backward()
         assert x.grad is not None
         assert x.grad.flatten().tolist() == [4, 4]
+
+
+def test_cuts_read_the_channels_of_every_step_and_pass_their_gradients() -> None:
+    steps = schedule(HyperpriorSizes())
+    channels = HyperpriorSizes().latents
+    weights = torch.randn(len(steps), channels, generator=torch.Generator().manual_seed(0))
+    plain = torch.randn(1, channels, 2, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    cut = plain.detach().clone().requires_grad_()
+    cuts = Cuts(cut, steps)
+    for step, weight in zip(steps, weights, strict=True):
+        own = weight[step.channels].view(1, -1, 1, 1)
+        assert torch.equal(cuts.read(step.channels), plain[:, step.channels])
+        (cuts.read(step.channels) * own).sum().backward(retain_graph=True)
+        (plain[:, step.channels] * own).sum().backward(retain_graph=True)
+    assert cut.grad is not None
+    assert plain.grad is not None
+    torch.testing.assert_close(cut.grad, plain.grad)
