@@ -36,7 +36,7 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
         if target.exists() and not target.is_file():
             _write_device(target, write)  # by its own name: what /dev/stdout is a link to may have no name
         else:
-            _write_then_rename(Path(os.path.realpath(target)), write)
+            _write_then_rename(target, write)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -48,24 +48,47 @@ def write_bytes(target: Path, data: bytes) -> None:
     write_whole(target, lambda stream: stream.write(data))
 
 
-def _write_then_rename(final: Path, write: Callable[[BinaryIO], object]) -> None:
-    replaces = final.exists()
-    if replaces and not os.access(final, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(final))
-    partial = final.with_name(f".{_short(final.name)}{PARTIAL}{secrets.token_hex(8)}")
-    try:
-        with open(partial, "xb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if replaces:
-            shutil.copymode(final, partial)
-        os.replace(partial, final)
-    except BaseException:
+class PendingFile:
+    """A file that is written piece by piece: fill `stream`, then call `finish`, or `discard` if anything went wrong.
+
+    `stream` is binary and can seek. OSError from the constructor and from `finish`.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._final = Path(os.path.realpath(target))
+        self._replaces = self._final.exists()
+        if self._replaces and not os.access(self._final, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._final))
+        name = f".{_short(self._final.name)}{PARTIAL}{secrets.token_hex(8)}"
+        self._partial = self._final.with_name(name)
+        self.stream: BinaryIO = open(self._partial, "xb")  # noqa: SIM115 (`finish` or `discard` closes it)
+
+    def finish(self) -> None:
+        """Bring what was written to the disk and give it its name."""
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+        if self._replaces:
+            shutil.copymode(self._final, self._partial)
+        os.replace(self._partial, self._final)
+        _settle(self._final.parent)
+
+    def discard(self) -> None:
+        """Leave nothing behind of a file that isn't finished; after `finish` this does nothing."""
         with suppress(OSError):
-            partial.unlink(missing_ok=True)
+            self.stream.close()
+        with suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+
+def _write_then_rename(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    pending = PendingFile(target)
+    try:
+        write(pending.stream)
+        pending.finish()
+    except BaseException:
+        pending.discard()
         raise
-    _settle(final.parent)
 
 
 def _settle(folder: Path) -> None:

@@ -3,14 +3,14 @@
 A local file is whole or not there (atomic.py). Object stores have that property by themselves.
 """
 
-import secrets
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lpcodec.codec import atomic
 from lpcodec.codec.errors import FileAccessError
-
-_LONGEST_STEM = 150
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -68,8 +68,42 @@ def write(url: str, data: bytes) -> None:
     system.pipe_file(path, data)
 
 
-def partial_name(url: str) -> Path:
-    """A temporary path beside a local file, in its folder, which is made."""
-    final = local_path(url)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    return final.with_name(f".{final.name[:_LONGEST_STEM]}{atomic.PARTIAL}{secrets.token_hex(8)}")
+class PendingFile:
+    """A file by path or URL that is written piece by piece. Fill `stream`, then call `finish`, or `discard`.
+
+    A local one is written beside its place, with the folders that it needs; others in the folder for temporary files,
+    from where `finish` uploads them. OSError or FileAccessError if it can't be written.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._local: atomic.PendingFile | None = None
+        if is_local(url):
+            target = local_path(url)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._local = atomic.PendingFile(target)
+            self.stream = self._local.stream
+        else:
+            handle, name = tempfile.mkstemp()
+            self._temporary = Path(name)
+            self.stream = os.fdopen(handle, "wb")
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        if self._local is not None:
+            self._local.finish()
+            return
+        self.stream.close()
+        system, path = file_system(self._url)
+        system.put_file(str(self._temporary), path)
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing behind of a file that isn't finished; after `finish` this does nothing."""
+        if self._local is not None:
+            self._local.discard()
+            return
+        with suppress(OSError):
+            self.stream.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)

@@ -27,10 +27,14 @@ class Record:
 
 
 def save(record: Record, folder: Path) -> None:
-    """Write the record into `folder`. Raises OSError."""
+    """Write the record into `folder`; an older one stays until the new one is whole. Raises OSError."""
     temporary = folder / f"{NAME}.part"
-    temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
-    temporary.replace(folder / NAME)
+    try:
+        temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
+        temporary.replace(folder / NAME)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load(folder: Path) -> Record | None:

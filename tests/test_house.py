@@ -92,6 +92,42 @@ def test_pictures_are_read_by_the_one_loader(name: str) -> None:
     assert not opened or name in OPENERS, f"{name}, line {opened[0]}: read pictures with codec.picture.load"
 
 
+WRITERS = {
+    "codec.atomic": "the one writer",
+    "codec.storage": "a file to be uploaded, in the folder for temporary files",
+    "codec.bulk.manifest": "lines that are appended; one that was cut off is left out when it is read",
+    "codec.training.log": "lines that are appended; one that was cut off is left out when it is read",
+    "codec.evaluation.run.cache": "lines that are appended; one that was cut off is left out when it is read",
+    "codec.evaluation.run.memory": "a switch of the kernel's",
+    "codec.evaluation.codecs.command": "input of a command, in a temporary folder",
+    "codec.evaluation.metrics.extra_metrics": "input of a command, in a temporary folder",
+    "cli.streams": "a standard stream",
+    "datasets.download": "a download that is continued; pooch checks and renames it",
+    "datasets.unpack": "a staging folder, whose pictures are renamed when all are there",
+    "datasets.record": "the set's record, renamed when it is whole; this floor is below the writer's",
+}
+"""The modules that may open files for writing, and why; all others go through codec/atomic.py or codec/storage.py."""
+WRITING_MODE = re.compile(r"[wxa]b?\+?b?")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_files_are_written_by_the_one_writer(name: str) -> None:
+    """So that a crash leaves no half-written file under a final name."""
+    found = [call.lineno for call in ast.walk(_parse(name)) if isinstance(call, ast.Call) and _writes(call)]
+    assert bool(found) == (name in WRITERS), (
+        f"{name}, lines {found}: write with codec.atomic, or bring WRITERS up to date"
+    )
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether a call opens a file for writing, or fills one, by its name."""
+    owner, _, method = ast.unparse(call.func).rpartition(".")
+    if method in ("write_text", "write_bytes", "copyfile", "fdopen"):
+        return owner != "atomic"
+    texts = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return method == "open" and owner != "tarfile" and any(WRITING_MODE.fullmatch(text) for text in texts)
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_modules_say_what_they_are_for_and_stay_short(name: str) -> None:
     source = SOURCES[name].read_text(encoding="utf-8")

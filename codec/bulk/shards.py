@@ -8,13 +8,10 @@ is kept. The new shard has its name only when it is complete.
 """
 
 import io
-import os
 import tarfile
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from lpcodec.codec import storage
 from lpcodec.codec.bulk.sources import SHARD_ENDINGS, Source
@@ -65,15 +62,8 @@ class ShardWriter:
     def __init__(self, source: Source, to: str, settings: Settings) -> None:
         self._source, self._settings = source, settings
         self.output = output_name(source.name)
-        self._target = storage.join(to, self.output)
-        if storage.is_local(to):
-            self._partial = storage.partial_name(self._target)
-        else:
-            handle, name = tempfile.mkstemp(suffix=".tar")
-            os.close(handle)
-            self._partial = Path(name)
-        self._stream = open(self._partial, "wb")  # noqa: SIM115 (`finish` or `discard` closes it)
-        self._tar = tarfile.open(fileobj=self._stream, mode="w")  # noqa: SIM115
+        self._file = storage.PendingFile(storage.join(to, self.output))
+        self._tar = tarfile.open(fileobj=self._file.stream, mode="w")  # noqa: SIM115 (`finish` closes it)
         self._names: set[str] = set()
         self._rows: list[Row] = []
 
@@ -97,24 +87,13 @@ class ShardWriter:
     def finish(self) -> tuple[Row, ...]:
         """Close the shard and give it its name. The rows of its pictures, and last that of the shard itself."""
         self._tar.close()
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        size = self._partial.stat().st_size
-        if storage.is_local(self._target):
-            os.replace(self._partial, storage.local_path(self._target))
-        else:
-            system, path = storage.file_system(self._target)
-            system.put_file(str(self._partial), path)
-            self._partial.unlink()
+        size = self._file.stream.tell()
+        self._file.finish()
         return (*self._rows, Row(self._source.name, self.output, bytes_in=self._source.size, bytes=size))
 
     def discard(self) -> None:
         """Leave nothing behind of an unfinished shard."""
-        with suppress(Exception):
-            self._stream.close()
-        with suppress(OSError):
-            self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def _new_name(self, member: Member) -> str:
         return self._settings.output_name(member.info.name) if member.is_picture else member.info.name

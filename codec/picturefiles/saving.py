@@ -1,10 +1,12 @@
 """Writing decoded pictures, with the metadata in their `info`, in every format that Pillow writes."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import Image, PngImagePlugin
 
+from lpcodec.codec import atomic
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.picturefiles import exif as exifs
 from lpcodec.codec.picturefiles import profiles
@@ -77,8 +79,9 @@ def save(
     """Write `image` with its metadata as `format` (Pillow's name; by default what the target's suffix says).
 
     `quality` (0..100) makes JPEG, WebP, AVIF, HEIC and JPEG XL files smaller than the fine ones of `save_options`.
-    Returns notes on what the format couldn't keep, one line each. Raises FileAccessError if the target can't be
-    written, or the format can't hold the alpha channel, the size or the metadata. OSErrors of a stream come through.
+    A file is whole or not there (atomic.py). Returns notes on what the format couldn't keep, one line each. Raises
+    FileAccessError if the target can't be written, or the format can't hold the alpha channel, the size or the
+    metadata. OSErrors of a stream come through.
     """
     name = str(target) if isinstance(target, (str, Path)) else "the picture"
     Image.init()
@@ -91,14 +94,17 @@ def save(
     if image.mode in {"LA", "RGBA"} and format not in _ALPHA_FORMATS:
         raise FileAccessError(f"{name}: {format} can't hold the picture's alpha channel; use .png")
     options = save_options(image, format, quality)
+    coded = BytesIO()  # on a full disk Pillow cuts off some formats without an error, and hangs over JPEG 2000
     try:
-        image.save(target, format, **options)
+        image.save(coded, format, **options)
     except OSError as error:
-        if error.errno and not isinstance(target, (str, Path)):
-            raise  # of the stream (a full disk): who opened it knows its name
         raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
     except Exception as error:  # each plugin has its own way to say that something is too large for it
         raise FileAccessError(f"{name}: can't be written as {format}: {one_line(error)}; use .png") from error
+    if isinstance(target, (str, Path)):
+        atomic.write_whole(Path(target), lambda stream: stream.write(coded.getbuffer()))
+    else:
+        target.write(coded.getbuffer())
     return _losses(image, format)
 
 

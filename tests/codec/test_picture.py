@@ -1,5 +1,6 @@
 """Pictures in and out: a test for each row of docs/pictures.md; metadata is in test_picture_metadata.py."""
 
+import os
 import struct
 import threading
 import warnings
@@ -17,6 +18,7 @@ from lpcodec.codec import picture
 from lpcodec.codec.errors import FileAccessError, LimitError
 from lpcodec.codec.picture import load
 from lpcodec.codec.picturefiles import pixels as module
+from tests.full_disk import files_of_at_most
 from tests.sample_pictures import DEEP_MODES, MODES, SRGB, grey_png_with_bits, image_of, saved
 
 # What comes back: modes
@@ -377,8 +379,20 @@ def test_what_cannot_be_written_is_a_file_access_error(tmp_path: Path) -> None:
     image = image_of("RGB", 3, 3)
     with pytest.raises(FileAccessError, match=r"no such picture format; use \.png"):
         picture.save(image, tmp_path / "picture.xyz")
-    with pytest.raises(FileAccessError, match="can't be written: No such file"):
+    with pytest.raises(FileAccessError, match=r"picture\.png: No such file"):
         picture.save(image, tmp_path / "missing" / "picture.png")
     image.info["xmp"] = bytes(70_000)
     with pytest.raises(FileAccessError, match=r"can't be written as JPEG: .*; use \.png"):
         picture.save(image, tmp_path / "picture.jpg")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF"])
+def test_without_room_an_older_picture_stays_and_no_partial(format: str, tmp_path: Path) -> None:
+    target = tmp_path / "picture"
+    target.write_bytes(b"older")
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    with files_of_at_most(100), pytest.raises(FileAccessError):
+        picture.save(noise, target, format)
+    assert target.read_bytes() == b"older"
+    assert os.listdir(tmp_path) == ["picture"]

@@ -29,15 +29,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from lpcodec.codec import picture
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.picture import load_rgb
 
 SETTINGS = tuple(float(q) for q in range(10, 100, 10))
 SECONDS = 600.0
 _SHAPE = re.compile(r"\s*([A-Za-z0-9][\w.@+-]*)\s*(?:\[([^\]]*)\])?\s*=(.*)", re.DOTALL)
 _PLACE = re.compile(r"\{(in|out|q)\}((?<=\{in\})\.\w+|(?<=\{out\})\.\w+)?")
-_FORMATS = (".png", ".ppm", ".bmp", ".tif", ".tiff")
+_FORMATS = {".png": "PNG", ".ppm": "PPM", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 class CommandError(RuntimeError):
@@ -80,7 +80,8 @@ class Command:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for ending in {ending or ".png" for kind, ending in _places(self.encoding) if kind == "in"}:
-                Image.fromarray(pixels).save(folder / f"in{ending}")
+                with open(folder / f"in{ending}", "wb") as stream:
+                    picture.save(Image.fromarray(pixels), stream, _FORMATS[ending.lower()])
             self._run(self.encoding, folder, {"in": "in", "out": "coded", "q": f"{setting:.10g}"}, (".png", ""))
             return _written(folder, "coded", self.encoding).read_bytes()
 
@@ -96,7 +97,7 @@ class Command:
             if self.decoding:
                 self._run(self.decoding, folder, {"in": f"coded{ending}", "out": "decoded", "q": ""}, ("", ".png"))
                 path = _written(folder, "decoded", self.decoding)
-            return load_rgb(path).pixels
+            return picture.load_rgb(path).pixels
 
     def _run(self, words: tuple[str, ...], folder: Path, files: Mapping[str, str], endings: tuple[str, str]) -> None:
         bare = dict(zip(("in", "out"), endings, strict=True))

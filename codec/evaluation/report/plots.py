@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lpcodec.codec.atomic import write_whole
 from lpcodec.codec.evaluation.report.palette import LIGHT, Style, styles
 from lpcodec.codec.evaluation.report.summary import published_values, setting_rows
 from lpcodec.codec.evaluation.run.results import Results
@@ -85,8 +86,8 @@ def _figure(lines: Sequence[Line], title: str, label: str, stem: Path) -> list[P
             labelspacing=0.3, columnspacing=1.4,
         )  # fmt: skip
         paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-        figure.savefig(paths[0], dpi=DPI)
-        figure.savefig(paths[1], metadata={"Date": None})
+        write_whole(paths[0], lambda stream: figure.savefig(stream, format="png", dpi=DPI))
+        write_whole(paths[1], lambda stream: figure.savefig(stream, format="svg", metadata={"Date": None}))
     return paths
 
 
