@@ -444,6 +444,18 @@ def downscale() -> list[str]:
     return table(head, rows)
 
 
+def damage() -> list[str]:
+    """What came of changed files: how many ended in each way, and how long the slowest took (tests/codec/mutants.py)."""
+    document = result("damage.json")
+    rows = []
+    for kind in ("damaged", "forged"):
+        outcomes = document[kind]["outcomes"]
+        ends = ", ".join(f"{count:,} {name}" for name, count in outcomes.items())
+        slowest = document[kind]["slowest_seconds"]
+        rows.append((kind, f"{sum(outcomes.values()):,}", ends, f"{slowest:.2f}" if slowest > 0.01 else "under 0.01"))
+    return table(("files", "how many", "ended in", "slowest, s"), rows)
+
+
 def speed(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.1f}"
 
@@ -482,7 +494,7 @@ def colours() -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "cells": cells, "colours": colours,
     "downscale": downscale, "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
-    "scale": scale,
+    "scale": scale, "damage": damage,
     "shown": shown, "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "paper": paper, "weights": weights,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "kodak by picture": lambda: by_picture("kodak"),
     "clic by picture": lambda: by_picture("clic2025-test"), "screens by picture": lambda: by_picture("screens"),

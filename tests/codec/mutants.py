@@ -23,7 +23,7 @@ import numpy as np
 
 from lpcodec.codec import alpha, api, cells, container, lossless, models
 from lpcodec.codec.cells import Cells
-from lpcodec.codec.colour import Rotation
+from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType, Smaller
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
@@ -35,7 +35,8 @@ Random = np.random.Generator
 
 
 def originals() -> list[bytes]:
-    """Small files of every kind: colour, grey, coded, in layers, stored, with alpha and metadata, of several groups."""
+    """Small files of every kind: colour, grey, coded, in layers, stored, with alpha and metadata, of several groups,
+    with rotated colours, with stored cells, coded at a smaller size."""
     from matplotlib.cbook import get_sample_data
     from PIL import Image, ImageDraw
 
@@ -53,6 +54,10 @@ def originals() -> list[bytes]:
     screen.paste(photo, (96, 48))
     files += [api.encode(image, quality=60) for image in (screen, screen.convert("L"))]
     assert all(container.read(data).payload(SectionType.CELLS) for data in files[-2:])
+    files += [api.encode(image, quality=40, downscale=2) for image in (photo, with_alpha)]
+    headers = [container.read(data).header for data in files]
+    assert headers[-1].smaller
+    assert headers[0].rotation != PLAIN
     stored = [photo.quantize(4).convert("RGB"), Image.new("L", (30, 40), 7)]
     return files + [api.encode(image) for image in stored]
 
@@ -280,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             slowest = max(slowest, time.perf_counter() - start)
             outcomes[kind] += 1
         failures += outcomes["crash"] + (name == "damaged") * outcomes["decoded"] + (slowest > MAX_SECONDS)
-        report[name] = {"outcomes": dict(outcomes.most_common()), "slowest_seconds": round(slowest, 2)}
+        report[name] = {"outcomes": dict(outcomes.most_common()), "slowest_seconds": round(slowest, 3)}
         print(f"{name}: {dict(outcomes.most_common())}, slowest {slowest:.2f} s", flush=True)
     if options.out:
         options.out.write_text(json.dumps(report, indent=1) + "\n")
