@@ -155,17 +155,21 @@ def _encode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:
 
 
 def _psnr(original: bytes, coded: bytes, settings: Settings) -> float | None:
-    """PSNR in dB over all colour samples; None if they are equal."""
+    """PSNR in dB over the colour samples of all pixels that can be seen, alpha above 0; None if they are equal."""
     from lpcodec.codec import api, picture
 
     limit = settings.options.get("max_pixels") or api.DEFAULT_MAX_PIXELS
-    wanted = picture.load(original, max_pixels=limit).pixels
+    wanted = picture.load(original, max_pixels=limit)
     found = np.asarray(api.decode(coded, max_pixels=limit, device=settings.options.get("device", "cpu")))
-    found = found.reshape(*wanted.shape[:2], -1)[..., : wanted.shape[2]]
-    squares = sum(
-        int(np.square(a.astype(np.int32) - b).sum(dtype=np.int64)) for a, b in zip(wanted, found, strict=True)
-    )
-    return round(psnr_of(squares / wanted.size), 4) if squares else None
+    height, width, channels = wanted.pixels.shape
+    found = found.reshape(height, width, -1)[..., :channels]
+    squares = samples = 0
+    for row in range(height):
+        seen = slice(None) if wanted.alpha is None else wanted.alpha[row] > 0
+        differences = wanted.pixels[row, seen].astype(np.int32) - found[row, seen]
+        squares += int(np.square(differences).sum(dtype=np.int64))
+        samples += differences.size
+    return round(psnr_of(squares / samples), 4) if squares else None
 
 
 def _decode(data: bytes, settings: Settings) -> tuple[bytes, dict[str, Any]]:

@@ -103,6 +103,18 @@ class TestFolders:
         assert row["seconds"] > 0
         assert 0 < row["quality"] <= 100
 
+    def test_the_psnr_is_that_of_the_pixels_that_can_be_seen(self, thumbnail: Image.Image, tmp_path: Path) -> None:
+        """Behind alpha 0 the encoder puts colours of its own."""
+        picture = thumbnail.copy()
+        picture.putalpha(Image.fromarray(np.where(np.arange(44) < 20, 0, 255).astype(np.uint8)[None].repeat(52, 0)))
+        (tmp_path / "in").mkdir()
+        picture.save(tmp_path / "in/a.png")
+        batch(tmp_path / "in", tmp_path / "out", Settings("encode", {"quality": 60.0}, measure=True))
+        decoded = np.asarray(lpcodec.decode((tmp_path / "out/a.lpc").read_bytes()), float)
+        difference = (decoded - np.asarray(picture, float))[:, 20:, :3]
+        wanted = 10 * np.log10(255**2 / np.mean(difference**2))
+        assert rows(tmp_path / "out")["a.png"]["psnr"] == pytest.approx(wanted, abs=1e-3)
+
     def test_and_back_again(self, folder: Path, tmp_path: Path) -> None:
         batch(folder, tmp_path / "out")
         coded = frozenset({".lpc"})
