@@ -28,10 +28,11 @@ from lpcodec.codec.picture import Picture
 from lpcodec.codec.tiles import Progress
 
 MAX_LEVEL = 8
-_BASE_MEMORY = 500 << 20
+BASE_MEMORY = 500 << 20
 """An upper bound of the bytes that the runtime takes. The model's own bound, per pixel, is added."""
-_STORED_MEMORY = 36
-"""An upper bound for pictures that are stored losslessly, in bytes per pixel."""
+STORED_MEMORY = 16
+"""An upper bound for pictures that are stored losslessly, in bytes per pixel: 12 with alpha that is stored as well, 15
+with alpha of noise that is coded with a bounded error."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def open_file(
 def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
     """Raise LimitError if decoding so many pixels of a file may take more than `max_memory` bytes; None is no limit."""
     network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
-    needed = _BASE_MEMORY + (_STORED_MEMORY if network is None else network.decoding_memory) * pixels
+    needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixels
     if max_memory is not None and needed > max_memory:
         raise LimitError(
             f"decoding may take {needed / 1e6:,.0f} MB of memory, the limit is {max_memory / 1e6:,.0f} MB",

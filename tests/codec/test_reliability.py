@@ -19,13 +19,14 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import container, lossless, models
+from lpcodec.codec import bounded, container, decoding, lossless, models
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.payload import join
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
+from lpcodec.codec.varint import varint
 from lpcodec.entropy.coder import Encoder
 
 DAMAGED, FORGED = 10_000, 200
@@ -198,6 +199,36 @@ class TestG4Bounds:
             assert kind == "DamagedFileError"
             assert int(kilobytes) < 300 << 10
             assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start < 5
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+    @pytest.mark.parametrize("noisy", [False, True], ids=["alpha stored", "alpha of noise, with a bounded error"])
+    def test_a_stored_picture_takes_the_memory_that_the_limit_counts(self, tmp_path: Path, noisy: bool) -> None:
+        """What decoding takes more for more pixels is at most what `max_memory` counts, and at least a third of it."""
+        random, side = np.random.default_rng(0), 2048
+        colours = np.cumsum(random.integers(-3, 4, (side, side, 3)), 1).astype(np.uint8)
+        part, plane = lossless.stored_to_bytes(colours), lossless.stored_to_bytes(colours[..., :1])
+        program = (
+            "import sys, lpcodec\nlpcodec.decode(open(sys.argv[1], 'rb').read())\n"
+            "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+        )
+        peaks = []
+        for parts in (2, 5):
+            noise = random.integers(0, 256, (side, parts * side)).astype(np.uint8)
+            alpha = (
+                bytes([3]) + bounded.to_bytes(noise, 2) if noisy else bytes([2]) + (varint(len(plane)) + plane) * parts
+            )
+            sections = (
+                Section(SectionType.STORED, (varint(len(part)) + part) * parts),
+                Section(SectionType.ALPHA, alpha),
+            )
+            path = tmp_path / f"{parts}.lpc"
+            path.write_bytes(container.write(LpcFile(Header(parts * side, side, Kind.STORED, False), sections)))
+            ran = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+            peaks.append(1024 * int(ran.stdout))
+            assert peaks[-1] <= decoding.BASE_MEMORY + decoding.STORED_MEMORY * parts * side**2
+        per_pixel = (peaks[1] - peaks[0]) / (3 * side**2)
+        assert decoding.STORED_MEMORY / 3 < per_pixel <= decoding.STORED_MEMORY
 
     def test_a_wcae_payload_too_short_for_the_declared_size_is_refused_unread(
         self, monkeypatch: pytest.MonkeyPatch
