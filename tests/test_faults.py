@@ -7,6 +7,7 @@ Linux gives to every user. `pytest -m slow tests/test_faults.py` runs all; they 
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,16 @@ from PIL import Image
 import lpcodec
 from lpcodec.codec.atomic import PARTIAL
 
+TRAIN = "lpcodec train nowcae --data pictures --patch 64 --batch 1 --threads 1"
+WRITING = (
+    "lpcodec encode pictures/0.png closed/a.lpc",
+    "lpcodec encode pictures/*.png --out-dir closed",
+    "lpcodec batch encode pictures --to closed",
+    "lpcodec batch encode pictures --to closed/batch",
+    f"{TRAIN} --out closed/run --steps 1",
+    "lpcodec report --data pictures --codecs jpeg --out closed/report",
+)
+"""Commands that write to a folder `closed`."""
 COMMAND = f'"{sys.executable}" -m lpcodec'
 WAIT = 300
 
@@ -83,9 +94,6 @@ def test_encode_and_decode_on_a_full_disk(pictures: Path) -> None:
     assert listing(pictures) == {"older.png": (pictures / "one.lpc").stat().st_size}
 
 
-TRAIN = "lpcodec train nowcae --data pictures --patch 64 --batch 1 --threads 1"
-
-
 @full_disk
 def test_train_export_and_report_on_a_full_disk(pictures: Path) -> None:
     ran = on_small_disk("500k", f"{TRAIN} --out disk/run --steps 2", pictures)
@@ -109,20 +117,35 @@ def test_train_export_and_report_on_a_full_disk(pictures: Path) -> None:
     assert not [name for name in listing(pictures) if PARTIAL in name]
 
 
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+BOUND = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+"""Runs a command of root's without the right to write where the permissions forbid it."""
+
+
 def test_a_folder_that_cannot_be_written(pictures: Path) -> None:
+    bound = BOUND if os.geteuid() == 0 else []
+    if bound and not shutil.which("setpriv"):
+        pytest.skip("root may write everywhere, and there is no setpriv")
     closed = pictures / "closed"
     closed.mkdir(mode=0o500)
-    for line in (
-        "lpcodec encode pictures/0.png closed/a.lpc",
-        "lpcodec encode pictures/*.png --out-dir closed",
-        f"{TRAIN} --out closed/run --steps 1",
-        "lpcodec report --data pictures --codecs jpeg --out closed/report",
-    ):
-        ran = shell(line, pictures)
-        assert ran.returncode == 7
-        assert "Permission denied" in ran.stderr
+    for line in WRITING:
+        words = [*bound, "bash", "-c", f'lpcodec() {{ {COMMAND} "$@"; }}; {line}']
+        ran = subprocess.run(words, cwd=pictures, capture_output=True, text=True, timeout=WAIT, check=False)
+        assert ran.returncode == 7, f"{line}: {ran.stderr}"
+        assert re.search("Permission denied|can't be written", ran.stderr), f"{line}: {ran.stderr}"
+        assert "Traceback" not in ran.stderr
     assert list(closed.iterdir()) == []
+
+
+@full_disk
+def test_a_file_system_that_is_read_only(pictures: Path) -> None:
+    (pictures / "closed").mkdir()
+    for line in WRITING:
+        inside = f"mount -t tmpfs -o ro none closed && {line}"
+        words = ["unshare", "--map-root-user", "--mount", "bash", "-c", f'lpcodec() {{ {COMMAND} "$@"; }}; {inside}']
+        ran = subprocess.run(words, cwd=pictures, capture_output=True, text=True, timeout=WAIT, check=False)
+        assert ran.returncode == 7, f"{line}: {ran.stderr}"
+        assert re.search("Read-only file system|can't be written", ran.stderr), f"{line}: {ran.stderr}"
+        assert "Traceback" not in ran.stderr
 
 
 def killed(line: str, folder: Path, when: Callable[[], bool]) -> None:
