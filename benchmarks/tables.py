@@ -445,7 +445,7 @@ def downscale() -> list[str]:
 
 
 def damage() -> list[str]:
-    """What came of changed files: how many ended in each way, and how long the slowest took (tests/codec/mutants.py)."""
+    """What came of changed files (tests/codec/mutants.py): how many ended in which way, how long the slowest took."""
     document = result("damage.json")
     rows = []
     for kind in ("damaged", "forged"):
