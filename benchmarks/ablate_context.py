@@ -46,6 +46,7 @@ from lpcodec.codec.families.hyperprior.steps import (
 )
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import Quality
 from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, rounded, uniform_noise
@@ -152,7 +153,7 @@ class Trial:
     def bpp(self, pictures: Tensor) -> dict[str, float]:
         found = {}
         for number in QUALITIES:
-            quality = torch.full((len(pictures),), round(number * 655.35))
+            quality = torch.full((len(pictures),), Quality.of(number).units)
             residuals, index = self.residuals(pictures, quality)
             bits = gaussian_bits(rounded(residuals, index), index).sum()
             found[str(number)] = round(float(bits) / pictures[:, 0].numel(), 5)

@@ -24,6 +24,7 @@ from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat1
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import Quality
 from lpcodec.codec.training.loop import train
 from lpcodec.codec.training.source import origin, read_source
 from lpcodec.datasets.patches import load_stores
@@ -75,7 +76,7 @@ def measured(source: str, patches: Tensor) -> dict[str, dict[str, float]]:
     for number in QUALITIES:
         rows = []
         for part in patches.split(8):
-            quality = torch.full((len(part),), round(number * 655.35))
+            quality = torch.full((len(part),), Quality.of(number).units)
             passed = network(part, quality, bfloat16_pays("cpu"))
             bpp = (passed.bits + passed.z_bits) / SIDE**2
             mse = (passed.pictures - part).square().mean((1, 2, 3)) * 255**2

@@ -22,6 +22,7 @@ from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import Quality
 from lpcodec.codec.training.source import read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy import likelihood
@@ -37,7 +38,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
     """Means over patches (B, 3, S, S) at one quality: bpp, squared error in 8-bit units, and their cost."""
     rows = []
     for part in patches.split(8):
-        quality = torch.full((len(part),), round(number * 655.35))
+        quality = torch.full((len(part),), Quality.of(number).units)
         scaled = network.analyse(part) * network.gain(quality)
         mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
         symbols = rounded(scaled - mean, index)
@@ -45,7 +46,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
         picture = network.synthesise((symbols + mean) * network.inverse_gain(quality), quality)
         rows.append(torch.stack([bpp, (picture - part).square().mean((1, 2, 3)) * 255**2], 1))
     bpp, mse = torch.cat(rows).mean(0).tolist()
-    weight = float(lambda_of_quality(torch.tensor([round(number * 655.35)])))
+    weight = float(lambda_of_quality(torch.tensor([Quality.of(number).units])))
     return {"bpp": round(bpp, 5), "mse": round(mse, 3), "cost": round(bpp + weight * mse, 5)}
 
 

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "api.md"
 TITLES = {"Args": "Arguments", "Raises": "Raises", "Warns": "Warns", "Attributes": "Attributes"}
 ALIASES = {
     "FileSource": "codec/sources.py", "PictureSource": "codec/sources.py", "Colour": "codec/alpha.py",
-    "Progress": "codec/tiles.py",
+    "Downscale": "codec/downscaling.py", "Progress": "codec/progress.py",
 }  # fmt: skip
 """Types in the signatures, and the module that defines each."""
 FUNCTIONS = ("encode", "encode_report", "decode", "decode_report", "info", "verify", "upscale", "upscale_report")
@@ -107,9 +107,10 @@ def error_rows() -> Iterator[str]:
 
 def aliases() -> Iterator[str]:
     for name, module in ALIASES.items():
-        for line in ast.parse((ROOT / module).read_text()).body:
+        source = (ROOT / module).read_text()
+        for line in ast.parse(source).body:
             if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name:
-                yield ast.unparse(line)
+                yield ast.get_source_segment(source, line) or ""
 
 
 if __name__ == "__main__":

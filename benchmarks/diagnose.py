@@ -20,6 +20,7 @@ from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import Quality
 from lpcodec.codec.training.source import read_source
 from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import gaussian_bits, rounded
@@ -32,7 +33,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
     """Means over patches (B, 3, S, S) at one quality: bpp, PSNR as coded, PSNR without rounding, loss."""
     rows = []
     for part in patches.split(8):
-        quality = torch.full((len(part),), round(number * 655.35))
+        quality = torch.full((len(part),), Quality.of(number).units)
         y = network.analyse(part)
         scaled = y * network.gain(quality)
         mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
@@ -45,7 +46,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
         )
         rows.append(torch.stack([bpp, coded, whole], 1))
     bpp, coded, whole = torch.cat(rows).unbind(1)
-    weight = float(lambda_of_quality(torch.tensor([round(number * 655.35)])))
+    weight = float(lambda_of_quality(torch.tensor([Quality.of(number).units])))
     return {
         "bpp": float(bpp.mean()),
         "psnr": float((48.1308 - 10 * coded.log10()).mean()),

@@ -29,7 +29,7 @@ from lpcodec.codec import models
 from lpcodec.codec.evaluation.codecs.codec import Pixels
 from lpcodec.codec.evaluation.run.originals import Original, load_originals
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 
 LARGE_QUALITIES = (30.0, 50.0, 70.0)
 QUALITIES = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0)
@@ -83,7 +83,7 @@ def psnr(original: Pixels, decoded: Pixels) -> float:
 def without_finest(codec: Any, original: Original, quality: float) -> dict[str, float]:
     """Rates and PSNR of one picture: whole, its finest detail predicted, and doubled by bicubic instead."""
     height, width = original.pixels.shape[:2]
-    frame = Frame(height, width, quality_to_16_bit(quality))
+    frame = Frame(height, width, Quality.of(quality))
     payloads = codec.code(codec.analyse(original.pixels), quality).payloads()
     symbols = codec.parse(payloads, frame)
     half = Image.fromarray(codec.synthesise(symbols, frame, level=1))

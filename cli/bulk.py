@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lpcodec.cli.failures import guarded, say
-from lpcodec.cli.options import Device, MaxMemory, MaxPixels, Quiet, amount, complete_models, examples
+from lpcodec.cli.options import Device, Downscale, MaxMemory, MaxPixels, Quiet, amount, complete_models, examples
 from lpcodec.cli.progress import SECONDS_BETWEEN_LINES
 from lpcodec.codec.errors import UsageError
 
@@ -99,6 +99,7 @@ def encode(
     effort: Annotated[
         int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="Search longer for smaller files.")
     ] = 0,
+    downscale: Downscale = "auto",
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     best_effort: Annotated[
         bool, typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is.")
@@ -127,8 +128,8 @@ def encode(
     models.variants(models.tuned(model, tune))
     options = {
         "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
-        "tune": tune, "effort": effort, "strip": strip, "best_effort": best_effort, "max_pixels": max_pixels,
-        "device": device,
+        "tune": tune, "effort": effort, "downscale": downscale, "strip": strip, "best_effort": best_effort,
+        "max_pixels": max_pixels, "device": device,
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings("encode", given, measure=measure)

@@ -55,13 +55,9 @@ def compare(
     original = load_original(picture, picture.stem)
     for note in original.notes:
         say(f"lpcodec: note: {printable(str(picture))}: {note}")
-    with progress.over_report(quiet=quiet) as tell:
-        results = comparison.compare(
-            original, ours, others, near, lambda done, count, words: tell(done, count, None, words)
-        )
-        html = comparison.comparison_page(
-            results, original, [ours, *others], near, lambda done, count: tell(done, count, None, "pictures")
-        )
+    with progress.over_run("measuring", quiet=quiet) as show:
+        results = comparison.compare(original, ours, others, near, show)
+        html = comparison.comparison_page(results, original, [ours, *others], near, show)
     write_whole(page, lambda stream: stream.write(html.encode()))
     if not quiet:
         for point in results.target_points:

@@ -9,6 +9,7 @@ import typer
 from lpcodec.cli import progress
 from lpcodec.cli.failures import guarded, printable, say
 from lpcodec.cli.options import Json, Quiet, examples
+from lpcodec.cli.streams import watched
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def fetch(
         dataset = registry.named(name)
     except registry.UnknownSetError as error:
         raise UsageError(str(error)) from error
-    with progress.over_files(1, quiet=quiet) as watcher:
-        fetched = fetching.fetch(dataset, watcher, read_rgb, root)
+    with progress.over_run("fetching", quiet=quiet or not watched()) as show:
+        fetched = fetching.fetch(dataset, read_rgb, root, show)
     if not quiet:
         for note in fetched.notes:
             say(note)
@@ -86,12 +87,8 @@ def verify(
         place = registry.place(name_or_folder, root)
     except ValueError as error:  # datasets knows nothing of our errors
         raise UsageError(str(error)) from error
-    with progress.over_files(1, quiet=False) as watcher:
-        watcher.begin(place.folder.name)
-        report = verifying.verify(
-            place.folder, place.dataset, read_rgb, lambda done, of: watcher.stage(f"{done} of {of} pictures", done / of)
-        )
-        watcher.end()
+    with progress.over_run("verifying", quiet=not watched()) as show:
+        report = verifying.verify(place.folder, place.dataset, read_rgb, show)
     if as_json:
         typer.echo(json.dumps(_document(place.folder, report), indent=2))
     elif report is None:

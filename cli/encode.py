@@ -13,6 +13,7 @@ from lpcodec.cli import batch, files, jobs, progress
 from lpcodec.cli.failures import printable, say
 from lpcodec.cli.options import (
     Device,
+    Downscale,
     MaxPixels,
     OutDir,
     Output,
@@ -40,7 +41,7 @@ EXAMPLES = examples(
     "lpcodec encode scan.png --lossless",
     "lpcodec encode logo.png --background white",
     "lpcodec encode photo.png --bpp 0.15 --effort 4",
-    "lpcodec encode photo.png tiny.lpc --bpp 0.02 --downscale auto",
+    "lpcodec encode photo.png whole.lpc --bpp 0.05 --downscale 1",
     "lpcodec encode - - -q 50 < photo.png > photo.lpc",
 )
 
@@ -103,14 +104,7 @@ def encode(
             help="Search longer for a smaller file of the same quality; 9 is far slower.",
         ),
     ] = 0,
-    downscale: Annotated[
-        str,
-        typer.Option(
-            "--downscale",
-            metavar="auto|1|2|4",
-            help="Code the picture at 1/2 or 1/4 of its sides, for low rates; auto tries what is best.",
-        ),
-    ] = "1",
+    downscale: Downscale = "auto",
     strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
     background: Annotated[
         str | None,
@@ -166,7 +160,7 @@ def encode(
         "psnr": psnr,
         "lossless": lossless,
         "effort": effort,
-        "downscale": int(downscale) if downscale.isdecimal() else downscale,
+        "downscale": downscale,
         "background": background,
         "alpha_quality": alpha_quality,
         "device": device,

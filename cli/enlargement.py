@@ -43,8 +43,8 @@ def enlargement(
     from lpcodec.codec.evaluation import enlargement as measuring
 
     wanted = scales or [2, 4]
-    with progress.over_report(quiet=quiet) as tell:
-        rows = measuring.table(data, wanted, models, lambda done, whole, name: tell(done, whole, None, name))
+    with progress.over_run("measuring", quiet=quiet) as show:
+        rows = measuring.table(data, wanted, models, show)
     papers = [row for scale in wanted for row in measuring.published(scale)]
     if as_json:
         measured = [dataclasses.asdict(row) for row in rows]

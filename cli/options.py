@@ -3,7 +3,7 @@
 import math
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +45,13 @@ def duration(text: str) -> float:
     return float(number) * _SECONDS[unit.lower()]
 
 
+def downscale(text: str) -> int | str:
+    """What `lpcodec.encode` takes as downscale: `auto`, 1, 2 or 4."""
+    if text not in ("auto", "1", "2", "4"):
+        raise typer.BadParameter(f"{text!r}: it is auto, 1, 2 or 4")
+    return int(text) if text.isdecimal() else text
+
+
 def examples(*lines: str) -> str:
     """The end of a command's help: one example per line."""
     return "\n".join(("[bold]Examples[/bold]", *(line.replace("[", r"\[") for line in lines)))
@@ -71,6 +78,15 @@ Recursive = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there already.")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Keep outputs that are there already: resumes a batch.")
+]
+Downscale = Annotated[
+    Any,
+    typer.Option(
+        "--downscale",
+        parser=downscale,
+        metavar="auto|1|2|4",
+        help="Code pictures at 1, 1/2 or 1/4 of their sides; auto, the default, tries the smaller ones at low rates.",
+    ),
 ]
 MaxPixels = Annotated[
     int | None,

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from lpcodec.cli.failures import say
 from lpcodec.cli.streams import watched
+from lpcodec.codec.progress import Progress, clock, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0
 TrainingProgress = Callable[[int, int | None, float | None, Mapping[str, float]], None]
-ReportProgress = Callable[[int, int, float | None, str], None]
 
 
 class Silent:
@@ -36,7 +36,7 @@ class Silent:
 class FileBars(Silent):
     """A bar for the stage of the current file, and one for the files above it if there are several."""
 
-    def __init__(self, bars: "Progress", files: int) -> None:
+    def __init__(self, bars: "Bars", files: int) -> None:
         self._bars = bars
         self._files = files
         self._name = ""
@@ -83,53 +83,43 @@ def over_training(*, console: "Console | None" = None) -> Iterator[TrainingProgr
 
 
 @contextmanager
-def over_report(*, quiet: bool, console: "Console | None" = None) -> Iterator[ReportProgress]:
-    """The callback for measuring: a bar with the time left and the last result, or a line from time to time."""
+def over_run(title: str, *, quiet: bool, console: "Console | None" = None) -> Iterator[Progress]:
+    """The callback for one long run: a bar with `title` and the latest words, or a line from time to time."""
     if quiet:
-        yield lambda done, total, left, words: None
+        yield silent
         return
     if console is None and not watched():
-        yield _report_lines()
+        yield _lines()
         return
     with _bars(console) as bars:
-        task = bars.add_task("measuring", total=None, note="")
+        task = bars.add_task(title, total=1.0, note="")
 
-        def advance(done: int, total: int, left: float | None, words: str) -> None:
-            bars.update(task, total=total, completed=done, note=report_words(done, total, left, words))
+        def advance(words: str, part: float) -> None:
+            bars.update(task, completed=part, note=words)
 
         yield advance
-
-
-def report_words(done: int, total: int, left: float | None, words: str) -> str:
-    """`120 of 1,440, 0:07:30 left, avif on kodim05`."""
-    return ", ".join((f"{done:,} of {total:,}", *([] if left is None else [f"{_clock(left)} left"]), words))
 
 
 def training_words(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> str:
     """`step 200 of 5,000, 0:12:30 left, loss 0.5312, bpp 0.31`."""
     words = [f"step {step:,}" + (f" of {total:,}" if total else "")]
     if eta is not None:
-        words.append(f"{_clock(eta)} left")
+        words.append(f"{clock(eta)} left")
     words += [f"{name} {value:.4g}" for name, value in metrics.items()]
     return ", ".join(words)
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def _report_lines() -> ReportProgress:
+def _lines() -> Progress:
     last = -SECONDS_BETWEEN_LINES
 
-    def tell(done: int, total: int, left: float | None, words: str) -> None:
+    def show(words: str, part: float) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            say(report_words(done, total, left, words))
+            say(words)
 
-    return tell
+    return show
 
 
 def _training_lines() -> TrainingProgress:
@@ -145,7 +135,7 @@ def _training_lines() -> TrainingProgress:
     return tell
 
 
-def _bars(console: "Console | None") -> "Progress":
+def _bars(console: "Console | None") -> "Bars":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

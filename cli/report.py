@@ -105,8 +105,8 @@ def report(
         limit=limit,
         published=published,
     )
-    with progress.over_report(quiet=quiet) as tell:
-        results = runner.run(request, tell)
+    with progress.over_run("measuring", quiet=quiet) as show:
+        results = runner.run(request, show)
     written = _write(results, request, near, single_file=single_file, quiet=quiet)
     for note in results.notes[len(notes) :]:
         say(f"lpcodec: note: {note}")
@@ -127,15 +127,8 @@ def _write(results: "Results", request: "Request", near: tuple[float, ...], *, s
     if near:
         chosen = {name: registry.find_codec(name, request.commands, request.threads) for name in request.codecs}
         codecs = {name: entry.codec for name, entry in chosen.items()}
-        with progress.over_report(quiet=quiet) as tell:
-            shown = pictures.save_pictures(
-                results,
-                runner.originals(request),
-                codecs,
-                request.out,
-                near,
-                lambda done, count: tell(done, count, None, "pictures to look at"),
-            )
+        with progress.over_run("measuring", quiet=quiet) as show:
+            shown = pictures.save_pictures(results, runner.originals(request), codecs, request.out, near, show)
     folder.write(results, request.out, shown, single_file=single_file)
     return request.out / ("report.html" if single_file else "index.html")
 
@@ -160,8 +153,8 @@ def _check(
         request, left_out = recheck.request_for(old, folder, Path(out), dataset, commands, jobs)
         for name in left_out:
             say(f"lpcodec: note: {name} is left out: commands of a document are not run, give it again with --codec")
-        with progress.over_report(quiet=quiet) as tell:
-            new = runner.run(request, tell)
+        with progress.over_run("measuring", quiet=quiet) as show:
+            new = runner.run(request, show)
     found = recheck.differences(old, new, left_out)
     for difference in found:
         say(str(difference))

@@ -91,8 +91,8 @@ def reconstruction(
     use_threads(threads)
     from lpcodec.codec.evaluation import reconstruction as measuring
 
-    with progress.over_report(quiet=quiet) as tell:
-        rows = measuring.table(data, lambda done, whole, name: tell(done, whole, None, name))
+    with progress.over_run("measuring", quiet=quiet) as show:
+        rows = measuring.table(data, show)
     if as_json:
         found = {"printed": measuring.PRINTED, "rows": [dataclasses.asdict(row) for row in rows]}
         typer.echo(json.dumps(found, indent=2))

@@ -27,6 +27,7 @@ EXAMPLES = examples(
     "lpcodec upscale photo.jpg large.jpg --scale 4",
     "lpcodec upscale *.png --out-dir large --skip-existing",
     "lpcodec upscale photo.png plain.png --model bicubic",
+    "lpcodec upscale photo.png smooth.png --model db2",
     "lpcodec upscale - - < photo.png > large.png",
 )
 
@@ -44,7 +45,7 @@ def upscale(
         typer.Option("--scale", "-s", min=2, max=8, metavar="N", help="How many times as wide and as high: 2 or 4."),
     ] = 2,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="A network (see lpcodec models), or bicubic.")
+        str, typer.Option("--model", metavar="NAME", help="A network, a front-end (lpae, haar, db2, ...), or bicubic.")
     ] = "light",
     output: Output = None,
     out_dir: OutDir = None,

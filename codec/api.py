@@ -33,8 +33,8 @@ from lpcodec.codec.downscaling import Downscale
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult, Target
 from lpcodec.codec.errors import PictureWarning, UsageError
+from lpcodec.codec.progress import Progress
 from lpcodec.codec.sources import FileSource, PictureSource
-from lpcodec.codec.tiles import Progress
 from lpcodec.codec.upscaling import UpscaleResult
 
 __all__ = [
@@ -49,7 +49,7 @@ def encode(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
     strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
-    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
@@ -80,7 +80,7 @@ def encode(
         alpha_quality: 0..100; 100 codes alpha losslessly, every 5 below allow an error of one more of 255 levels. By
             default 90, 2 levels, which nobody sees. Alpha of 0 and 255 always stays exact.
         downscale: 2 or 4 codes the picture at half or a quarter of its sides, and decoding enlarges it: better at low
-            rates. 1 codes it at its own size. "auto" tries which is best if the rate is low, and takes longer then.
+            rates. 1 codes it at its own size. "auto" tries which is best where the rate is low (docs/upscaling.md).
         max_pixels: refuse pictures of more pixels; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N". Files of different devices may differ slightly; they
             decode on all.
@@ -107,7 +107,7 @@ def encode(
 def check_encode(
     *, model: str = "default", tune: str | None = None, quality: float | None = None, bpp: float | None = None,
     size: int | None = None, psnr: float | None = None, lossless: bool = False, effort: int = 0,
-    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     device: str = "cpu",
 ) -> None:  # fmt: skip
     """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
@@ -125,7 +125,7 @@ def encode_report(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
     strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
-    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = 1,
+    background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
     """`encode`, with the notes and figures of the result."""
@@ -234,7 +234,7 @@ def upscale(
     Args:
         image: as `encode` takes it.
         scale: 2 or 4 with the default model; docs/upscaling.md lists what other models do.
-        model: a name that `lpcodec models` lists for upscaling, or "bicubic".
+        model: a name that `lpcodec models` lists for upscaling, a front-end (docs/frontends.md), or "bicubic".
         max_pixels: refuse pictures that have more pixels, or would have; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).

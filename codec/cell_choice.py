@@ -146,7 +146,7 @@ class CellChoice:
     def _changes(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """How often the colour changes in each cell, along rows and columns, halved."""
         _, names = distinct_colours(replaced)
-        left, upper = _unequal(names.astype(np.uint16)[self._numbers][..., None])
+        left, upper = _unequal(names.astype(np.uint16)[self._numbers])
         return (_cell_sums(left) + _cell_sums(upper)) / 2
 
 
@@ -170,17 +170,24 @@ def _cell_sums(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     return np.asarray(np.add.reduceat(rows, np.arange(0, plane.shape[1], CELL), 1))
 
 
-def _unequal(pixels: npt.NDArray[np.unsignedinteger]) -> tuple[Map, Map]:
-    """Which pixels differ from the left one, and which from the upper one; the first column and row don't."""
-    left, upper = np.zeros(pixels.shape[:2], bool), np.zeros(pixels.shape[:2], bool)
-    left[:, 1:] = (pixels[:, 1:] != pixels[:, :-1]).any(2)
-    upper[1:] = (pixels[1:] != pixels[:-1]).any(2)
+def _unequal(values: npt.NDArray[np.unsignedinteger]) -> tuple[Map, Map]:
+    """Which values (H, W) differ from the left one, and which from the upper one; the first column and row don't."""
+    left, upper = np.zeros(values.shape, bool), np.zeros(values.shape, bool)
+    np.not_equal(values[:, 1:], values[:, :-1], out=left[:, 1:])
+    np.not_equal(values[1:], values[:-1], out=upper[1:])
     return left, upper
+
+
+def _whole(pixels: Pixels) -> npt.NDArray[np.uint32]:
+    """The channels of each pixel (H, W, 3 or 1) as one number (H, W): one comparison instead of three."""
+    packed = np.zeros((*pixels.shape[:2], 4), np.uint8)
+    packed[..., : pixels.shape[2]] = pixels
+    return packed.view(np.uint32)[..., 0]
 
 
 def _repeats(pixels: Pixels) -> npt.NDArray[np.float64]:
     """The share of pixels that equal the left or the upper one, by cell."""
-    left, upper = _unequal(pixels)
+    left, upper = _unequal(_whole(pixels))
     return 1 - _cell_sums(left & upper) / _cell_sums(np.ones(pixels.shape[:2], bool))
 
 

@@ -35,6 +35,9 @@ _MIDDLE = 0.5
 _BAND = 256
 _LEAST_SAVING = 1e-3
 """Of the bits: less than that is lost in the estimate's errors."""
+_LEAST_TILT = 8
+"""Under 3 degrees a rotation changes the bits of photographs by 0.4 % at most, either way; finding out which takes as
+long as two analyses."""
 _SAMPLE_SIDE, _SAMPLES = 256, 8
 
 Matrix = npt.NDArray[np.float64]
@@ -119,7 +122,7 @@ def choose(pixels: Pixels, expected_bits: Callable[[Pixels, Rotation], Bits]) ->
     if not covariance.any():
         return PLAIN
     rotation = nearest_rotation(np.linalg.eigh(covariance)[1][:, -1])
-    if rotation == PLAIN:
+    if rotation.tilt < _LEAST_TILT:
         return PLAIN
     plain, turned = (np.asarray(expected_bits(seen, candidate)) for candidate in (PLAIN, rotation))
     return rotation if np.log(turned / plain).mean() < -_LEAST_SAVING else PLAIN

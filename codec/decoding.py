@@ -25,7 +25,7 @@ from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UsageError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.picture import Picture
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
 
 MAX_LEVEL = 8
 BASE_MEMORY = 500 << 20
@@ -183,19 +183,17 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
         found = codec.synthesise(parse(opened, codec, own), frame_of(header), progress, own)
     else:
         found = codec.synthesise(parse(opened, codec), frame_of(header), progress)
-    found = finished(found, header)
+    found = as_declared(found, header)
+    if header.smaller is not None:
+        found = downscaling.enlarged(found, header.width, header.height, header.smaller)
     if (stored := stored_cells(opened)) is not None:
         found = cells.pasted(found, stored)
     return reduced(found, level_size(header, level))
 
 
-def finished(found: Pixels, header: Header) -> Pixels:
-    """What a codec gives (H, W, 3), as the file declares it: (H, W, 1) of a grey picture."""
-    if header.grey:
-        found = np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8)
-    if header.smaller is not None:
-        found = downscaling.enlarged(found, header.width, header.height, header.smaller)
-    return found
+def as_declared(found: Pixels, header: Header) -> Pixels:
+    """What a codec gives (h, w, 3), in the colours that the file declares: (h, w, 1) of a grey picture."""
+    return np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else found
 
 
 def stored_cells(opened: Opened) -> Cells | None:

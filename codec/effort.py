@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.progress import Progress
 from lpcodec.codec.rate import SearchResult
-from lpcodec.codec.tiles import Progress
 
 T = TypeVar("T")
 

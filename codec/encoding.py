@@ -29,8 +29,9 @@ from lpcodec.codec.downscaling import Downscale, Trial
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.preparation import Preparation, Prepared
-from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.codec.tiles import Progress, spans
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+from lpcodec.codec.tiles import spans
 
 Model = models.Model[models.Codec]
 DEFAULT_QUALITY = 40.0
@@ -162,8 +163,8 @@ def _at_best_scale(
     def trial(halvings: int) -> Trial[tuple[_Encoding, _Search]]:
         own = job.at_scale(halvings)
         found = own.search(own.own_target(target), limit)
-        bpp = 8 * len(found.value[0]) / job.pixels
-        return Trial((own, found), lambda: own.cost(found, target, limit), bpp)
+        size = len(found.value[0]) if limit is None else min(len(found.value[0]), limit)
+        return Trial((own, found), lambda: own.cost(found, target, limit), 8 * (size - job.side_bytes) / job.pixels)
 
     return downscaling.choose(trial, downscale, min(job.height, job.width)).result
 
@@ -267,22 +268,22 @@ class _Encoding:
             low, high = (middle, high) if codec.lambda_at(middle) < wanted else (low, middle)
         return Target(quality=high)
 
-    def cost(self, found: _Search, target: Target, limit: int | None) -> float:
+    def cost(self, found: _Search, target: Target, limit: int | None) -> tuple[bool, float]:
         """What a file found for `target` costs: its bytes if a PSNR is asked for, its error if a size is, and both at
-        a quality. Infinite if the target isn't met."""
+        a quality. All files that meet the target are before those that don't; among these the smallest is nearest to
+        a size, and none is nearer to a PSNR."""
         data, model = found.value
         if not found.reached:
-            return math.inf
+            return True, math.inf if limit is None else len(data)
         if target.psnr is not None:
-            return len(data)
+            return False, len(data)
         opened = decoding.open_file(data)
         codec = None if opened.file.header.kind is Kind.STORED else model.trained
         error = _mean_squared_error(decoding.pixels(opened, codec), self.source.pixels)
         if limit is not None:
-            return error
+            return False, error
         assert isinstance(model.trained, models.WeighingCodec)
-        cost: float = 8 * len(data) / self.pixels + model.trained.lambda_at(_quality(target)) * error
-        return cost
+        return False, 8 * len(data) / self.pixels + model.trained.lambda_at(_quality(target)) * error
 
     def preparation(self, model: Model) -> Preparation:
         if model.name not in self._preparations:
@@ -339,7 +340,7 @@ class _Encoding:
             header = dataclasses.replace(self._header(Kind.STORED), fewer_colours=not exact)
             return self._file(header, SectionType.STORED, lossless.stored_to_bytes(prepared.stored.cells.pixels))
         coded = model.trained.code(self.latents(model) if refined is None else refined, quality)
-        quality_in_file = quality_to_16_bit(quality) if model.trained.has_quality else 0
+        quality_in_file = Quality.of(quality if model.trained.has_quality else 0)
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
             symbols_hash=coded.symbols_hash, rotation=prepared.rotation, smaller=self.smaller,

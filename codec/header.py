@@ -9,6 +9,7 @@ from enum import IntEnum
 
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.quality import COARSEST, Quality
 from lpcodec.codec.varint import read_varint, varint
 
 MAX_SIDE = 2**24
@@ -48,7 +49,7 @@ class Header:
     grey: bool
     model_number: int = 0
     model_digest: bytes = bytes(4)
-    quality: int = 0
+    quality: Quality = COARSEST
     symbols_hash: bytes = bytes(4)
     grey_as_rgb: bool = False
     rotation: Rotation = PLAIN
@@ -105,7 +106,7 @@ def header_bytes(header: Header, sections: int) -> bytes:
     body = bytes([flags, further]) + varint(header.width) + varint(header.height)
     if header.kind is Kind.STORED:
         return body
-    body += bytes([header.model_number]) + header.model_digest + header.quality.to_bytes(2, "little")
+    body += bytes([header.model_number]) + header.model_digest + header.quality.units.to_bytes(2, "little")
     body += header.symbols_hash
     if rotated:
         body += bytes([header.rotation.tilt, header.rotation.direction])
@@ -136,7 +137,7 @@ def read_header(cursor: Cursor) -> tuple[Header, int]:
             grey=grey,
             model_number=cursor.byte("model number"),
             model_digest=cursor.take(4, "model digest"),
-            quality=int.from_bytes(cursor.take(2, "quality"), "little"),
+            quality=Quality(int.from_bytes(cursor.take(2, "quality"), "little")),
             symbols_hash=cursor.take(4, "hash of the symbols"),
             grey_as_rgb=grey_as_rgb,
             rotation=_read_rotation(cursor) if further & 1 else PLAIN,
@@ -174,8 +175,6 @@ def header_faults(header: Header) -> Iterator[str]:
             yield f"{name} {side} is not within 1 to {MAX_SIDE}"
     if not 0 <= header.model_number <= 255:
         yield f"model number {header.model_number} is not within 0 to 255"
-    if not 0 <= header.quality <= 65535:
-        yield f"quality {header.quality} is not within 0 to 65535"
     if len(header.model_digest) != 4 or len(header.symbols_hash) != 4:
         yield "the model digest and the hash of the symbols are not 4 bytes each"
     if header.grey_as_rgb and not header.grey:
@@ -194,7 +193,7 @@ def header_faults(header: Header) -> Iterator[str]:
     if header.fewer_colours and header.kind is not Kind.STORED:
         yield "a picture that isn't stored can't be stored with fewer colours"
     model = (header.model_number, header.quality, header.model_digest, header.symbols_hash)
-    if header.kind == Kind.STORED and model != (0, 0, bytes(4), bytes(4)):
+    if header.kind == Kind.STORED and model != (0, COARSEST, bytes(4), bytes(4)):
         yield "a stored picture names a model, a quality or a hash"
     if header.kind == Kind.STORED and (header.rotation != PLAIN or header.smaller is not None):
         yield "a stored picture has rotated colours, or was coded at a smaller size"

@@ -29,7 +29,7 @@ def info(data: bytes) -> dict[str, Any]:
             about["levels"] = _levels_info(file, len(data))
         about["model"] = _model_info(header)
         if about["model"]["has_quality"]:
-            about["quality"] = round(header.quality / 65535 * 100, 2)
+            about["quality"] = round(header.quality.number, 2)
         about["colours_rotated"] = header.rotation != PLAIN
         if header.smaller is not None:
             about["coded_width"], about["coded_height"] = header.coded_size

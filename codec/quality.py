@@ -1,8 +1,35 @@
-"""The quality: one number from 0 to 100 for people, 16 bits in files and networks."""
+"""The quality of a picture: 0 to 100 for people, one of 65,536 steps in files and networks.
 
-HIGHEST = 65535
+A `quality: float` in this package is always the number for people. What a file holds is a `Quality`, and tensors of
+qualities hold its `units`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FINEST_UNITS = 65535
 
 
-def quality_to_16_bit(quality: float) -> int:
-    """Quality 0..100 -> the 0..65535 that files hold; values outside are clamped."""
-    return round(min(max(quality, 0.0), 100.0) / 100 * HIGHEST)
+@dataclass(frozen=True, order=True)
+class Quality:
+    """A quality that a file can hold. `units`: 0 (the coarsest) to 65535. ValueError for others."""
+
+    units: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.units <= FINEST_UNITS:
+            raise ValueError(f"quality of {self.units} units: they go from 0 to {FINEST_UNITS}")
+
+    @classmethod
+    def of(cls, number: float) -> Quality:
+        """The nearest to a quality 0..100; numbers outside are clamped."""
+        return cls(round(min(max(number, 0.0), 100.0) / 100 * FINEST_UNITS))
+
+    @property
+    def number(self) -> float:
+        """0..100."""
+        return self.units / FINEST_UNITS * 100
+
+
+COARSEST = Quality(0)

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from lpcodec.codec.quality import Quality
+
 T = TypeVar("T")
 
 FLOOR = 0.97
@@ -34,8 +36,6 @@ _DB_AIM = 0.01
 _DB_NEAR = 0.02
 """It accepts a picture that is at most this much above the target, in dB."""
 _QUALITY_NEAR = 0.5
-_UNIT = 100 / 65535
-"""The step between the qualities that a file can hold (16 bits)."""
 _LEAST_GROWTH = 1e-3
 _SLOPE_RANGE = 8
 """A measured slope may differ from the expected one by this factor at most: noise can give any slope."""
@@ -115,11 +115,11 @@ class _Bracket:
 
     def next_quality(self) -> float | None:
         """The quality to try next: inside the bracket, or at an end of it; None if there is none left."""
-        lowest = round(self.low / _UNIT) + self.low_tried
-        highest = round(self.high / _UNIT) - self.high_tried
+        lowest = Quality.of(self.low).units + self.low_tried
+        highest = Quality.of(self.high).units - self.high_tried
         if lowest > highest:
             return None
-        return _on_grid(min(max(self._wanted(), lowest * _UNIT), highest * _UNIT))
+        return Quality(min(max(Quality.of(self._wanted()).units, lowest), highest)).number
 
     def _wanted(self) -> float:
         width = self.high - self.low
@@ -137,11 +137,6 @@ class _Bracket:
         highest = self.high - (_MARGIN * width if self.high_tried else 0)
         wanted = self.expected.quality(expected + (self.aim - measure) / slope)
         return min(max(wanted, lowest), highest)
-
-
-def _on_grid(quality: float) -> float:
-    """The nearest quality that a file can hold."""
-    return round(min(max(quality, 0.0), 100.0) / _UNIT) / 65535 * 100
 
 
 def usual_sizes(pixels: int, side_bytes: int) -> Expected:
@@ -166,7 +161,7 @@ def quality_for_size(
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
     under: SearchResult[T] | None = None
     over: SearchResult[T] | None = None
-    quality: float | None = _on_grid(expected.quality(bracket.aim) if guess is None else guess)
+    quality: float | None = Quality.of(expected.quality(bracket.aim) if guess is None else guess).number
     for step in range(1, MAX_STEPS + 1):
         if quality is None:
             break
@@ -202,7 +197,7 @@ def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, gues
     bracket = _Bracket(target + _DB_AIM, Expected.usual(_USUAL_DB))
     best: SearchResult[T] | None = None
     nearest: SearchResult[T] | None = None
-    quality: float | None = _on_grid(guess)
+    quality: float | None = Quality.of(guess).number
     while quality is not None:
         value, psnr = at(quality)
         if psnr >= target:

@@ -2,7 +2,8 @@
 
 ```
 file that can seek --outline--> header, places of the sections
-                   --the codec's region: reads the groups that the box touches--> pixels
+                   --the codec's region: reads the groups that the box touches--> pixels, enlarged if they were coded
+                                                                                          at a smaller size
                    --alpha and stored cells, if there are any: read whole, then cut--> alpha, pixels
 ```
 The result is the crop of the whole decoded picture, but for float noise. A codec that can't decode parts, and a picture
@@ -15,7 +16,7 @@ own; damage elsewhere isn't noticed, and a changed header may be noticed only by
 import numpy as np
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import cells, container, decoding, outline, picture
+from lpcodec.codec import cells, container, decoding, downscaling, outline, picture
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.decoding import DecodeResult
@@ -23,7 +24,7 @@ from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
 from lpcodec.codec.families.family import Box, RegionCodec
 from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
 
 _IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.ALPHA})
 """The critical sections of files that can be decoded in part."""
@@ -49,10 +50,9 @@ def decode(
             raise UnknownModelError(f"section {container.section_name(entry.type)} needs a newer version of lpcodec")
     codec, frame = decoding.codec_of(found.header, device), decoding.frame_of(found.header)
     latents = found.entry(SectionType.LATENTS)
-    # What else makes up the picture, or changes its size, is left to the decoding of the whole.
+    # What else makes up the picture is left to the decoding of the whole.
     critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
-    own_size = (frame.width, frame.height) == (found.header.width, found.header.height)
-    in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART and own_size
+    in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART
     whole = not in_part or bool(critical - {SectionType.LATENTS})
     count = found.header.width * found.header.height if whole else box.width * box.height
     if count > max_pixels:
@@ -70,8 +70,12 @@ def decode(
         stream.seek(entry.start + start)
         return stream.read(min(length, entry.length - start))
 
-    pixels = codec.region(read, entry.length, frame, box, progress)
-    pixels = _with_cells(decoding.finished(pixels, found.header), stream, found, box)
+    smaller = found.header.smaller
+    place = box if smaller is None else downscaling.needed(box, smaller, frame.width, frame.height)
+    pixels = decoding.as_declared(codec.region(read, entry.length, frame, place, progress), found.header)
+    if smaller is not None:
+        pixels = downscaling.enlarged_part(pixels, place, box, smaller)
+    pixels = _with_cells(pixels, stream, found, box)
     icc, exif, xmp = (outline.metadata(stream, found, kind) for kind in decoding.METADATA)
     shown = Picture(
         pixels, _alpha(stream, found, box), icc, exif, xmp, grey_as_rgb=found.header.grey_as_rgb,

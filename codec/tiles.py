@@ -6,13 +6,10 @@ the tile ends with the picture, so the network's own padding acts only there. No
 doesn't depend on the tiling.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lpcodec.codec.arrays import ceil_div
-
-Progress = Callable[[str, float], None]
-"""Called with (stage, part done 0..1) after each tile."""
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,38 @@
 Picture --pixels: network, front-end or bicubic--> Picture of 2, 3, 4 or 8 times the sides
           alpha: bicubic; metadata unchanged
 ```
+
+Front-ends have the names that `show decompose` knows. LPAE, WAE and the pyramid predict the finer level; a wavelet's
+synthesis runs with details of zero, its low-pass scaled so that a flat picture keeps its value (pyramid.py).
 """
+
+from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import LimitError, UsageError
-from lpcodec.codec.frontends.interface import FrontEnd
 from lpcodec.codec.picture import Picture, Pixels
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lpcodec.codec.frontends.interface import Size
 
 DEFAULT = "light"
 BICUBIC = "bicubic"
 MAX_SCALE = 8
 DOUBLINGS = (2, 4, 8)
 Enlarge = Callable[[Pixels, int, Progress | None], Pixels]
+Predict = Callable[["Tensor", "Size"], "Tensor"]
+"""A front-end's `predict`: approximation (1, 3, h, w), size of the finer level -> what that is expected to be."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,8 @@ def upscale(
 
     Args:
         scale: what the model was trained for; front-ends take 2, 4 and 8, bicubic 1 to 8.
-        model: a network whose task is upscaling or a front-end, a set of its weights, or "bicubic".
+        model: a network whose task is upscaling, a set of its weights, a front-end (lpae, wae, pyramid, haar, cdf53,
+            or a discrete wavelet of PyWavelets), or "bicubic".
         max_pixels: refuse results of more pixels.
 
     Raises:
@@ -67,16 +80,30 @@ def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
         if not 1 <= scale <= MAX_SCALE:
             raise UsageError(f"a scale of {scale}: bicubic enlarges 1 to {MAX_SCALE} times")
         return lambda pixels, scale, progress: bicubic(pixels, scale)
-    if models.network_of(model).task == "front-end":
+    if (predict := _prediction(model)) is not None:
         if scale not in DOUBLINGS:
             raise UsageError(f"{model} enlarges 2, 4 or 8 times, not {scale} times")
-        frontend = models.load_frontend(model)
-        return lambda pixels, scale, progress: predicted(frontend, pixels, scale)
+        return lambda pixels, scale, progress: predicted(predict, pixels, scale)
     found: Enlarge = models.load_for("upscaling", weights_for(model, scale), device).trained.enlarge
     return found
 
 
-def predicted(frontend: FrontEnd, pixels: Pixels, scale: int) -> Pixels:
+def _prediction(model: str) -> Predict | None:
+    """The prediction of the front-end of a name; None for a network of another task. Raises UsageError for no model."""
+    try:
+        task = models.network_of(model).task
+    except UsageError:
+        from lpcodec.codec.frontends import dwt, pyramid
+
+        if model == pyramid.NAME:
+            return pyramid.LaplacianPyramid(1).predict
+        if (wavelet := dwt.wavelet_named(model)) is None:
+            raise
+        return pyramid.LaplacianPyramid(1, wavelet).predict
+    return models.load_frontend(model).predict if task == "front-end" else None
+
+
+def predicted(predict: Predict, pixels: Pixels, scale: int) -> Pixels:
     """What a front-end expects at the finer levels if `pixels`, uint8 (H, W, 1 or 3), are its approximation: no detail.
 
     Returns uint8 (scale H, scale W, C).
@@ -87,7 +114,7 @@ def predicted(frontend: FrontEnd, pixels: Pixels, scale: int) -> Pixels:
         x = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)[None])).float() / 255
         x = x.expand(-1, 3, -1, -1)
         while x.shape[2] < scale * pixels.shape[0]:
-            x = frontend.predict(x, (2 * x.shape[2], 2 * x.shape[3]))
+            x = predict(x, (2 * x.shape[2], 2 * x.shape[3]))
         rgb = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     return rgb if pixels.shape[2] == 3 else np.rint(rgb.mean(2, keepdims=True)).astype(np.uint8)
 

@@ -13,11 +13,11 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lpcodec.datasets.dataset import Link
+from lpcodec.datasets.pictures import Progress
 
 ATTEMPTS = 4
 """A download fails after this many attempts in a row that bring nothing new."""
@@ -25,15 +25,12 @@ SECONDS_OF_SILENCE = 30
 CHUNK = 1 << 14
 """Bytes. A connection that breaks loses fewer than this."""
 
-Tell = Callable[[int, int | None], None]
-"""Called with the bytes that have arrived, and the bytes in total (None: not known)."""
-
 
 class DownloadError(OSError):
     """A link that doesn't give its file; the text says why in one line."""
 
 
-def download(link: Link, target: Path, tell: Tell | None = None, wait: float = 1.0) -> str:
+def download(link: Link, target: Path, progress: Progress | None = None, wait: float = 1.0) -> str:
     """Fetch `link` to `target`, unless it is there already; return the file's SHA-256 in hexadecimal digits.
 
     A connection that breaks is tried again after `wait` seconds, then after twice as long each time.
@@ -48,7 +45,7 @@ def download(link: Link, target: Path, tell: Tell | None = None, wait: float = 1
     part = target.with_name(f"{target.name}.part")
 
     def fill(url: str, output_file: str, _pooch: Any, check_only: bool = False) -> None:
-        _download_to(part, link, tell or (lambda here, total: None), wait)
+        _download_to(part, link, progress, wait)
         os.replace(part, output_file)
 
     try:
@@ -63,7 +60,7 @@ def download(link: Link, target: Path, tell: Tell | None = None, wait: float = 1
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download_to(part: Path, link: Link, tell: Tell, wait: float) -> None:
+def _download_to(part: Path, link: Link, progress: Progress | None, wait: float) -> None:
     """Fill `part`, in several attempts if connections break."""
     import requests  # type: ignore[import-untyped, unused-ignore]
 
@@ -71,7 +68,7 @@ def _download_to(part: Path, link: Link, tell: Tell, wait: float) -> None:
     while True:
         before = _size(part)
         try:
-            _continue(part, link, tell)
+            _continue(part, link, progress)
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             in_vain = 0 if _size(part) > before else in_vain + 1
@@ -83,7 +80,7 @@ def _download_to(part: Path, link: Link, tell: Tell, wait: float) -> None:
         time.sleep(wait * 2**in_vain)
 
 
-def _continue(part: Path, link: Link, tell: Tell) -> None:
+def _continue(part: Path, link: Link, progress: Progress | None) -> None:
     """One request for what is missing of `part`."""
     import requests
 
@@ -103,7 +100,9 @@ def _continue(part: Path, link: Link, tell: Tell) -> None:
             for chunk in answer.iter_content(CHUNK):
                 file.write(chunk)
                 here += len(chunk)
-                tell(here, total)
+                if progress is not None:
+                    of = f" of {total / 1e6:,.1f}" if total else ""
+                    progress(f"{part.stem}: {here / 1e6:,.1f}{of} MB", here / total if total else 0.0)
         if total is not None and here < total:
             raise requests.ConnectionError(f"it ended after {here:,} of {total:,} bytes")
 

@@ -10,33 +10,21 @@ unpacked.
 
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from lpcodec.datasets import record as records
 from lpcodec.datasets import verify
 from lpcodec.datasets.dataset import DataSet, Download
 from lpcodec.datasets.download import DownloadError, download
-from lpcodec.datasets.pictures import Reader, picture_files, read_digests
+from lpcodec.datasets.pictures import Progress, Reader, picture_files, read_digests
 from lpcodec.datasets.registry import data_root
 from lpcodec.datasets.unpack import ArchiveError, is_archive, take_picture, unpack
 
 
 class FetchError(OSError):
     """A set that can't be fetched; the text says why and how to give a local folder instead."""
-
-
-class Watcher(Protocol):
-    """Reports how far a fetch has come: a file begins; how much of it is done, in words and as 0..1; it ends."""
-
-    def begin(self, name: str) -> None: ...
-
-    def stage(self, name: str, fraction: float) -> None: ...
-
-    def end(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,10 +35,13 @@ class Fetched:
     notes: tuple[str, ...]
 
 
-def fetch(dataset: DataSet, watcher: Watcher, read: Reader, root: Path | None = None, wait: float = 1.0) -> Fetched:
+def fetch(
+    dataset: DataSet, read: Reader, root: Path | None = None, progress: Progress | None = None, wait: float = 1.0
+) -> Fetched:
     """Bring a set's pictures into `root`/NAME (the data root by default), unless all of them are there already.
 
-    `wait` is the first pause in seconds before an interrupted download is tried again.
+    `progress` is called as each file arrives and as its pictures are read. `wait` is the first pause in seconds before
+    an interrupted download is tried again.
 
     Raises:
         FetchError: no link is known or none gives the file, a checksum differs, or an archive is broken.
@@ -67,18 +58,18 @@ def fetch(dataset: DataSet, watcher: Watcher, read: Reader, root: Path | None = 
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        files = _download_and_unpack(dataset, work, staging, watcher, wait)
+        files = _download_and_unpack(dataset, work, staging, progress, wait)
     except (DownloadError, ArchiveError) as error:
         raise FetchError(f"{error}. {_by_hand(dataset, folder)}") from error
-    return _settle(dataset, files, staging, folder, work, watcher, read)
+    return _settle(dataset, files, staging, folder, work, progress, read)
 
 
 def _download_and_unpack(
-    dataset: DataSet, work: Path, staging: Path, watcher: Watcher, wait: float
+    dataset: DataSet, work: Path, staging: Path, progress: Progress | None, wait: float
 ) -> list[records.FetchedFile]:
     files = []
     for wanted in dataset.downloads:
-        path, fetched = _first_that_works(wanted, work, watcher, wait)
+        path, fetched = _first_that_works(wanted, work, progress, wait)
         files.append(fetched)
         try:
             if is_archive(path):
@@ -93,29 +84,20 @@ def _download_and_unpack(
     return files
 
 
-def _first_that_works(wanted: Download, work: Path, watcher: Watcher, wait: float) -> tuple[Path, records.FetchedFile]:
+def _first_that_works(
+    wanted: Download, work: Path, progress: Progress | None, wait: float
+) -> tuple[Path, records.FetchedFile]:
     """The file from the first link that gives it. Raises DownloadError with what each of them said."""
     said = []
     for link in wanted.links:
         target = work / PurePosixPath(urlsplit(link.url).path).name
-        watcher.begin(target.name)
         try:
-            sha256 = download(link, target, _words(watcher), wait)
+            sha256 = download(link, target, progress, wait)
         except DownloadError as error:
             said.append(str(error))
         else:
             return target, records.FetchedFile(link.url, sha256, bool(link.checksum))
-        finally:
-            watcher.end()
     raise DownloadError("; ".join(said))
-
-
-def _words(watcher: Watcher) -> Callable[[int, int | None], None]:
-    def tell(here: int, total: int | None) -> None:
-        of = f" of {total / 1e6:,.1f}" if total else ""
-        watcher.stage(f"{here / 1e6:,.1f}{of} MB", here / total if total else 0.0)
-
-    return tell
 
 
 def _settle(
@@ -124,15 +106,11 @@ def _settle(
     staging: Path,
     folder: Path,
     work: Path,
-    watcher: Watcher,
+    progress: Progress | None,
     read: Reader,
 ) -> Fetched:
     """Move the pictures into the set's folder, write the record, say what is worth saying."""
-    watcher.begin("pictures")
-    pixels = read_digests(
-        picture_files(staging), read, lambda done, of: watcher.stage(f"picture {done} of {of} read", done / of)
-    )
-    watcher.end()
+    pixels = read_digests(picture_files(staging), read, progress)
     folder.mkdir(parents=True, exist_ok=True)
     for name in pixels:
         os.replace(staging / name, folder / name)

@@ -17,6 +17,8 @@ LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
 SUFFIXES = LOSSLESS_SUFFIXES | LOSSY_SUFFIXES
 OTHER_SUFFIXES = frozenset({".avif", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".lpc"})
 DIGEST_LENGTH = 16
+Progress = Callable[[str, float], None]
+"""Called with what is being done, in words, and how much of it is done, 0..1, as everywhere in the package."""
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -67,13 +69,11 @@ def read_digest(path: Path, read: Reader) -> str | None:
         return None
 
 
-def read_digests(
-    paths: list[Path], read: Reader, tell: Callable[[int, int], None] | None = None
-) -> dict[str, str | None]:
-    """The digests of picture files by file name; `tell` is called with (files done, files in all)."""
+def read_digests(paths: list[Path], read: Reader, progress: Progress | None = None) -> dict[str, str | None]:
+    """The digests of picture files by file name; `progress` is called after each."""
     found: dict[str, str | None] = {}
     for path in paths:
         found[path.name] = read_digest(path, read)
-        if tell is not None:
-            tell(len(found), len(paths))
+        if progress is not None:
+            progress(f"{len(found):,} of {len(paths):,} pictures", len(found) / len(paths))
     return found

@@ -7,14 +7,14 @@ DataSet: digests, names, count          ┘
 ```
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
 from lpcodec.datasets import record as records
 from lpcodec.datasets.dataset import DataSet
-from lpcodec.datasets.pictures import Reader, picture_files, read_digests
+from lpcodec.datasets.pictures import Progress, Reader, picture_files, read_digests
 from lpcodec.datasets.registry import by_names, sets
 
 State = Literal["exact", "fetched", "named", "changed", "unreadable", "extra"]
@@ -54,16 +54,13 @@ class Report:
         return self.present > 0 and not self.missing and not self.missing_unnamed and not self.damaged
 
 
-def verify(
-    folder: Path, dataset: DataSet | None, read: Reader, tell: Callable[[int, int], None] | None = None
-) -> Report | None:
+def verify(folder: Path, dataset: DataSet | None, read: Reader, progress: Progress | None = None) -> Report | None:
     """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None if they are of none.
 
-    Every picture is decoded; `tell` is called with (pictures done, pictures in all). Raises OSError if the
-    folder can't be read.
+    Every picture is decoded; `progress` is called after each. Raises OSError if the folder can't be read.
     """
     paths = picture_files(folder)
-    pixels = read_digests(paths, read, tell)
+    pixels = read_digests(paths, read, progress)
     dataset = dataset or likely(pixels) or by_names(paths)
     return None if dataset is None else compare(dataset, folder, pixels, records.load(folder))
 

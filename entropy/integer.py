@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lpcodec.entropy.convolution import convolved
+
 WEIGHT_BITS = 9
 """Weights are integers in units of 2**-9."""
 ACTIVATION_BITS = 4
@@ -72,6 +74,8 @@ def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
 
 def requantise(acc: Tensor, shift: int, low: int, high: int, returning: bool = False) -> Tensor:
     """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype."""
+    if not torch.is_grad_enabled():  # the same in less memory
+        return acc.add(2.0 ** (shift - 1)).mul_(2.0**-shift).floor_().clamp_(low, high)
     shifted: Tensor = _FloorShift.apply(acc, shift)  # type: ignore[no-untyped-call]
     return clamp_returning(shifted, low, high) if returning else shifted.clamp(low, high)
 
@@ -111,7 +115,7 @@ class IntegerConv(nn.Module):
         weight, bias = (part[outputs] for part in self.integers())
         if x.dtype == torch.float64 and self.dilation == 1 and weight.shape[0] < weight.shape[1]:
             return _convolved_by_product(x, weight, bias)
-        return F.conv2d(x, weight, bias, padding=self.padding, dilation=self.dilation)
+        return convolved(x, weight, bias, self.padding, self.dilation)
 
     def freeze(self) -> None:
         """Replace the parameters by their integers, in float64. From then on the layer is exact."""
@@ -156,9 +160,10 @@ def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
     return tuple(found)
 
 
+@torch.no_grad()
 def exact_dtype() -> torch.dtype:
     """Return float32 if this process convolves integers in float32 without rounding sums below 2**24, else float64."""
-    exact = all(torch.equal(F.conv2d(x, w, padding=w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
+    exact = all(torch.equal(convolved(x, w, None, w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
     return torch.float32 if exact else torch.float64
 
 
@@ -188,4 +193,5 @@ def log_magnitude_table() -> np.ndarray:
 
 def log_magnitude(symbols: Tensor, table: Tensor) -> Tensor:
     """Return the integer log-magnitudes of integer symbols (any shape), through `table` (256 entries)."""
-    return table[symbols.detach().abs().clamp(max=LOG_MAGNITUDE_MAX).long()]
+    places = symbols.detach().abs().clamp_(max=LOG_MAGNITUDE_MAX).int()
+    return table.index_select(0, places.flatten()).view(places.shape)

@@ -20,7 +20,7 @@ from lpcodec.codec.container import inflate
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.frontends.interface import level_sizes
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -29,9 +29,9 @@ def digest_of(symbols: Sequence[Pixels]) -> bytes:
     return hashlib.blake2s(b"".join(layer.tobytes() for layer in symbols), digest_size=4).digest()
 
 
-def step_of(quality: int) -> int:
-    """How many of the 256 levels become one, 1 to 32, by the 16-bit quality."""
-    return 32 - round(quality / 65535 * 31)
+def step_of(quality: Quality) -> int:
+    """How many of the 256 levels become one, 1 to 32, by the quality."""
+    return 32 - round(quality.number / 100 * 31)
 
 
 def halved(pixels: Pixels) -> Pixels:
@@ -76,7 +76,7 @@ class LayeredCodec:
         return pyramid[::-1]
 
     def code(self, latents: list[Pixels], quality: float) -> LayeredCoded:
-        values = [(level // step_of(quality_to_16_bit(quality))).astype(np.uint8) for level in latents]
+        values = [(level // step_of(Quality.of(quality))).astype(np.uint8) for level in latents]
         finer = (fine - doubled(coarse, fine.shape[:2]) for coarse, fine in pairwise(values))  # modulo 256
         return LayeredCoded((values[0], *finer)[: self.kept])
 

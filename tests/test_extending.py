@@ -14,6 +14,7 @@ import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
+from lpcodec.codec.quality import COARSEST
 from lpcodec.codec.training import log, loop, objective
 from lpcodec.codec.training.export import export
 
@@ -87,7 +88,7 @@ def test_a_cut_file_of_it_is_damaged(tmp_path: Path) -> None:
     codec = family.load(models.network_named("tiny"), network.state_dict(), {}, "cpu")
     (payload,) = codec.code(codec.analyse(np.full((40, 50, 3), 99, np.uint8)), 0).payloads()
     with pytest.raises(DamagedFileError):
-        codec.parse([payload[:-4]], Frame(40, 50, 0))
+        codec.parse([payload[:-4]], Frame(40, 50, COARSEST))
 
 
 def test_the_page_s_links_lead_somewhere() -> None:

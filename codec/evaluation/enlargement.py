@@ -26,6 +26,7 @@ from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.superresolution.luma import OFFSET, WEIGHTS
 from lpcodec.codec.picture import Pixels, load, load_rgb, read_rgb
+from lpcodec.codec.progress import Progress, counted, silent
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate
 
@@ -36,7 +37,7 @@ SSIM_WINDOW = 11
 
 
 @dataclass(frozen=True)
-class Quality:
+class Scores:
     """How near an enlarged picture is to its original: PSNR in dB and SSIM (0..1), both of luma."""
 
     psnr: float
@@ -81,13 +82,13 @@ def published(scale: int) -> list[Published]:
 
 def table(
     data: Sequence[str], scales: Sequence[int], names: Sequence[str] | None = None,
-    told: Callable[[int, int, str], None] | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:  # fmt: skip
     """One row for each folder or set of `data`, scale and method.
 
     Args:
         names: bicubic, or models for upscaling; by default bicubic and all that have weights for the scale.
-        told: called with (pictures done, of how many, the last one's name).
+        progress: called after each picture.
 
     Raises:
         UsageError: no pictures where `data` says, no such model, or one that doesn't enlarge by a scale.
@@ -98,15 +99,14 @@ def table(
     for name, paths in places:
         for scale in scales:
             methods = {one: method(one, scale) for one in names or _installed(scale)}
-            found: dict[str, list[Quality]] = {one: [] for one in methods}
+            found: dict[str, list[Scores]] = {one: [] for one in methods}
             for path in paths:
                 original = cropped(_read(path), scale)
                 small = reduced(original, scale)
                 for one, run in methods.items():
                     found[one].append(compare(original, run(small, scale), scale))
                 done += 1
-                if told is not None:
-                    told(done, whole, path.name)
+                progress(*counted(done, whole, path.name))
             rows += [
                 Row(Path(name).name, len(paths), scale, one, fmean(q.psnr for q in all_), fmean(q.ssim for q in all_))
                 for one, all_ in found.items()
@@ -135,12 +135,12 @@ def reduced(pixels: Pixels, scale: int) -> Pixels:
     return upscaling.resized(pixels, pixels.shape[0] // scale, pixels.shape[1] // scale)
 
 
-def compare(original: Pixels, enlarged: Pixels, border: int) -> Quality:
+def compare(original: Pixels, enlarged: Pixels, border: int) -> Scores:
     """PSNR and SSIM of luma, uint8 (H, W, 1 or 3) both, with `border` pixels left out on every side."""
     inner = slice(border, -border or None)
     a, b = (luma(pixels)[inner, inner] for pixels in (original, enlarged))
     error = float(np.mean((a - b) ** 2))
-    return Quality(psnr_of(error), _ssim(a, b))
+    return Scores(psnr_of(error), _ssim(a, b))
 
 
 def luma(pixels: Pixels) -> Luma:

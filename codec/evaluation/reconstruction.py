@@ -24,17 +24,14 @@ from torch import Tensor
 from lpcodec.codec import models
 from lpcodec.codec.arrays import Pixels, psnr_of
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.frontends.dwt import DWT, wavelets
+from lpcodec.codec.frontends import pyramid
+from lpcodec.codec.frontends.dwt import DWT, wavelet_named
 from lpcodec.codec.frontends.interface import FrontEnd
-from lpcodec.codec.frontends.pyramid import LaplacianPyramid
 from lpcodec.codec.picture import load_rgb, read_rgb
+from lpcodec.codec.progress import Progress, counted, silent
 from lpcodec.datasets.pictures import picture_files
 from lpcodec.datasets.registry import SetMissingError, locate
 
-PYRAMID = "pyramid"
-"""The name of the classical Laplacian pyramid, beside those of the trained front-ends and of wavelets."""
-_WAVELETS = {"cdf53": "bior2.2"}
-"""Names of wavelets for which PyWavelets has another name."""
 BICUBIC = ("bicubic", "bicubic-antialiased")
 PRINTED = {"lpae": 54.73, "wae": 19.90, "bicubic": 26.19}
 """Table 1 of the LPAE paper, DIV2K, random crops of 192; it doesn't say how its bicubic is computed."""
@@ -79,17 +76,16 @@ def frontend(name: str, levels: int = 1) -> FrontEnd:
         UsageError: no such front-end, or no weights for it.
         UnknownModelError: the weights aren't those of their card.
     """
-    if name == PYRAMID:
-        return LaplacianPyramid(levels)
-    wavelet = _WAVELETS.get(name, name)
-    if wavelet in wavelets():
+    if name == pyramid.NAME:
+        return pyramid.LaplacianPyramid(levels)
+    if (wavelet := wavelet_named(name)) is not None:
         return DWT(wavelet, levels)
     known = {network.name: network.task for network in models.networks()}
     if name.partition("@")[0] not in known:
         trained = [each for each, task in known.items() if task == "front-end"]
         raise UsageError(
-            f"no front-end named {name!r}; there are: {PYRAMID}, {', '.join(trained)}, and the discrete wavelets of"
-            " PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
+            f"no front-end named {name!r}; there are: {pyramid.NAME}, {', '.join(trained)}, and the discrete wavelets"
+            " of PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
         )
     return models.load_frontend(name, levels)
 
@@ -124,10 +120,10 @@ def _directions(detail: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield from zip(("-lh", "-hl", "-hh"), detail.chunk(3, dim=1), strict=True)
 
 
-def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = None) -> list[Row]:
+def table(data: Sequence[str], progress: Progress = silent) -> list[Row]:
     """One row for each of `data` (folders, or names of sets): the trained front-ends that are installed, and bicubic.
 
-    `told` is called with (pictures done, pictures in all, the last one's name).
+    `progress` is called after each picture.
 
     Raises:
         UsageError: no front-end's weights are installed, or no pictures where `data` says.
@@ -146,8 +142,7 @@ def table(data: Sequence[str], told: Callable[[int, int, str], None] | None = No
             for method, run in methods.items():
                 figures[method].append(_psnr(x, run(x)))
             done += 1
-            if told is not None:
-                told(done, whole, path.name)
+            progress(*counted(done, whole, path.name))
         rows.append(Row(Path(name).name, len(paths), {method: fmean(values) for method, values in figures.items()}))
     return rows
 

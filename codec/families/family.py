@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_check
 
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.colour import PLAIN, Rotation
-from lpcodec.codec.tiles import Progress
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +34,12 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Frame:
-    """What a codec knows of a file: the picture's size in pixels, the 16-bit quality (0..65535), and how its colours
-    are rotated, which is not at all unless the codec is a `RotatingCodec`."""
+    """What a codec knows of a file: the picture's size in pixels, the quality, and how its colours are rotated,
+    which is not at all unless the codec is a `RotatingCodec`."""
 
     height: int
     width: int
-    quality: int
+    quality: Quality
     rotation: Rotation = PLAIN
 
 

@@ -24,9 +24,19 @@ from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_
 PERIODIZATION = "periodization"
 
 
+ALIASES = {"cdf53": "bior2.2"}
+"""Names of wavelets for which PyWavelets has another name."""
+
+
 def wavelets() -> tuple[str, ...]:
     """The names of the discrete wavelets of PyWavelets."""
     return tuple(pywt.wavelist(kind="discrete"))
+
+
+def wavelet_named(name: str) -> str | None:
+    """PyWavelets' name of the discrete wavelet that `name` means ("cdf53" is its "bior2.2"); None if it is none."""
+    found = ALIASES.get(name, name)
+    return found if found in wavelets() else None
 
 
 class DWT:

@@ -20,6 +20,8 @@ from torch import Tensor
 from lpcodec.codec.frontends.banks import doubled, halved
 from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merged
 
+NAME = "pyramid"
+"""What the pyramid with its own kernel is called beside the trained front-ends and the wavelets."""
 BURT_ADELSON = "burt-adelson"
 BICUBIC = "bicubic"
 _KEYS = -0.5

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from lpcodec.cli.progress import report_words
 from lpcodec.codec.evaluation.codecs import pillow
 from lpcodec.codec.evaluation.metrics import extra_metrics
 from lpcodec.codec.evaluation.run import results, runner
@@ -140,8 +139,3 @@ def test_failures_are_notes_and_the_report_is_made(lpcodec: Run, pictures: Path)
     assert "note: absent on 0 at setting 0: no-such-program can't be run" in ran.output
     assert "3 failures" in ran.output
     assert Path("r/index.html").exists()
-
-
-def test_progress_in_words() -> None:
-    assert report_words(120, 1440, 450.0, "avif on a") == "120 of 1,440, 0:07:30 left, avif on a"
-    assert report_words(0, 10, None, "starting") == "0 of 10, starting"

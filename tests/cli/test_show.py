@@ -78,8 +78,8 @@ def rows(replace_module: Any) -> None:
     """The measuring, replaced by figures."""
     from lpcodec.codec.evaluation.reconstruction import PRINTED, Row
 
-    def table(data: list[str], told: Any) -> list[Row]:
-        told(1, 1, "a.png")
+    def table(data: list[str], progress: Any) -> list[Row]:
+        progress("1 of 1, a.png", 1.0)
         return [Row(name, 5, {"lpae": 40.126, "bicubic": 30.0, "bicubic-antialiased": 31.0}) for name in data]
 
     replace_module("lpcodec.codec.evaluation.reconstruction", table=table, PRINTED=PRINTED)

@@ -84,6 +84,21 @@ def test_on_a_terminal_progress_is_a_bar() -> None:
     assert "step 5 of 10, 0:01:00 left, loss 0.5" in screen.getvalue()
 
 
+def test_a_run_is_a_line_now_and_then_or_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.over_run("measuring", quiet=False) as show:
+        show("1 of 3, a.png", 1 / 3)
+        show("2 of 3, b.png", 2 / 3)
+    with progress.over_run("measuring", quiet=True) as show:
+        show("1 of 3, a.png", 1 / 3)
+    assert capsys.readouterr().err == "1 of 3, a.png\n"
+    screen = io.StringIO()
+    with progress.over_run(
+        "measuring", quiet=False, console=Console(file=screen, force_terminal=True, width=100)
+    ) as show:
+        show("2 of 3, b.png", 2 / 3)
+    assert all(words in screen.getvalue() for words in ("measuring", "2 of 3, b.png"))
+
+
 def test_bars_over_files() -> None:
     screen = io.StringIO()
     with progress.over_files(2, quiet=False, console=Console(file=screen, force_terminal=True, width=100)) as bars:

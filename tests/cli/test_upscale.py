@@ -76,6 +76,8 @@ def test_without_a_name_the_larger_picture_is_beside_the_other(photo):
         (["{photo}", "out.png", "--scale", "3"], "light enlarges 2 or 4 times, not 3 times"),
         (["{photo}", "out.png", "--model", "default"], "default codes pictures"),
         (["{photo}", "out.png", "--model", "wsr"], "no weights for 'wsr'"),
+        (["{photo}", "out.png", "--model", "haaar"], "no model named 'haaar'"),
+        (["{photo}", "out.png", "--scale", "3", "--model", "haar"], "haar enlarges 2, 4 or 8 times"),
         (["{photo}", "out.xyz"], "no picture format"),
     ],
 )
@@ -127,6 +129,28 @@ def test_a_front_end_predicts_the_finer_level(photo):
     assert (grey.mode, grey.size) == ("L", (12, 10))
     with pytest.raises(UsageError, match="2, 4 or 8"):
         lpcodec.upscale(photo, 3, model="lpae")
+
+
+@pytest.mark.parametrize("model", ["haar", "cdf53", "pyramid", "db2"])
+def test_a_transform_without_weights_enlarges_by_the_name_that_show_has(photo, model):
+    shown = runner.invoke(
+        app, ["show", "decompose", str(photo), "--model", model, "--out", str(photo.with_name("bands"))]
+    )
+    assert shown.exit_code == 0, shown.output
+    grey = lpcodec.upscale(np.full((5, 6), 77, np.uint8), 4, model=model)
+    assert (grey.mode, grey.size, grey.getextrema()) == ("L", (24, 20), (77, 77))
+    pixels = np.asarray(lpcodec.upscale(photo, 2, model=model))
+    original = np.asarray(Image.open(photo), float)
+    back = pixels.reshape(30, 2, 41, 2, 4).mean((1, 3))
+    # A wavelet's synthesis may lie half a pixel beside the picture; a step of this slope is 8.
+    assert np.abs(back - original)[2:-2, 2:-2, :2].max() <= 8
+
+
+def test_haar_repeats_pixels_and_cdf53_interpolates_between_them():
+    ramp = np.tile(np.arange(0, 80, 8, dtype=np.uint8), (4, 1))
+    haar, cdf53 = (np.asarray(lpcodec.upscale(ramp, 2, model=model)) for model in ("haar", "cdf53"))
+    assert np.array_equal(haar, ramp.repeat(2, 0).repeat(2, 1))
+    assert np.array_equal(cdf53[:, 2:-2], np.tile(np.arange(8, 72, 4), (8, 1)))
 
 
 def test_enlargement_is_measured_beside_published_figures(tmp_path):

@@ -27,6 +27,7 @@ from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType, Smaller
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
+from lpcodec.codec.quality import Quality
 
 MAX_PIXELS = 1 << 20
 """The limit that forged files are decoded under: they may declare more, and then have to be refused."""
@@ -147,8 +148,8 @@ def _change_header(file: LpcFile, _: Sequence[LpcFile], random: Random) -> LpcFi
     ]
     if header.kind is Kind.MODEL:
         changed += [
-            replace(header, quality=int(random.integers(65536))),
-            replace(header, quality=int(random.choice([0, 65535]))),
+            replace(header, quality=Quality(int(random.integers(65536)))),
+            replace(header, quality=Quality.of(random.choice([0, 100]))),
             replace(header, model_number=int(random.integers(256))),
             replace(header, model_digest=random.bytes(4)),
             replace(header, rotation=Rotation(*(int(angle) for angle in random.integers(256, size=2)))),

@@ -23,6 +23,7 @@ from lpcodec.codec.errors import (
     UsageError,
 )
 from lpcodec.codec.lossless import stored_to_bytes
+from lpcodec.codec.quality import COARSEST, Quality
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -72,7 +73,7 @@ class TestRoundTrip:
         pixels = np.asarray(portrait.resize(size, Image.Resampling.LANCZOS))
         model = models.load("default")
         coded = model.trained.code(model.trained.analyse(pixels), 60)
-        header = Header(*size, Kind.MODEL, False, model.number, model.digest, round(0.6 * 65535), coded.symbols_hash)
+        header = Header(*size, Kind.MODEL, False, model.number, model.digest, Quality.of(60), coded.symbols_hash)
         file = LpcFile(header, (Section(SectionType.LATENTS, coded.payloads()[0]),))
         decoded = lpcodec.decode(container.write(file))
         assert decoded.size == size
@@ -430,7 +431,7 @@ class TestLimits:
 
         for module, name in ((models, "load_by_identity"), (np, "empty"), (np, "full")):
             monkeypatch.setattr(module, name, unexpected)
-        header = Header(16384, 16384, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
+        header = Header(16384, 16384, Kind.MODEL, False, 1, b"abcd", COARSEST, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(900)),)))
         for call in (lpcodec.decode, lpcodec.verify):
             with pytest.raises(LimitError, match="over the limit of 1,000,000"):
@@ -439,7 +440,7 @@ class TestLimits:
             lpcodec.decode(data, max_memory=1 << 30)
 
     def test_the_default_limit(self) -> None:
-        header = Header(2**15, 2**14, Kind.MODEL, False, 1, b"abcd", 0, b"hash")
+        header = Header(2**15, 2**14, Kind.MODEL, False, 1, b"abcd", COARSEST, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, b""),)))
         with pytest.raises(LimitError, match=f"{api.DEFAULT_MAX_PIXELS:,}"):
             lpcodec.decode(data)
@@ -469,7 +470,7 @@ class TestInfoAndVerify:
 
     def test_a_missing_model_is_named_by_decode_and_shown_by_info(self, thumbnail: Image.Image) -> None:
         codec = models.load("default")
-        header = Header(44, 52, Kind.MODEL, False, codec.number, b"none", 0, b"hash")
+        header = Header(44, 52, Kind.MODEL, False, codec.number, b"none", COARSEST, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(8)),)))
         about = lpcodec.info(data)
         assert about["model"]["installed"] is False

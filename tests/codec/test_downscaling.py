@@ -52,7 +52,9 @@ def test_what_is_enlarged_lies_where_it_was():
 
 
 def test_auto_is_never_worse_than_the_own_size(smooth):
-    results = {d: lpcodec.encode_report(smooth, size=180, downscale=d) for d in (1, 2, "auto")}
+    results = {
+        d: lpcodec.encode_report(smooth, size=180, **({} if d == "auto" else {"downscale": d})) for d in (1, 2, "auto")
+    }
     assert all(len(result.data) <= 180 for result in results.values())
     psnr = {d: _psnr(result.data, smooth) for d, result in results.items()}
     assert psnr["auto"] == max(psnr.values())
@@ -60,17 +62,33 @@ def test_auto_is_never_worse_than_the_own_size(smooth):
 
 
 def test_auto_leaves_detail_at_its_size(photo):
-    assert lpcodec.encode_report(photo, quality=50, downscale="auto").downscale == 1
-    assert lpcodec.encode_report(photo, bpp=0.3, downscale="auto").downscale == 1
+    assert lpcodec.encode_report(photo, quality=50).downscale == 1
+    assert lpcodec.encode_report(photo, bpp=0.3).downscale == 1
 
 
 def test_a_rate_that_the_own_size_can_not_have_is_reached(photo):
     limit = len(lpcodec.encode(photo, quality=0, downscale=1)) * 2 // 3
     with pytest.raises(TargetError):
         lpcodec.encode(photo, size=limit, downscale=1)
-    result = lpcodec.encode_report(photo, size=limit, downscale="auto")
+    result = lpcodec.encode_report(photo, size=limit)
     assert result.downscale > 1
     assert len(result.data) <= limit
+
+
+def test_if_no_size_fits_the_smallest_file_of_all_is_given(photo):
+    smallest = [
+        len(lpcodec.encode_report(photo, size=100, best_effort=True, downscale=d).data) for d in (1, 2, 4, "auto")
+    ]
+    assert smallest[0] > smallest[1] > smallest[2] == smallest[3] > 100
+
+
+def test_metadata_does_not_count_as_a_high_rate(smooth):
+    image = Image.fromarray(smooth)
+    words = np.random.default_rng(0).bytes(10_000).hex().encode()
+    image.info["xmp"] = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + words + b"</x:xmpmeta>"
+    plain, described = (lpcodec.encode_report(image, quality=5, strip=strip) for strip in (True, False))
+    assert described.downscale == plain.downscale > 1
+    assert described.bpp > downscaling.HIGHEST_BPP
 
 
 @pytest.mark.parametrize("downscale", [2, 4])

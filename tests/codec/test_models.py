@@ -17,6 +17,7 @@ from lpcodec.codec.families.decomposition.training import fresh
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
+from lpcodec.codec.quality import COARSEST
 
 
 @pytest.fixture
@@ -102,9 +103,9 @@ def test_weights_in_a_folder_of_one_s_own(own: Path) -> None:
     assert models.load("nowcae@0.15") is model is models.load_by_identity(17, digest)
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     coded = codec.code(codec.analyse(pixels), 0)
-    symbols = codec.parse(coded.payloads(), Frame(40, 50, 0))
+    symbols = codec.parse(coded.payloads(), Frame(40, 50, COARSEST))
     assert codec.hash_of(symbols) == coded.symbols_hash
-    assert codec.synthesise(symbols, Frame(40, 50, 0)).shape == (40, 50, 3)
+    assert codec.synthesise(symbols, Frame(40, 50, COARSEST)).shape == (40, 50, 3)
 
 
 def test_variants_come_in_their_order(own: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import container
+from lpcodec.codec import container, downscaling
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, LimitError, UsageError
 from lpcodec.codec.families.hyperprior import payload
@@ -45,7 +45,7 @@ def large(portrait: Image.Image) -> Image.Image:
 
 @pytest.fixture(scope="module")
 def coded(large: Image.Image) -> bytes:
-    return lpcodec.encode(large, model="fast", quality=40)
+    return lpcodec.encode(large, model="fast", quality=40, downscale=1)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,27 @@ def test_every_kind_of_picture(large: Image.Image, kind: str) -> None:
     assert part.mode == whole.mode
     assert np.abs(np.asarray(part).astype(int) - wanted).max() <= 1
     assert part.info["icc_profile"] == whole.info["icc_profile"]
+
+
+@pytest.mark.parametrize("enlarger", ["network", "bicubic"])
+@pytest.mark.parametrize("downscale", [2, 4])
+def test_it_is_the_crop_of_a_picture_that_was_coded_at_a_smaller_size(
+    large: Image.Image, downscale: int, enlarger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if enlarger == "bicubic":
+        monkeypatch.setattr(downscaling.models, "installed", lambda name: None)
+    image = large.crop((0, 0, 2251, 403))
+    data = lpcodec.encode(image, model="fast", quality=20, downscale=downscale)
+    whole = np.asarray(lpcodec.decode(data))
+    for region in ((0, 0, 2251, 403), (2030, 11, 221, 392), (700, 101, 1, 1), (2249, 400, 2, 3), (513, 0, 300, 77)):
+        _check(data, whole, region)
+
+
+def test_of_a_smaller_picture_only_the_bytes_that_a_region_needs_are_read(large: Image.Image) -> None:
+    data = lpcodec.encode(large.resize((4400, 900)), model="fast", quality=30, downscale=2)
+    stream = Counting(data)
+    assert lpcodec.decode(stream, region=(3900, 100, 60, 60), max_pixels=3600).size == (60, 60)
+    assert stream.count < len(data) // 2
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])

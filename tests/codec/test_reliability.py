@@ -26,6 +26,7 @@ from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.payload import join
 from lpcodec.codec.families.wcae.codec import WcaeCodec
 from lpcodec.codec.families.wcae.network import load_network
+from lpcodec.codec.quality import COARSEST, Quality
 from lpcodec.codec.varint import varint
 from lpcodec.entropy.coder import Encoder
 
@@ -92,7 +93,7 @@ class TestG1Exactness:
     def test_encoder_and_decoder_arrive_at_the_same_symbols_and_coded_indexes(self, face: Image.Image) -> None:
         codec: Any = models.load("default").trained
         coded = codec.code(codec.analyse(np.asarray(face)), 30)
-        frame = Frame(face.height, face.width, round(0.3 * 65535))
+        frame = Frame(face.height, face.width, Quality.of(30))
         for sent, read in zip(coded.groups, codec.parse(coded.payloads(), frame), strict=True):
             assert (sent.r == read.r).all()
             assert (sent.z == read.z).all()
@@ -128,9 +129,9 @@ class TestG3Damage:
 class TestG4Bounds:
     """A small file that declares a large picture within the default limit fails before work is done for it."""
 
-    @pytest.mark.parametrize("quality", [0, 65535])
+    @pytest.mark.parametrize("quality", [Quality.of(0), Quality.of(100)], ids=str)
     def test_a_payload_too_short_for_the_declared_size_is_refused_unparsed(
-        self, quality: int, monkeypatch: pytest.MonkeyPatch
+        self, quality: Quality, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         model: Any = models.load("default")
         monkeypatch.setattr(model.trained.entropy, "parse", lambda *_: pytest.fail("it was parsed"))
@@ -150,7 +151,7 @@ class TestG4Bounds:
             latents = codec.analyse(np.full((*pixels, 3), value, np.uint8))
             for quality in (0, 50, 100) if pixels[0] < 1024 else (0,):
                 coded = codec.code(latents, quality)
-                codec.parse(coded.payloads(), Frame(*pixels, round(quality / 100 * 65535)))
+                codec.parse(coded.payloads(), Frame(*pixels, Quality.of(quality)))
 
     def test_the_cheapest_hyper_latents_there_are_are_not_called_too_short(self) -> None:
         """Right at the bound: the most frequent symbol everywhere. What follows is refused, but not for its length."""
@@ -163,7 +164,7 @@ class TestG4Bounds:
             encoder.put(np.repeat(np.array(symbols, np.int32), 256), np.repeat(cheapest.astype(np.uint8), 256), tables)
             quality = (2 * anchor + 1) * 65535 // (2 * len(codec.entropy.z_tables.tables))
             with pytest.raises(DamagedFileError) as caught:
-                codec.parse([join([encoder.finish()])], Frame(1024, 1024, quality))
+                codec.parse([join([encoder.finish()])], Frame(1024, 1024, Quality(quality)))
             assert "shorter" not in str(caught.value)
 
     @pytest.mark.parametrize("body", [zlib.compress(bytes(900_000)), bytes(range(256)) * 3], ids=["short", "nonsense"])
@@ -239,7 +240,7 @@ class TestG4Bounds:
         codec = WcaeCodec(network)
         monkeypatch.setattr("lpcodec.codec.families.wcae.codec.Decoder", lambda *_: pytest.fail("it was read"))
         with pytest.raises(DamagedFileError, match="shorter"):
-            codec.parse([bytes(1000)], Frame(HUGE, HUGE, 0))
+            codec.parse([bytes(1000)], Frame(HUGE, HUGE, COARSEST))
 
     def test_metadata_that_would_inflate_without_end_stop_at_16_mib(self, originals: list[bytes]) -> None:
         file = container.read(originals[0])

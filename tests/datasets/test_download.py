@@ -28,11 +28,12 @@ def only(target: Path) -> bool:
 
 
 def test_a_file_is_fetched_once(server, target: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+    told: list[tuple[str, float]] = []
     assert download(link_to(server), target, lambda *where: told.append(where)) == SHA256
     assert only(target)
-    assert told[-1] == (len(DATA), len(DATA))
-    assert [here for here, _ in told] == sorted(here for here, _ in told)
+    whole = f"{len(DATA) / 1e6:.1f}"
+    assert told[-1] == (f"set.zip: {whole} of {whole} MB", 1)
+    assert [part for _, part in told] == sorted(part for _, part in told)
     assert download(link_to(server), target) == SHA256
     assert len(server.asked) == 1
 

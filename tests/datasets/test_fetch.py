@@ -18,24 +18,6 @@ from lpcodec.datasets.fetch import FetchError, fetch
 from lpcodec.datasets.pictures import pixel_digest, read_digest
 
 
-class Watcher:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.stages: list[tuple[str, float]] = []
-        self.ended = 0
-
-    def begin(self, name: str) -> None:
-        self.begun.append(name)
-
-    def stage(self, name: str, fraction: float) -> None:
-        self.stages.append((name, fraction))
-
-    def end(self) -> None:
-        self.ended += 1
-
-
 def png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "PNG")
@@ -70,8 +52,8 @@ def without_checksum(dataset: DataSet) -> DataSet:
 
 
 def test_an_archive_becomes_a_folder_of_pictures(some, pictures, tmp_path: Path) -> None:
-    watcher = Watcher()
-    fetched = fetch(some, watcher, read_rgb, tmp_path)
+    told: list[tuple[str, float]] = []
+    fetched = fetch(some, read_rgb, tmp_path, lambda *call: told.append(call))
     folder = tmp_path / "some"
     assert sorted(p.name for p in folder.iterdir()) == [record.NAME, "a.png", "b.png", "c.png"]
     assert [read_digest(folder / f"{s}.png", read_rgb) for s in "abc"] == [
@@ -81,24 +63,24 @@ def test_an_archive_becomes_a_folder_of_pictures(some, pictures, tmp_path: Path)
     assert fetched.report.of("fetched") == ["a.png", "b.png", "c.png"]
     assert fetched.notes == ()
     assert list((tmp_path / ".downloads").iterdir()) == []
-    assert watcher.begun == ["some.zip", "pictures"]
-    assert watcher.ended == 2
-    assert watcher.stages[-1] == ("picture 3 of 3 read", 1.0)
+    assert told[0][0].startswith("some.zip: ")
+    assert told[-4][1] == 1
+    assert told[-3:] == [("1 of 3 pictures", 1 / 3), ("2 of 3 pictures", 2 / 3), ("3 of 3 pictures", 1)]
 
 
 def test_what_is_here_is_not_fetched_again(some, server, tmp_path: Path) -> None:
-    fetch(some, Watcher(), read_rgb, tmp_path)
-    again = fetch(some, Watcher(), read_rgb, tmp_path)
+    fetch(some, read_rgb, tmp_path)
+    again = fetch(some, read_rgb, tmp_path)
     assert again.report.complete
     assert "already" in again.notes[0]
     assert len(server.asked) == 1
     (tmp_path / "some" / "b.png").unlink()
-    assert fetch(some, Watcher(), read_rgb, tmp_path).report.complete
+    assert fetch(some, read_rgb, tmp_path).report.complete
     assert len(server.asked) == 2
 
 
 def test_without_a_checksum_it_says_what_came_and_remembers_it(some, server, tmp_path: Path) -> None:
-    fetched = fetch(without_checksum(some), Watcher(), read_rgb, tmp_path)
+    fetched = fetch(without_checksum(some), read_rgb, tmp_path)
     sha256 = hashlib.sha256(server.files["some.zip"]).hexdigest()
     (note,) = fetched.notes
     assert note == f"{server.url('some.zip')}: no checksum is known; its SHA-256 is {sha256}"
@@ -109,14 +91,14 @@ def test_without_a_checksum_it_says_what_came_and_remembers_it(some, server, tmp
 
 def test_pictures_that_are_known_by_their_pixels_need_no_checksum(some, pictures, tmp_path: Path) -> None:
     digests = {stem: pixel_digest(np.asarray(picture)) for stem, picture in pictures.items()}
-    fetched = fetch(replace(without_checksum(some), digests=digests), Watcher(), read_rgb, tmp_path)
+    fetched = fetch(replace(without_checksum(some), digests=digests), read_rgb, tmp_path)
     assert fetched.notes == ()
     assert fetched.report.of("exact") == ["a.png", "b.png", "c.png"]
 
 
 def test_other_pixels_than_known_are_said(some, pictures, tmp_path: Path) -> None:
     digests = {stem: pixel_digest(np.asarray(picture)) for stem, picture in pictures.items()} | {"b": "0" * 16}
-    fetched = fetch(replace(some, digests=digests), Watcher(), read_rgb, tmp_path)
+    fetched = fetch(replace(some, digests=digests), read_rgb, tmp_path)
     assert fetched.notes == ("1 of 3 pictures have other pixels than the copy known here: b.png, ...",)
 
 
@@ -127,11 +109,11 @@ def test_pictures_one_by_one(server, pictures, tmp_path: Path) -> None:
     dataset = DataSet("some", "Some", 3, "test", "free", "http://home", downloads)
     server.cut_after = [1 << 20] + [10] * (ATTEMPTS + 1)  # the second one breaks off, until it is given up
     with pytest.raises(FetchError, match="no connection"):
-        fetch(dataset, Watcher(), read_rgb, tmp_path, wait=0)
+        fetch(dataset, read_rgb, tmp_path, wait=0)
     assert not (tmp_path / "some").exists()
     server.asked.clear()
     server.cut_after = []
-    assert fetch(dataset, Watcher(), read_rgb, tmp_path, wait=0).report.complete
+    assert fetch(dataset, read_rgb, tmp_path, wait=0).report.complete
     assert [path for path, _ in server.asked] == ["/b.png", "/c.png"]
 
 
@@ -139,7 +121,7 @@ def test_the_second_link_stands_in_for_a_dead_one(some, server, tmp_path: Path) 
     (wanted,) = some.downloads
     dead = Link(server.url("gone.zip"), "an old page")
     dataset = replace(some, downloads=(Download((dead, *wanted.links)),))
-    fetched = fetch(dataset, Watcher(), read_rgb, tmp_path, wait=0)
+    fetched = fetch(dataset, read_rgb, tmp_path, wait=0)
     assert fetched.report.complete
     assert [path for path, _ in server.asked] == ["/gone.zip", "/some.zip"]
 
@@ -147,7 +129,7 @@ def test_the_second_link_stands_in_for_a_dead_one(some, server, tmp_path: Path) 
 def test_a_dead_link_says_how_to_do_without(some, server, tmp_path: Path) -> None:
     del server.files["some.zip"]
     with pytest.raises(FetchError) as caught:
-        fetch(some, Watcher(), read_rgb, tmp_path, wait=0)
+        fetch(some, read_rgb, tmp_path, wait=0)
     text = str(caught.value)
     assert "404" in text
     assert "http://home" in text
@@ -160,13 +142,13 @@ def test_a_dead_link_says_how_to_do_without(some, server, tmp_path: Path) -> Non
 def test_a_wrong_checksum_leaves_nothing_behind(some, server, tmp_path: Path) -> None:
     server.files["some.zip"] += b"x"
     with pytest.raises(FetchError, match="checksum differs"):
-        fetch(some, Watcher(), read_rgb, tmp_path, wait=0)
+        fetch(some, read_rgb, tmp_path, wait=0)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
 def test_a_set_without_a_link_says_how_to_get_it(some, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match=r"Some has no direct link: it is given on application\. To get it by hand"):
-        fetch(replace(some, downloads=(), access="it is given on application"), Watcher(), read_rgb, tmp_path)
+        fetch(replace(some, downloads=(), access="it is given on application"), read_rgb, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,15 +158,15 @@ def test_a_set_without_a_link_says_how_to_get_it(some, tmp_path: Path) -> None:
 def test_a_broken_archive_is_not_taken_for_the_set(some, server, data: bytes, words: str, tmp_path: Path) -> None:
     whole, server.files["some.zip"] = server.files["some.zip"], data
     with pytest.raises(FetchError, match=words):
-        fetch(without_checksum(some), Watcher(), read_rgb, tmp_path, wait=0)
+        fetch(without_checksum(some), read_rgb, tmp_path, wait=0)
     assert not (tmp_path / "some").exists()
     server.files["some.zip"] = whole
-    assert fetch(without_checksum(some), Watcher(), read_rgb, tmp_path, wait=0).report.complete
+    assert fetch(without_checksum(some), read_rgb, tmp_path, wait=0).report.complete
 
 
 def test_two_archives_with_one_name(some, server, pictures, tmp_path: Path) -> None:
     server.files["more.zip"] = zipped(a=png(pictures["b"]))
     twice = replace(some, downloads=(*some.downloads, Download((Link(server.url("more.zip"), "a test"),))))
     with pytest.raises(FetchError, match=r"two archives of Some hold a\.png"):
-        fetch(twice, Watcher(), read_rgb, tmp_path, wait=0)
+        fetch(twice, read_rgb, tmp_path, wait=0)
     assert not (tmp_path / "some").exists()

@@ -125,12 +125,12 @@ def test_a_real_folder(tmp_path: Path, noise, monkeypatch: pytest.MonkeyPatch) -
     pictures["a"].save(tmp_path / "a.png")
     pictures["b"].save(tmp_path / "renamed.bmp")
     (tmp_path / "c.png").write_bytes((tmp_path / "a.png").read_bytes()[:50])
-    told: list[tuple[int, int]] = []
-    report = verify.verify(tmp_path, None, read_rgb, lambda *where: told.append(where))
+    told: list[tuple[str, float]] = []
+    report = verify.verify(tmp_path, None, read_rgb, lambda *call: told.append(call))
     assert report is not None
     assert report.dataset is known
     assert report.states == {"a.png": "exact", "c.png": "unreadable", "renamed.bmp": "exact"}
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [("1 of 3 pictures", 1 / 3), ("2 of 3 pictures", 2 / 3), ("3 of 3 pictures", 1)]
     monkeypatch.setattr(verify, "likely", lambda pixels: None)
     assert verify.verify(tmp_path, None, read_rgb) is None
 

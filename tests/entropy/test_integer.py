@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lpcodec.entropy import integer
+from lpcodec.entropy.convolution import convolved
 from lpcodec.entropy.integer import (
     ACCUMULATOR_LIMIT,
     ACTIVATION_BITS,
@@ -183,12 +184,11 @@ def test_dilated_kernels_reach_further(dtype: torch.dtype) -> None:
 
 def test_float32_is_trusted_where_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     assert exact_dtype() == torch.float32
-    convolve = F.conv2d
 
-    def fast(x: Tensor, weight: Tensor, **options: int) -> Tensor:
-        return convolve(x.bfloat16().float(), weight.bfloat16().float(), **options)
+    def fast(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+        return convolved(x.bfloat16().float(), weight.bfloat16().float(), bias, padding)
 
-    monkeypatch.setattr(F, "conv2d", fast)
+    monkeypatch.setattr(integer, "convolved", fast)
     assert exact_dtype() == torch.float64
 
 

@@ -5,7 +5,7 @@ Original, model, rates --code--> our files --their bytes--> the other codecs' fi
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from lpcodec.codec.evaluation.report.pictures import save_pictures
 from lpcodec.codec.evaluation.run.machine import Machine, cpu_name
 from lpcodec.codec.evaluation.run.originals import Original
 from lpcodec.codec.evaluation.run.results import PictureAbout, Results, SetAbout
+from lpcodec.codec.progress import Progress, counted, silent
 
 
 def compare(
@@ -27,24 +28,24 @@ def compare(
     ours: CodecEntry,
     others: Sequence[CodecEntry],
     rates: Sequence[float],
-    progress: Callable[[int, int, str], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> Results:
     """A document of target points: `ours` at each of `rates` (bpp), the others as near as they come to its bytes.
 
-    `progress(done, count, words)` is called before each file. UsageError if `ours` has no rate control.
+    `progress` is called before each file. UsageError if `ours` has no rate control.
     """
     if not isinstance(ours.codec, RateControlled) or not ours.has_rates:
         raise UsageError(f"{ours.about.name} codes at one rate only: it can't be compared at others")
     points: list[Point] = []
     count = len(rates) * (1 + len(others))
     for rate in rates:
-        progress(len(points), count, f"{ours.about.name} at {rate:g} bpp")
+        progress(*counted(len(points), count, f"{ours.about.name} at {rate:g} bpp"))
         start = time.perf_counter()
         data, setting = ours.codec.encode_to_bpp(original.pixels, rate)
         points.append(_point(ours, original, data, setting, rate, time.perf_counter() - start))
         size = len(data)
         for other in others:
-            progress(len(points), count, f"{other.about.name} at {rate:g} bpp")
+            progress(*counted(len(points), count, f"{other.about.name} at {rate:g} bpp"))
             start = time.perf_counter()
             data, setting = encode_near_size(other.codec, original.pixels, size)  # type: ignore[arg-type]
             points.append(_point(other, original, data, setting, rate, time.perf_counter() - start))
@@ -66,7 +67,7 @@ def comparison_page(
     original: Original,
     entries: Sequence[CodecEntry],
     rates: Sequence[float],
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> str:
     """The HTML of what `compare` found, with the pictures in it."""
     codecs = {entry.about.name: entry.codec for entry in entries}

@@ -11,7 +11,7 @@ options makes its own files.
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.report.filenames import file_name
 from lpcodec.codec.evaluation.run.originals import Original
 from lpcodec.codec.evaluation.run.results import PictureAbout, Results
+from lpcodec.codec.progress import Progress, counted
 
 FOLDER = "pictures"
 WEBP_LONGEST_SIDE = 16383  # longer ones become PNG
@@ -64,12 +65,12 @@ def save_pictures(
     codecs: Mapping[str, MeasuredCodec],
     out: Path,
     near: Sequence[float],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> list[Shown]:
     """Writes what the page shows below `out`/pictures, skipping what is there, and returns a list of it.
 
     For each picture, codec and rate of `near` the point at a fixed setting or a target whose rate is nearest is coded
-    again. `progress(done, count)` is called after each picture and codec. A codec that fails now, or whose file has
+    again. `progress` is called after each picture and codec. A codec that fails now, or whose file has
     another size than was measured, is left out there: what is shown is always what was measured. Originals and codecs
     that are not given are left out too. Raises FileAccessError if nothing can be written.
     """
@@ -102,7 +103,7 @@ def save_pictures(
                     _make(codecs[about.name], point, original, path, file)
                 if path.exists():
                     shown.append(_shown(point, rate, path, file, out))
-            progress(i * len(abouts) + j, len(pictures) * len(abouts))
+            progress(*counted(i * len(abouts) + j, len(pictures) * len(abouts), "pictures to look at"))
     return shown
 
 

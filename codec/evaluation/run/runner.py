@@ -27,8 +27,9 @@ from lpcodec.codec.evaluation.run.cache import Key, PointCache
 from lpcodec.codec.evaluation.run.machine import Machine, cores_at_work, cpu_name
 from lpcodec.codec.evaluation.run.originals import Original, load_original, picture_paths
 from lpcodec.codec.evaluation.run.results import Failure, PictureAbout, Results, SetAbout
-from lpcodec.codec.evaluation.run.time_left import Clock, Progress
+from lpcodec.codec.evaluation.run.time_left import Clock
 from lpcodec.codec.evaluation.run.workers import Job, Setup, one_line, run_jobs
+from lpcodec.codec.progress import Progress, silent
 from lpcodec.datasets.pictures import left_out
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Originals(Mapping[str, Original]):
         return len(self._paths)
 
 
-def run(request: Request, progress: Progress = lambda *_: None) -> Results:
+def run(request: Request, progress: Progress = silent) -> Results:
     """Measure what `request` asks for, as far as it isn't in the cache of its folder.
 
     Raises UsageError for codecs, metrics or numbers that can't be, FileAccessError if there are no pictures or the
@@ -240,7 +241,7 @@ def _with_memory(
     key = _key(largest, entry).memory
     found = cache.memory(key)
     if found is None:
-        progress(1, 1, None, f"memory of {entry.about.name}")
+        progress(f"memory of {entry.about.name}", 1.0)
         found = memory.peaks(entry.about.name, paths[largest.name], request.setup)
         cache.put_memory(key, found)
     return replace(entry.about, encode_memory_mb=found[0], decode_memory_mb=found[1])

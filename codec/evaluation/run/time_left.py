@@ -1,14 +1,13 @@
 """How long a run still takes: points done, and for each codec what a point of it took so far, times those to come.
 
-tick(codec) --> Progress(done, total, seconds left, words)
+tick(codec) --> progress: points done and in all, time left, what was measured last
 """
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-Progress = Callable[[int, int, float | None, str], None]
-"""Called with points done, points in all, seconds left (None: not known yet), and what was done last."""
+from lpcodec.codec.progress import Progress, counted
 
 
 class Clock:
@@ -23,7 +22,7 @@ class Clock:
         self._spent: defaultdict[str, float] = defaultdict(float)
         self._last = time.monotonic()
         if self._total:
-            progress(0, self._total, None, "starting")
+            progress(*counted(0, self._total, "starting"))
 
     def tick(self, codec: str, words: str) -> None:
         """A point of `codec` is done (or has failed)."""
@@ -35,4 +34,4 @@ class Clock:
         self._left[codec] -= 1
         mean = sum(self._spent.values()) / self._done.total()
         left = sum(n * (self._spent[c] / self._done[c] if self._done[c] else mean) for c, n in self._left.items())
-        self._progress(self._done.total(), self._total, left / self._workers, words)
+        self._progress(*counted(self._done.total(), self._total, words, left / self._workers))

@@ -26,7 +26,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import (
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.qualities import PLACES, row_of_quality
 from lpcodec.codec.picture import read_rgb
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 from lpcodec.datasets.patches import read_pictures
 from lpcodec.entropy.tables import TableSet, apportion
 
@@ -60,7 +60,7 @@ def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path
         pixels = picture[:LARGEST, :LARGEST]
         layers = layers_of(pixels)
         for quality in qualities[number % 4 :: 4]:
-            anchor = int(row_of_quality(torch.tensor(quality_to_16_bit(float(quality))), anchors))
+            anchor = int(row_of_quality(torch.tensor(Quality.of(float(quality)).units), anchors))
             for counts, layer in zip(counted, layers(float(quality)), strict=False):
                 counts.add(layer.groups, anchor)
     symbols = sum(counts.symbols for counts in counted)

@@ -43,8 +43,9 @@ from lpcodec.codec.families.hyperprior.network import (
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
-from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.codec.tiles import Progress, Span, grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+from lpcodec.codec.tiles import Span, grid
 from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
@@ -190,7 +191,7 @@ class HyperpriorCodec:
 
     def lambda_at(self, quality: float) -> float:
         """lambda of bits per pixel + lambda * mean squared error (8-bit units) at a quality 0..100."""
-        q = torch.tensor([quality_to_16_bit(quality)], dtype=torch.float64)
+        q = torch.tensor([Quality.of(quality).units], dtype=torch.float64)
         return float(lambda_of_quality(q, self.network.sizes.anchors))
 
     def refine(
@@ -215,7 +216,7 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def code(self, latents: Tensor | Refined, quality: float, coarser: CoarserContext | None = None) -> HyperpriorCoded:
         """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
-        q = torch.tensor([quality_to_16_bit(quality)])
+        q = torch.tensor([Quality.of(quality).units])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
         refined = latents if isinstance(latents, Refined) else None
         y = latents if isinstance(latents, Tensor) else latents.y
@@ -239,7 +240,7 @@ class HyperpriorCodec:
             DamagedFileError: the payload is not a stream of this picture's size.
         """
         tiles = list(self.groups(*_grid_size(frame)))
-        q = torch.tensor([frame.quality])
+        q = torch.tensor([frame.quality.units])
         (whole,) = payloads
         streams = payload.split(whole, len(tiles))
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
@@ -292,7 +293,7 @@ class HyperpriorCodec:
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
         h, w = values.shape[2:]
-        q = torch.tensor([frame.quality], device=self.device)
+        q = torch.tensor([frame.quality.units], device=self.device)
         inverse_gain = self.network.inverse_gain(q)
         pixels = np.empty((frame.height, frame.width, 3), np.uint8)
         tiles = list(grid(h, w, self.tile, self.synthesis_halo))
@@ -321,7 +322,7 @@ class HyperpriorCodec:
     def values(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> Tensor:
         """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
         h, w = _grid_size(frame)
-        q = torch.tensor([frame.quality])
+        q = torch.tensor([frame.quality.units])
         values = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             below = _below(coarser, rows, columns)

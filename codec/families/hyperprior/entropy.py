@@ -131,7 +131,8 @@ class EntropyModel:
     @torch.no_grad()
     def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
         """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
-        r = torch.from_numpy(group.r).to(self.device).float()[None].contiguous(memory_format=torch.channels_last)
+        by_place = torch.from_numpy(group.r).flatten(1).t().contiguous()  # smaller to turn round than floats
+        r = by_place.to(self.device).float().t().view(1, *group.r.shape)
         z = torch.from_numpy(group.z).to(self.device).float()[None]
         coarser_values = None if coarser is None else coarser.values.to(self.device)
         means = self.means.begin(
@@ -157,8 +158,8 @@ class _Coding:
     def coded(self, prediction: Prediction) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
         """Which of the step's latents are coded, as flat places in its block (c, h, w), and their scale indexes."""
         assert prediction.index is not None
-        index = prediction.index[0].to(torch.uint8)
-        coded = prediction.places()[0] & (index >= self.model.skip_below)
+        index = prediction.index[0].to(torch.uint8, memory_format=torch.contiguous_format)
+        coded = prediction.step.mask(index[None])[0] & (index >= self.model.skip_below)
         places = np.flatnonzero(coded.numpy())  # several times as fast as torch's own indexing with masks
         return places, index.numpy().ravel()[places]
 
@@ -172,7 +173,7 @@ class _Coding:
         block = np.zeros((channels, *self.r.shape[1:]), np.float32)
         count = np.searchsorted(places, block.size)
         block.reshape(-1)[places[:count]] = symbols[:count]
-        return torch.from_numpy(block)[None]
+        return torch.from_numpy(block)[None].contiguous(memory_format=torch.channels_last)  # as the networks have them
 
 
 class _Choosing(_Coding):
@@ -187,7 +188,8 @@ class _Choosing(_Coding):
         step = prediction.step
         assert prediction.mean is not None
         places, index = self.coded(prediction)
-        wanted = (self.scaled[step.channels] - prediction.mean[0].cpu()).numpy().ravel()[places]
+        mean = prediction.mean[0].cpu().contiguous().numpy()
+        wanted = self.scaled[step.channels].numpy().ravel()[places] - mean.ravel()[places]
         tables = torch.from_numpy(index)
         if self.curvature is None:
             symbols = rounded(torch.from_numpy(wanted), tables)

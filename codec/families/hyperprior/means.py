@@ -33,6 +33,7 @@ from lpcodec.codec.families.hyperprior.steps import (
     outputs_of,
     schedule,
 )
+from lpcodec.entropy.convolution import Conv1, convolved
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 _START = 0.2
@@ -58,8 +59,8 @@ class NeighbourMeans(MeanContext):
         c, self.inputs, self.adding = sizes.context_width, inputs_of(name, sizes), name == LATE
         self.start, stop = outputs_of(name, sizes)
         self.neighbours = conv3(self.inputs, 2 * c)
-        self.mixed = nn.Conv2d(3 * c, c, 1)
-        self.head = nn.Conv2d(3 * c, min(stop, sizes.main) - self.start, 1)
+        self.mixed = Conv1(3 * c, c)
+        self.head = Conv1(3 * c, min(stop, sizes.main) - self.start)
         _start_small(self.head)
 
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
@@ -68,7 +69,7 @@ class NeighbourMeans(MeanContext):
         own = slice(channels.start - self.start, channels.stop - self.start)
         mixed, weight, bias = torch.cat([mixed, near], 1), self.head.weight[own], self.head.bias
         assert bias is not None
-        means = widened(F.conv2d(mixed, weight, bias[own]), channels.stop - channels.start - len(weight))
+        means = widened(convolved(mixed, weight, bias[own]), channels.stop - channels.start - len(weight))
         return from_z + means if self.adding else means
 
 
@@ -105,7 +106,7 @@ class MeanNetwork(nn.Module):
         self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
         self.middle = conv3(n, 4 * c)
         self.linear_latents = sizes.linear_latents
-        self.head = nn.Conv2d(c, sizes.main, 1)
+        self.head = Conv1(c, sizes.main)
         _start_small(self.head)
         self.contexts = nn.ModuleDict()
         self.steps = schedule(sizes) if steps is None else tuple(steps)

@@ -44,6 +44,7 @@ from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Cuts, Prediction, Step, combined, context_channels, schedule, walk
 from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
+from lpcodec.entropy.convolution import Conv1
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
@@ -96,7 +97,7 @@ class Synthesis(nn.Module):
         self.gdn = SimpleGDN(sizes.width, inverse=True)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
         self.tail = conv3(sizes.width, maps)
-        self.shortcut = nn.Conv2d(sizes.latents, 4 * maps, 1)
+        self.shortcut = Conv1(sizes.latents, 4 * maps)
 
     def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
         dtype = self.head.weight.dtype

@@ -42,8 +42,9 @@ from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, level
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.families.hyperprior.steps import Channels, Prediction, Step, combined, walk
-from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.codec.tiles import Progress, Span
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+from lpcodec.codec.tiles import Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
 
@@ -119,7 +120,7 @@ class _Work:
         self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
         self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
         self.rotation = rotation
-        self.q = torch.tensor([quality_to_16_bit(quality)], device=self.device)
+        self.q = torch.tensor([Quality.of(quality).units], device=self.device)
         self.gain, self.inverse_gain = (at(self.q).detach() for at in (transforms.gain, transforms.inverse_gain))
         self.level = level_of_quality(self.q, entropy.anchors)
         # Exact integers in float32 as well, and with gradients for z.
@@ -167,7 +168,10 @@ class _RoundedSymbols:
     scales: ScaleWalk
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        return self.scales.indexes(step, symbols.mapped(torch.round))
+        return self.scales.indexes(step, symbols)
+
+    def seen(self, symbols: Tensor) -> Tensor:
+        return self.scales.seen(symbols.round())
 
 
 class _Refinement:

@@ -21,7 +21,8 @@ from lpcodec.codec.families.hyperprior import payload
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
-from lpcodec.codec.tiles import Progress, Span
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.tiles import Span
 
 
 class Groups(Protocol):
@@ -44,7 +45,7 @@ def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Bo
     spans = list(codec.groups(h, w))
     wanted = [number for number, place in enumerate(spans) if _meets(place[0], rows) and _meets(place[1], columns)]
     streams = payload.directory(read, length, len(spans)).streams(read, wanted)
-    q = torch.tensor([frame.quality])
+    q = torch.tensor([frame.quality.units])
     values = torch.empty(1, codec.network.sizes.latents, rows.stop - rows.start, columns.stop - columns.start)
     for done, number in enumerate(wanted):
         group_rows, group_columns = spans[number]

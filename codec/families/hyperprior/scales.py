@@ -222,11 +222,14 @@ class ScaleWalk:
         """Scale indexes 0..63 (B, c, h, w) of the step's channels, right at its places.
 
         Args:
-            symbols: r of the latents decoded so far.
+            symbols: what `seen` says of the latents decoded so far.
         """
         acc = self.from_z.read(step.channels)
         if step.context is not None:
             context = self.network.context(step.context)
-            known = log_magnitude(symbols.read(context.inputs), self.network.log_magnitudes)
-            acc = context(self.features, acc, known.to(self.features.dtype), step.channels)
+            acc = context(self.features, acc, symbols.read(context.inputs), step.channels)
         return requantise(acc, _INDEX_SHIFT, 0, SCALES - 1, returning=True)
+
+    def seen(self, symbols: Tensor) -> Tensor:
+        """The log-magnitudes of symbols (B, c, h, w)."""
+        return log_magnitude(symbols, self.network.log_magnitudes).to(self.features.dtype)

@@ -169,7 +169,12 @@ class Scales(Protocol):
     """What the scale network has made of z (scales.py)."""
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far."""
+        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far, as `seen`
+        gives them."""
+        ...
+
+    def seen(self, symbols: Tensor) -> Tensor:
+        """What later steps see of symbols (B, c, h, w): zero where these are."""
         ...
 
 
@@ -228,7 +233,7 @@ def walk(
         if asked <= 0:
             continue
         if scales is not None:
-            symbols.add(step.start, found)
+            symbols.add(step.start, scales.seen(found))
         if prediction.mean is not None:
             mean = prediction.mean[:, :asked]
             values.add(step.start, (found.to(mean.device) + mean) * step.mask(mean)[:, :asked])
@@ -259,12 +264,6 @@ class Channels:
         """Set the channels from `start` on to `x` (B, c, h, w) at `places`; elsewhere too if nothing was there."""
         base = self._take(start, start + x.shape[1])
         self._parts[start] = x if base is None else torch.where(places, x, base)
-
-    def mapped(self, change: Callable[[Tensor], Tensor]) -> Channels:
-        """The same channels, each part changed."""
-        twin = Channels()
-        twin._parts = {start: change(part) for start, part in self._parts.items()}
-        return twin
 
     def read(self, stop: int | None = None) -> Tensor:
         """The channels from 0 to `stop` - 1, or all of them."""

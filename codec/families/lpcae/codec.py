@@ -31,8 +31,9 @@ from lpcodec.codec.families.hyperprior.network import CoarserContext
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.lpcae.network import ANCHORS, REACH, Prediction, halve
 from lpcodec.codec.frontends.interface import level_sizes
-from lpcodec.codec.quality import quality_to_16_bit
-from lpcodec.codec.tiles import Progress, grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+from lpcodec.codec.tiles import grid
 
 Symbols = list[list[Group]]
 """The groups of each level that is there, coarsest first."""
@@ -121,7 +122,7 @@ class LpcaeCodec:
         expected: Predicted | None = None
         for coder, original in zip(self.coders, latents.pictures, strict=True):
             height, width = original.shape[:2]
-            frame = Frame(height, width, quality_to_16_bit(quality))
+            frame = Frame(height, width, Quality.of(quality))
             y = latents.coarsest if expected is None else coder.analyse(original, reference=expected)
             layer = coder.code(y, quality, known)
             finest = len(layers) == self.levels
@@ -248,7 +249,7 @@ class _Shares:
 
 def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, frame: Frame) -> bool:
     """Whether a detail takes more off the distortion than its bits add to the rate."""
-    lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality)), ANCHORS))
+    lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality.units)), ANCHORS))
     without = expected.picture(frame.height, frame.width)
     gain = _squared_error(original, without) - _squared_error(original, decoded)
     return bits < lmbda * gain / 3

@@ -22,8 +22,8 @@ from lpcodec.codec.training.source import read_source
 
 CODEC = "default"
 """The model whose decoded pictures it is trained on."""
-QUALITIES = 0.45
-"""The pictures have qualities from 0 to this part of the scale."""
+QUALITIES = 0.05, 0.5
+"""The small pictures' qualities, as parts of the scale: those at which coding at half of the sides is worth it."""
 CODED_MULTIPLE = 64
 """What the codec's training pass needs sides to be multiples of."""
 
@@ -47,7 +47,8 @@ class StageObjective(UpscalingObjective):
         if not hasattr(self, "_codec"):  # a run that is resumed has no start
             self._codec = self._load_codec()
         plain = super().small(pictures, scale)
-        quality = (random_parts(plain) * (QUALITIES * 65535)).long()
+        lowest, highest = QUALITIES
+        quality = ((lowest + (highest - lowest) * random_parts(plain)) * 65535).long()
         sides = [ceil_div(side, CODED_MULTIPLE) * CODED_MULTIPLE for side in plain.shape[2:]]
         padded = F.pad(plain, (0, sides[1] - plain.shape[3], 0, sides[0] - plain.shape[2]), mode="replicate")
         decoded = self._codec(padded, quality, self.amp).pictures[..., : plain.shape[2], : plain.shape[3]]

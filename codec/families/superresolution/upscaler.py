@@ -24,7 +24,8 @@ from lpcodec.codec.families.superresolution.bicubic import enlarged
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.luma import RANGE, luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
-from lpcodec.codec.tiles import Progress, grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.tiles import grid
 
 TILE = 256
 """Side of a tile's core, in pixels of the small picture: a multiple of every network's step."""
@@ -53,7 +54,7 @@ class Upscaler:
         out = np.empty((scale * height, scale * width, channels), np.uint8)
         picture = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)[None])).to(self.device)
         prepared = self.network.prepare(self._input(picture.float() / 255))
-        reach = ceil_div(max(self.network.reach(scale), BICUBIC_REACH), self.network.step) * self.network.step
+        reach = self.reach(scale)
         tiles = list(grid(height, width, self.tile, reach))
         for done, (rows, columns) in enumerate(tiles, 1):
             # The prepared input may be larger than the picture: a tile at its end takes all that is there.
@@ -68,6 +69,11 @@ class Upscaler:
             if progress is not None:
                 progress("upscale", done / len(tiles))
         return out
+
+    def reach(self, scale: int) -> int:
+        """How many pixels beyond its own a pixel of the larger picture depends on: a multiple of the network's step."""
+        step: int = self.network.step
+        return ceil_div(max(self.network.reach(scale), BICUBIC_REACH), step) * step
 
     def _input(self, picture: Tensor) -> Tensor:
         """Picture (1, 1 or 3, H, W) in 0..1 -> luma or RGB, as the network wants it."""

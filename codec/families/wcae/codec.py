@@ -39,7 +39,8 @@ from lpcodec.codec.families.wcae.network import (
     gaussian_table_set,
     load_network,
 )
-from lpcodec.codec.tiles import Progress, Span, grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.tiles import Span, grid
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 

@@ -73,7 +73,7 @@ def test_luma_is_matlabs():
 
 def test_equal_pictures_are_infinitely_near():
     pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    assert enlargement.compare(pixels, pixels, 2) == enlargement.Quality(float("inf"), pytest.approx(1.0))
+    assert enlargement.compare(pixels, pixels, 2) == enlargement.Scores(float("inf"), pytest.approx(1.0))
 
 
 def test_the_border_does_not_count():

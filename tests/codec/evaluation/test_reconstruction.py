@@ -104,9 +104,9 @@ def test_trained_front_ends_by_name(face: Image.Image) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_table_has_a_mean_for_each_method_and_folder(folder: Path) -> None:
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[str, float]] = []
     rows = table([str(folder), str(folder)], lambda *words: told.append(words))
-    assert told == [(1, 4, "a.png"), (2, 4, "b.png"), (3, 4, "a.png"), (4, 4, "b.png")]
+    assert told == [("1 of 4, a.png", 0.25), ("2 of 4, b.png", 0.5), ("3 of 4, a.png", 0.75), ("4 of 4, b.png", 1)]
     assert rows[0] == rows[1]
     assert (rows[0].data, rows[0].pictures) == ("pictures", 2)
     assert list(rows[0].psnr) == ["lpae", "wae", "bicubic", "bicubic-antialiased"]

@@ -72,12 +72,12 @@ class Watched(Mapping[str, Original]):
 
 
 def save(document: Results, codec: Halving, out: Path, originals: Mapping[str, Original] | None = None) -> list[Shown]:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[str, float]] = []
     near = (0.4, 1.0, 9.0)
     shown = save_pictures(
         document, originals or {"a/b": ORIGINAL}, {"half": codec}, out, near, lambda *c: calls.append(c)
     )
-    assert calls == [(1, 1)]
+    assert calls == [("1 of 1, pictures to look at", 1)]
     return shown
 
 

@@ -59,7 +59,7 @@ def untimed(points: Sequence[Point]) -> list[Point]:
 
 
 def test_a_run_measures_every_codec_on_every_picture(request_for: Callable[..., Request]) -> None:
-    told: list[tuple[int, int, float | None, str]] = []
+    told: list[tuple[str, float]] = []
     request = request_for(("jpeg", "webp"), extra_metrics=("psnr-y",), settings={"webp": (5.0, 60.0)}, memory=True)
     found = runner.run(request, lambda *words: told.append(words))
     assert [c.name for c in found.codecs] == ["jpeg", "webp"]
@@ -73,10 +73,10 @@ def test_a_run_measures_every_codec_on_every_picture(request_for: Callable[..., 
     assert (found.pictures.name, found.pictures.label) == ("waves", "waves, 2 pictures")
     assert {p.name: (p.width, p.height) for p in found.pictures.pictures} == {"a": (64, 48), "b": (64, 48)}
     assert found.failures == ()
-    assert told[0][0] == 0
-    points = [words for words in told if not words[3].startswith("memory")]
-    assert points[-1][:2] == (30, 30)
-    assert points[-1][2] == 0
+    assert told[0] == ("0 of 30, starting", 0)
+    words, part = [call for call in told if not call[0].startswith("memory")][-1]
+    assert words.startswith("30 of 30, 0:00:00 left, ")
+    assert part == 1
     if sys.platform == "linux":
         assert all((c.encode_memory_mb or 0) >= 0 for c in found.codecs)
         assert all(c.decode_memory_mb is not None for c in found.codecs)
@@ -172,8 +172,8 @@ def test_ctrl_c_ends_quickly_and_keeps_what_was_done(request_for: Callable[..., 
     request = request_for(("endless",), commands=(endless,), targets=())
     parent = os.getpid()
 
-    def interrupt(done: int, total: int, left: float | None, words: str) -> None:
-        if done == 1:
+    def interrupt(words: str, part: float) -> None:
+        if words.startswith("1 of "):
             os.kill(parent, signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
@@ -227,12 +227,14 @@ def test_pictures_can_be_limited_or_chosen(request_for: Callable[..., Request]) 
 def test_the_time_left_follows_each_codecs_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    told: list[float | None] = []
-    clock = Clock([("fast", 3), ("slow", 3)], 1, lambda done, total, left, words: told.append(left))
+    told: list[str] = []
+    clock = Clock([("fast", 3), ("slow", 3)], 1, lambda words, part: told.append(words))
     for codec, seconds in (("fast", 1.0), ("slow", 10.0), ("fast", 1.0)):
         now[0] += seconds
-        clock.tick(codec, "")
-    assert told == [None, pytest.approx(5.0), pytest.approx(22.0), pytest.approx(21.0)]
+        clock.tick(codec, codec)
+    assert told == [
+        "0 of 6, starting", "1 of 6, 0:00:05 left, fast", "2 of 6, 0:00:22 left, slow", "3 of 6, 0:00:21 left, fast",
+    ]  # fmt: skip
 
 
 def test_other_work_on_the_machine_is_noticed() -> None:

@@ -24,7 +24,7 @@ from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import level_of_quality
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Channels, grid_number
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 from lpcodec.entropy.coder import SymbolRun
 from lpcodec.entropy.tables import TableSet, default_scales, default_tables, gaussian_tables
 
@@ -94,7 +94,7 @@ def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndar
 
 
 def header_for(image: np.ndarray, quality: float = 60.0) -> Frame:
-    return Frame(image.shape[0], image.shape[1], quality_to_16_bit(quality))
+    return Frame(image.shape[0], image.shape[1], Quality.of(quality))
 
 
 def same(a: list[Group], b: list[Group]) -> bool:
@@ -245,13 +245,13 @@ def test_skipped_latents_are_zero(codec: HyperpriorCodec) -> None:
     image = pixels(64, 80)
     (group,) = codec.code(codec.analyse(image), 60).groups
     z, size = torch.from_numpy(group.z).double()[None], group.r.shape[1:]
-    level = level_of_quality(torch.tensor([quality_to_16_bit(60)]), ANCHORS)
+    level = level_of_quality(torch.tensor([Quality.of(60).units]), ANCHORS)
     scales = codec.entropy.scales.begin(z, level, *size)
     r, before = torch.from_numpy(group.r).float()[None], torch.zeros(1, *group.r.shape, dtype=torch.bool)
     skipped, counts = 0, []
     for step in codec.network.steps:
         known = Channels()
-        known.add(0, r * before)
+        known.add(0, scales.seen(r * before))
         mask = step.places(step.start, step.stop, *size, "cpu")
         index = scales.indexes(step, known).detach()
         kept = index >= SKIP_BELOW
@@ -340,7 +340,7 @@ def test_changed_bytes_are_damage_or_other_symbols(codec: HyperpriorCodec, data:
 def test_any_bytes_are_read_or_damage(
     codec: HyperpriorCodec, payload: bytes, height: int, width: int, quality: int, group: int
 ) -> None:
-    header = Frame(height, width, quality)
+    header = Frame(height, width, Quality(quality))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(codec, "group", group)
         try:
@@ -359,7 +359,7 @@ def test_impossible_tables_of_lengths(codec: HyperpriorCodec, table: bytes) -> N
 
 
 def test_a_huge_picture_of_few_bytes_is_refused_at_once(codec: HyperpriorCodec) -> None:
-    header = Frame(60_000, 60_000, 40_000)
+    header = Frame(60_000, 60_000, Quality(40_000))
     groups = (3750 // 64 + 1) ** 2
     with pytest.raises(DamagedFileError, match="shorter than any can be"):
         codec.parse([payloads.join([b""] * groups)], header)
@@ -419,10 +419,6 @@ def test_tables_of_z_are_chosen_by_anchor_and_channel() -> None:
         assert run.tables is codec.entropy.z_tables.tables[anchor]
         assert np.array_equal(run.indexes, np.arange(SMALL.hyper_latents, dtype=np.uint8))
         assert np.array_equal(run.symbols, group.z.ravel())
-
-
-def test_quality_in_16_bits() -> None:
-    assert [quality_to_16_bit(q) for q in (-1, 0, 50, 100, 101)] == [0, 0, 32768, 65535, 65535]
 
 
 def test_cheap_tables_do_not_make_honest_files_too_short() -> None:

@@ -144,12 +144,12 @@ def test_scale_indexes_are_integers_in_range_and_the_network_is_provably_exact()
     z = torch.randint(-Z_MAX, Z_MAX + 1, (1, SMALL.hyper_latents, 2, 2)).float()
     level = torch.tensor([17])
     scales = network.scales
-    symbols = Channels()
-    symbols.add(0, torch.randint(-300, 300, (1, SMALL.latents, 7, 8)).float())
+    symbols = torch.randint(-300, 300, (1, SMALL.latents, 7, 8)).float()
 
     def everything() -> list[torch.Tensor]:
-        begun = scales.begin(z, level, 7, 8)
-        return [begun.features, *(begun.indexes(step, symbols) for step in network.steps)]
+        begun, known = scales.begin(z, level, 7, 8), Channels()
+        known.add(0, begun.seen(symbols))
+        return [begun.features, *(begun.indexes(step, known) for step in network.steps)]
 
     found = everything()
     scales.freeze()

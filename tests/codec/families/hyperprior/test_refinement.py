@@ -14,7 +14,7 @@ from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 from lpcodec.entropy.tables import default_scales, default_tables, gaussian_tables
 
 SMALL = HyperpriorSizes(
@@ -65,7 +65,7 @@ def one_thread() -> Iterator[None]:
 
 
 def header_for(pixels: np.ndarray, quality: float) -> Frame:
-    return Frame(pixels.shape[0], pixels.shape[1], quality_to_16_bit(quality))
+    return Frame(pixels.shape[0], pixels.shape[1], Quality.of(quality))
 
 
 def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], quality: float) -> float:
@@ -74,7 +74,7 @@ def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], qualit
     if pixels.shape[2] == 1:
         decoded = decoded.mean(2, keepdims=True)
     bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs)
-    lmbda = refinement.LAMBDA_FACTOR * float(lambda_of_quality(torch.tensor(quality_to_16_bit(quality)).double()))
+    lmbda = refinement.LAMBDA_FACTOR * float(lambda_of_quality(torch.tensor(Quality.of(quality).units).double()))
     return bits + lmbda * np.square(decoded - pixels).sum() / pixels.shape[2]
 
 

@@ -132,7 +132,7 @@ def test_any_list_of_steps_trains_codes_and_decodes(steps: Sequence[Step]) -> No
     assert same(codec.parse(coded.payloads(), frame), coded.groups)
     group = coded.groups[0]
     assert len(group.r_runs) == len(steps)
-    q = torch.tensor([frame.quality])
+    q = torch.tensor([frame.quality.units])
     with torch.no_grad():
         scaled = latents[None, :, :4, :4] * network.gain(q)
         means, _ = network.predict(scaled, torch.from_numpy(group.z).double()[None].float(), q)

@@ -11,7 +11,7 @@ from lpcodec.codec.families.lpcae.codec import LpcaeCodec, Predicted
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork, Prediction
 from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.models import ScalableCodec
-from lpcodec.codec.quality import quality_to_16_bit
+from lpcodec.codec.quality import Quality
 from tests.codec.families.hyperprior.test_codec import codec_of, livened, same
 from tests.codec.families.lpcae.test_network import SMALL
 
@@ -31,7 +31,7 @@ def pixels(height: int, width: int, channels: int = 3) -> np.ndarray:
 
 
 def header_for(image: np.ndarray, quality: float = 60.0) -> Frame:
-    return Frame(image.shape[0], image.shape[1], quality_to_16_bit(quality))
+    return Frame(image.shape[0], image.shape[1], Quality.of(quality))
 
 
 def test_it_is_a_scalable_codec(codec: LpcaeCodec) -> None:

@@ -25,6 +25,7 @@ from lpcodec.codec.families.wcae.network import (
     loss,
     rate,
 )
+from lpcodec.codec.quality import COARSEST
 
 NAMES = sorted(STRUCTURES)
 
@@ -59,7 +60,7 @@ def picture(height: int, width: int, channels: int = 3, seed: int = 0) -> np.nda
 
 
 def frame(pixels: np.ndarray) -> Frame:
-    return Frame(pixels.shape[0], pixels.shape[1], 0)
+    return Frame(pixels.shape[0], pixels.shape[1], COARSEST)
 
 
 # Structure
@@ -275,7 +276,7 @@ def test_any_code_survives(seed, centre, spread, channel_prior):
     codec = CODECS[channel_prior]
     values = np.random.default_rng(seed).standard_normal((32, 2, 3)) * 2.0**spread + centre
     code = WcaeCode(np.clip(np.round(values), -32767, 32767).astype(np.int32))
-    parsed = codec.parse([codec.code(code, 0).payloads()[0]], Frame(20, 40, 0))
+    parsed = codec.parse([codec.code(code, 0).payloads()[0]], Frame(20, 40, COARSEST))
     assert np.array_equal(parsed.symbols, code.symbols)
 
 
