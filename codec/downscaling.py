@@ -92,23 +92,19 @@ def reduced(pixels: Pixels, halvings: int) -> Pixels:
 
 
 def enlarged(pixels: Pixels, width: int, height: int, how: Smaller, device: str = "cpu") -> Pixels:
-    """What `reduced` made smaller, (h, w, C), at its own size again.
-
-    Raises:
-        UnknownModelError: the network that the file names isn't installed.
-    """
+    """What `reduced` made smaller, (h, w, C), at its own size again. Errors as `network`."""
     if how.number:
-        network = _network(how, device)
+        enlarger = network(how, device)
         for _ in range(how.halvings):
-            pixels = network.enlarge(pixels, 2)
+            pixels = enlarger.enlarge(pixels, 2)
     else:
         pixels = upscaling.bicubic(pixels, 1 << how.halvings)
     return pixels[:height, :width]
 
 
 def needed(box: Box, how: Smaller, coded_width: int, coded_height: int) -> Box:
-    """The box of the smaller picture that `enlarged_part` needs for a box of the whole. Errors as `enlarged`."""
-    around = _REACH if not how.number else how.halvings * _network(how, "cpu").reach(2)
+    """The box of the smaller picture that `enlarged_part` needs for a box of the whole. Errors as `network`."""
+    around = _REACH if not how.number else how.halvings * network(how).reach(2)
     left, right = _needed(box.left, box.width, how.halvings, around, coded_width)
     top, bottom = _needed(box.top, box.height, how.halvings, around, coded_height)
     return Box(left, top, right - left, bottom - top)
@@ -128,5 +124,7 @@ def _needed(start: int, length: int, halvings: int, around: int, coded: int) -> 
     return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 
-def _network(how: Smaller, device: str) -> Any:
-    return models.load_by_identity(how.number, how.digest, device).trained
+def network(how: Smaller, device: str = "cpu") -> Any:
+    """The network that enlarges a picture. Raises UnknownModelError if it isn't installed, and DamagedFileError if what
+    the file names enlarges no pictures."""
+    return models.load_by_identity(how.number, how.digest, device, "upscaling").trained

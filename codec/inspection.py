@@ -6,9 +6,10 @@ bytes --verify--> the same facts            every symbol is parsed and compared 
 
 from typing import Any
 
-from lpcodec.codec import container, decoding, models
+from lpcodec.codec import container, decoding, downscaling, models
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
+from lpcodec.codec.header import Smaller
 
 
 def info(data: bytes) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def info(data: bytes) -> dict[str, Any]:
         about["colours_rotated"] = header.rotation != PLAIN
         if header.smaller is not None:
             about["coded_width"], about["coded_height"] = header.coded_size
-            about["enlarged_by"] = "a network" if header.smaller.number else "bicubic interpolation"
+            about["enlarged_by"] = _enlarger_info(header.smaller)
         about["symbols_hash"] = header.symbols_hash.hex()
     return about
 
@@ -75,10 +76,21 @@ def _model_info(header: Header) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _enlarger_info(how: Smaller) -> dict[str, Any] | str:
+    if not how.number:
+        return "bicubic interpolation"
+    found = next((w for w in models.weights() if (w.network.number, w.digest) == (how.number, how.digest)), None)
+    known = models.network_numbered(how.number) if found is None else found.network
+    name = found.name if found else known.name if known else None
+    return {"name": name, "number": how.number, "digest": how.digest.hex(), "installed": found is not None}
+
+
 def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:
     """Check a file to its last symbol, without making pixels; the arguments and errors are those of `api.verify`."""
     opened = decoding.open_file(data, max_pixels=max_pixels)
-    codec = decoding.codec_of(opened.file.header, "cpu")
+    codec, smaller = decoding.codec_of(opened.file.header, "cpu"), opened.file.header.smaller
+    if smaller is not None and smaller.number:
+        downscaling.network(smaller)
     if codec is None:
         decoding.pixels(opened, None)
     else:

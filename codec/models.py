@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lpcodec.codec.errors import UnknownModelError, UsageError
+from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError
 from lpcodec.codec.families.family import (
     Codec,
     Family,
@@ -290,14 +290,18 @@ def load_frontend(name: str, levels: int = 1) -> FrontEnd:
     return frontend
 
 
-def load_by_identity(number: int, digest: bytes, device: str = "cpu") -> Model[Codec]:
-    """Return the model that a file names.
+def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task = "codec") -> Model[Any]:
+    """Return the model that a file names for a task; what `trained` is, its family says: a `Codec`, for the first.
 
     Raises:
         UnknownModelError: those weights aren't installed.
+        DamagedFileError: they are for another task.
     """
     for w in weights():
         if w.digest == digest and w.network.number == number:
+            if w.network.task != task:
+                wrong = f"the file names {w.name}, which {_WHAT[w.network.task]}"
+                raise DamagedFileError(f"{wrong}, in place of a model that {_WHAT[task]}")
             return _load(w.path, w.digest, device)
     network = network_numbered(number)
     name = f"number {number}" if network is None else network.name

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import container, decoding, downscaling
-from lpcodec.codec.errors import TargetError, UnknownModelError, UsageError
+from lpcodec.codec import container, downscaling
+from lpcodec.codec.errors import DamagedFileError, TargetError, UnknownModelError, UsageError
 from lpcodec.codec.header import Smaller
 
 SIZE = 301, 299
@@ -137,13 +137,30 @@ def test_lossless_and_models_without_it_are_refused(smooth):
         lpcodec.encode(smooth, model="lpcae", quality=30, downscale=2)
 
 
+def _with_header(data: bytes, **changes: object) -> bytes:
+    file = container.read(data)
+    return container.write(dataclasses.replace(file, header=dataclasses.replace(file.header, **changes)))
+
+
 def test_a_network_that_is_not_there_is_named(smooth):
     data = lpcodec.encode(smooth, quality=20, downscale=2)
-    file = container.read(data)
-    header = dataclasses.replace(file.header, smaller=Smaller(1, 32, b"none"))
-    changed = container.write(dataclasses.replace(file, header=header))
-    with pytest.raises(UnknownModelError, match="stage"):
-        decoding.decode(
-            changed, level=0, scale=1, allow_partial=False, max_pixels=1 << 20, max_memory=None, device="cpu",
-            progress=None,
-        )  # fmt: skip
+    assert lpcodec.info(data)["enlarged_by"] | {"digest": ""} == {
+        "name": "stage", "number": 32, "digest": "", "installed": True,
+    }  # fmt: skip
+    changed = _with_header(data, smaller=Smaller(1, 32, b"none"))
+    about = lpcodec.info(changed)["enlarged_by"]
+    assert (about["name"], about["installed"]) == ("stage", False)
+    for read in (lpcodec.decode, lpcodec.verify, lambda file: lpcodec.decode(file, region=(0, 0, 9, 9))):
+        with pytest.raises(UnknownModelError, match="stage"):
+            read(changed)
+
+
+def test_a_model_of_another_task_is_damage(smooth):
+    data = lpcodec.encode(smooth, quality=20, downscale=2)
+    header = container.read(data).header
+    by_codec = _with_header(data, smaller=Smaller(1, header.model_number, header.model_digest))
+    by_enlarger = _with_header(data, model_number=header.smaller.number, model_digest=header.smaller.digest)
+    for changed, words in ((by_codec, "default, which codes"), (by_enlarger, "stage, which enlarges")):
+        for read in (lpcodec.decode, lpcodec.verify, lambda file: lpcodec.decode(file, region=(0, 0, 9, 9))):
+            with pytest.raises(DamagedFileError, match=words):
+                read(changed)
