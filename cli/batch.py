@@ -4,12 +4,49 @@ A picture that was decoded in part counts as done, and gives its own code.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
+import typer
+
+from lpcodec.cli import jobs
 from lpcodec.cli.failures import complain, say
+from lpcodec.cli.progress import over_files
 from lpcodec.codec.errors import ExitCode
+from lpcodec.codec.progress import Progress
 
 Item = TypeVar("Item")
+
+
+def run(
+    planned: Sequence[jobs.Job],
+    todo: Sequence[jobs.Job],
+    notes: Sequence[str],
+    work: Callable[[jobs.Job, Progress], ExitCode | None],
+    *,
+    quiet: bool,
+) -> NoReturn:
+    """Do `work` for the jobs `todo` of those that were `planned`, with `notes` before and a summary after; exit.
+
+    Raises:
+        FileAccessError: an output can't be written; nothing is done then.
+        typer.Exit: at the end, with the exit code.
+    """
+    jobs.prepare_outputs(todo)
+    if not quiet:
+        for note in notes:
+            say(f"lpcodec: note: {note}")
+    with over_files(len(todo), quiet=quiet) as bars:
+
+        def one(job: jobs.Job) -> ExitCode | None:
+            bars.begin(job.source)
+            try:
+                return work(job, bars.stage)
+            finally:
+                bars.end()
+
+        code, failures = for_each(todo, one, lambda job: job.source)
+    summarise(len(planned), len(todo), failures, quiet=quiet)
+    raise typer.Exit(code)
 
 
 def for_each(

@@ -1,11 +1,10 @@
 """`lpcodec decode`: .lpc files to pictures."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lpcodec.cli import batch, files, jobs, progress
+from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import say
 from lpcodec.cli.options import (
     Device,
@@ -20,11 +19,14 @@ from lpcodec.cli.options import (
     Threads,
     Untrusted,
     box,
+    check_device,
     examples,
     limits,
     use_threads,
 )
-from lpcodec.codec.errors import ExitCode, UsageError
+from lpcodec.cli.pictures import picture_format, write_picture
+from lpcodec.codec.errors import ExitCode
+from lpcodec.codec.progress import Progress
 
 ENDING = ".png"
 EXAMPLES = examples(
@@ -104,69 +106,27 @@ def decode(
     if todo:
         use_threads(threads)
         check_device(device)
-        jobs.prepare_outputs(todo)
-    if not quiet:
-        for note in notes:
-            say(f"lpcodec: note: {note}")
 
-    with progress.over_files(len(todo), quiet=quiet) as bars:
+    def work(job: jobs.Job, progress: Progress) -> ExitCode:
+        from lpcodec.codec import api
 
-        def work(job: jobs.Job) -> ExitCode:
-            from lpcodec.codec import api, picture
+        in_part = region is not None and job.source != "-"
+        result = api.decode_report(
+            job.source if in_part else files.read_whole(job.source),
+            level=level,
+            scale=scale,
+            region=region,
+            allow_partial=allow_partial,
+            **limits(untrusted, max_pixels, max_memory),
+            device=device,
+            progress=progress,
+        )
+        lost = write_picture(job.target, result.image, formats[job], quality)
+        if result.partial or not quiet:
+            for note in (*result.notes, *lost):
+                say(f"lpcodec: note: {job.source}: {note}")
+        if not quiet:
+            say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
+        return ExitCode.PARTIAL if result.partial else ExitCode.OK
 
-            bars.begin(job.source)
-            try:
-                in_part = region is not None and job.source != "-"
-                result = api.decode_report(
-                    job.source if in_part else files.read_whole(job.source),
-                    level=level,
-                    scale=scale,
-                    region=region,
-                    allow_partial=allow_partial,
-                    **limits(untrusted, max_pixels, max_memory),
-                    device=device,
-                    progress=bars.stage,
-                )
-                lost: list[str] = []
-                files.write_whole(
-                    job.target, lambda stream: lost.extend(picture.save(result.image, stream, formats[job], quality))
-                )
-            finally:
-                bars.end()
-            if result.partial or not quiet:
-                for note in (*result.notes, *lost):
-                    say(f"lpcodec: note: {job.source}: {note}")
-            if not quiet:
-                say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
-            return ExitCode.PARTIAL if result.partial else ExitCode.OK
-
-        code, failures = batch.for_each(todo, work, lambda job: job.source)
-    batch.summarise(len(planned), len(todo), failures, quiet=quiet)
-    raise typer.Exit(code)
-
-
-def check_device(device: str) -> None:
-    """Raise UsageError unless networks can run on `device`."""
-    from lpcodec.codec import devices
-
-    devices.check_device(device)
-
-
-def picture_format(target: Path | None, quality: int | None = None) -> str:
-    """Pillow's name for the format that `target`'s ending asks for; PNG without a name or an ending."""
-    from PIL import Image
-
-    from lpcodec.codec.picturefiles.plugins import advice_to_write
-    from lpcodec.codec.picturefiles.saving import LOSSY_FORMATS
-
-    name = "PNG"
-    if target is not None and target.suffix:
-        ending = target.suffix.lower()
-        if advice := advice_to_write(ending):
-            raise UsageError(f"{target}: {advice}")
-        name = Image.registered_extensions().get(ending, "")
-        if ending == ".lpc" or name not in Image.SAVE:
-            raise UsageError(f"{target}: no picture format of Pillow's ends in {target.suffix}; use .png")
-    if quality is not None and name not in LOSSY_FORMATS:
-        raise UsageError(f"{name} has no quality: --quality is for .jpg, .webp, .avif, .heic and .jxl")
-    return name
+    batch.run(planned, todo, notes, work, quiet=quiet)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lpcodec.cli import batch, files, jobs, progress
+from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import printable, say
 from lpcodec.cli.options import (
     Device,
@@ -28,6 +28,7 @@ from lpcodec.cli.options import (
     use_threads,
 )
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.progress import Progress
 
 if TYPE_CHECKING:
     from lpcodec.codec.encoding import EncodeResult
@@ -168,44 +169,32 @@ def encode(
     if todo:
         use_threads(threads)
         _check(options)
-        jobs.prepare_outputs(todo)
-    if not quiet:
-        for note in notes:
-            say(f"lpcodec: note: {note}")
 
-    with progress.over_files(len(todo), quiet=quiet) as bars:
+    def work(job: jobs.Job, progress: Progress) -> None:
+        from lpcodec.codec import api
 
-        def work(job: jobs.Job) -> None:
-            from lpcodec.codec import api
+        started = time.perf_counter()
+        data = files.read_whole("-") if job.source == "-" else None
+        result = api.encode_report(
+            Path(job.source) if data is None else data,
+            strip=strip,
+            exact=exact,
+            best_effort=best_effort,
+            max_pixels=max_pixels,
+            progress=progress,
+            **options,
+        )
+        files.write_whole(job.target, lambda stream: stream.write(result.data))
+        size_before = Path(job.source).stat().st_size if data is None else len(data)
+        facts = _facts(job, result, size_before, time.perf_counter() - started)
+        if as_json:
+            typer.echo(json.dumps(facts))
+        elif not quiet:
+            for note in result.notes:
+                say(f"lpcodec: note: {job.source}: {note}")
+            say(f"{job.words}: {_summary(facts)}")
 
-            started = time.perf_counter()
-            bars.begin(job.source)
-            try:
-                data = files.read_whole("-") if job.source == "-" else None
-                result = api.encode_report(
-                    Path(job.source) if data is None else data,
-                    strip=strip,
-                    exact=exact,
-                    best_effort=best_effort,
-                    max_pixels=max_pixels,
-                    progress=bars.stage,
-                    **options,
-                )
-                files.write_whole(job.target, lambda stream: stream.write(result.data))
-            finally:
-                bars.end()
-            size_before = Path(job.source).stat().st_size if data is None else len(data)
-            facts = _facts(job, result, size_before, time.perf_counter() - started)
-            if as_json:
-                typer.echo(json.dumps(facts))
-            elif not quiet:
-                for note in result.notes:
-                    say(f"lpcodec: note: {job.source}: {note}")
-                say(f"{job.words}: {_summary(facts)}")
-
-        code, failures = batch.for_each(todo, work, lambda job: job.source)
-    batch.summarise(len(planned), len(todo), failures, quiet=quiet)
-    raise typer.Exit(code)
+    batch.run(planned, todo, notes, work, quiet=quiet)
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -131,6 +131,13 @@ def use_threads(count: int | None) -> None:
         torch.set_num_threads(count)
 
 
+def check_device(device: str) -> None:
+    """Raise UsageError unless networks can run on `device`."""
+    from lpcodec.codec import devices
+
+    devices.check_device(device)
+
+
 def names(text: str) -> tuple[str, ...]:
     """`a,b,c`, or `none`: the names in a list, each once."""
     found = [part.strip() for part in text.split(",")]

@@ -7,7 +7,7 @@ import typer
 
 from lpcodec.cli import progress
 from lpcodec.cli.failures import say
-from lpcodec.cli.options import Device, Threads, duration, examples
+from lpcodec.cli.options import Device, Threads, check_device, duration, examples
 from lpcodec.codec.errors import UsageError
 
 EXAMPLES = examples(
@@ -46,10 +46,9 @@ def train(
     """Train a model; a run can be stopped and resumed. Options left out take the recipe's values."""
     if steps is not None and time_limit is not None:
         raise UsageError("give --steps or --time-limit, not both")
-    from lpcodec.codec import devices
     from lpcodec.codec.training import loop
 
-    devices.check_device(device)
+    check_device(device)
     choices: dict[str, Any] = {
         "batch": batch,
         "patch": patch,

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lpcodec.cli import batch, files, jobs, progress
-from lpcodec.cli.decode import check_device, picture_format
+from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import say
 from lpcodec.cli.options import (
     Device,
@@ -18,9 +17,12 @@ from lpcodec.cli.options import (
     Recursive,
     SkipExisting,
     Threads,
+    check_device,
     examples,
     use_threads,
 )
+from lpcodec.cli.pictures import picture_format, write_picture
+from lpcodec.codec.progress import Progress
 
 EXAMPLES = examples(
     "lpcodec upscale photo.png",
@@ -66,37 +68,22 @@ def upscale(
     if todo:
         use_threads(threads)
         check_device(device)
-        jobs.prepare_outputs(todo)
-    if not quiet:
-        for note in notes:
-            say(f"lpcodec: note: {note}")
 
-    with progress.over_files(len(todo), quiet=quiet) as bars:
+    def work(job: jobs.Job, progress: Progress) -> None:
+        from lpcodec.codec import api
 
-        def work(job: jobs.Job) -> None:
-            from lpcodec.codec import api, picture
+        result = api.upscale_report(
+            files.read_whole("-") if job.source == "-" else Path(job.source),
+            scale,
+            model=model,
+            max_pixels=max_pixels,
+            device=device,
+            progress=progress,
+        )
+        lost = write_picture(job.target, result.image, formats[job])
+        if not quiet:
+            for note in (*result.notes, *lost):
+                say(f"lpcodec: note: {job.source}: {note}")
+            say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
 
-            bars.begin(job.source)
-            try:
-                result = api.upscale_report(
-                    files.read_whole("-") if job.source == "-" else Path(job.source),
-                    scale,
-                    model=model,
-                    max_pixels=max_pixels,
-                    device=device,
-                    progress=bars.stage,
-                )
-                lost: list[str] = []
-                files.write_whole(
-                    job.target, lambda stream: lost.extend(picture.save(result.image, stream, formats[job]))
-                )
-            finally:
-                bars.end()
-            if not quiet:
-                for note in (*result.notes, *lost):
-                    say(f"lpcodec: note: {job.source}: {note}")
-                say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
-
-        code, failures = batch.for_each(todo, work, lambda job: job.source)
-    batch.summarise(len(planned), len(todo), failures, quiet=quiet)
-    raise typer.Exit(code)
+    batch.run(planned, todo, notes, work, quiet=quiet)
