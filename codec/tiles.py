@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from lpcodec.codec.arrays import ceil_div
 
+TILE = 1024
+"""Side, in pixels, of the part of a picture that a small network works on at once, halo apart."""
+
 
 @dataclass(frozen=True)
 class Span:

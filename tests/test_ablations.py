@@ -13,23 +13,14 @@ import torch
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import checkerboard
+from tests.modules import BENCHMARKS, module_at
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIZES = HyperpriorSizes(width=16, latents=12, linear_latents=4, hyper_width=8, hyper_latents=4, context_width=8)
-
-
-def benchmark(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def context() -> ModuleType:
-    return benchmark("ablate_context")
+    return module_at(BENCHMARKS / "ablate_context.py")
 
 
 def masks_of(trial: Any) -> list[torch.Tensor]:
@@ -106,7 +97,7 @@ def test_earlier_runs_of_other_variants_and_the_same_settings_are_kept(context: 
 
 
 def test_depthwise_blocks_and_a_network_without_linear_only_latents() -> None:
-    start = benchmark("ablate_start")
+    start = module_at(BENCHMARKS / "ablate_start.py")
     pictures, quality = torch.rand(1, 3, 64, 64), torch.tensor([40000])
     network = start.with_depthwise_blocks(HyperpriorNetwork(SIZES))
     assert len(network.analysis.blocks) == len(network.synthesis.blocks) == start.DEPTHWISE_BLOCKS
@@ -117,11 +108,12 @@ def test_depthwise_blocks_and_a_network_without_linear_only_latents() -> None:
 
 
 def test_changes_are_against_the_first_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = benchmark("tables")
-    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    ablations = importlib.import_module("page_tables.ablations")
+    monkeypatch.setattr("page_tables.common.RESULTS", tmp_path)
     runs = [
         {"variant": "both", "seed": 0, "bpp": {"15": 2.0}},
         {"variant": "four steps", "seed": 0, "bpp": {"15": 1.9}},
     ]
     (tmp_path / "runs.json").write_text(json.dumps({"runs": runs}))
-    assert tables.context("runs.json", "context")[2:] == ["| both | 0 |", "| four steps | -5.0 % |"]
+    assert ablations.context("runs.json", "context")[2:] == ["| both | 0 |", "| four steps | -5.0 % |"]

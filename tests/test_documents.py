@@ -1,6 +1,5 @@
 """The pages' figures are those of the result files."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from lpcodec.cli.options import rates
 from lpcodec.codec import models
 from lpcodec.codec.evaluation.codecs import pillow
+from tests.modules import BENCHMARKS, module_at
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,11 +21,7 @@ def test_the_tables_of_the_pages_are_made_from_the_result_files() -> None:
 
 def test_the_reports_command_names_codecs_that_there_are() -> None:
     """The command that makes the documented figures is long; a wrong name must not cost hours."""
-    spec = importlib.util.spec_from_file_location("reports", ROOT / "benchmarks" / "reports.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_at(BENCHMARKS / "reports.py")
     known = {"lpcodec", *pillow.MAKERS, *(network.name for network in models.networks())}
     for codecs, targets in module.SETS.values():
         assert set(codecs.split(",")) <= known

@@ -1,6 +1,5 @@
 """The benchmark of targets knows each way that an encoding can end, and which of them break a promise."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,18 +9,12 @@ import pytest
 from PIL import Image
 
 from lpcodec.codec.encoding import EncodeResult
-
-BENCHMARK = Path(__file__).parents[1] / "benchmarks/targets.py"
+from tests.modules import BENCHMARKS, module_at
 
 
 @pytest.fixture(scope="module")
 def targets() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("targets", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(BENCHMARKS / "targets.py")
 
 
 @pytest.mark.parametrize(

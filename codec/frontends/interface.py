@@ -12,9 +12,10 @@ level to take each detail against what its decoder will have.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from lpcodec.codec.arrays import ceil_div
 
 Size = tuple[int, int]
 """Height and width."""
+F = TypeVar("F", bound="_Levelled")
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,26 @@ def check_details(bands: Bands, levels: int) -> None:
         raise ValueError(f"{levels} details expected, one a level; {len(bands.details)} given")
 
 
+class _Levelled(Protocol):
+    levels: int
+
+
 def check_levels(levels: int) -> None:
     """Raise ValueError for fewer than one level."""
     if levels < 1:
         raise ValueError(f"a front-end needs at least one level, not {levels}")
+
+
+def with_levels(frontend: F, levels: int) -> F:
+    """The same front-end, splitting into `levels` levels (its attribute); the weights are shared.
+
+    Raises:
+        ValueError: fewer than one level.
+    """
+    check_levels(levels)
+    twin = copy.copy(frontend)
+    twin.levels = levels
+    return twin
 
 
 def level_sizes(size: Size, levels: int) -> list[Size]:

@@ -1,6 +1,5 @@
 """Files in layers: pictures at every level, files that were cut or damaged, and what `info` says of them."""
 
-import importlib.util
 import math
 from collections import Counter
 from dataclasses import replace
@@ -18,6 +17,7 @@ from lpcodec.codec.container import Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UnknownModelError, UsageError
 from lpcodec.codec.frontends.interface import level_sizes
 from tests.layered_codec import LayeredCodec, install
+from tests.modules import module_at
 
 ICC = bytes(range(200))
 MODES = ("RGB", "L", "RGBA", "LA")
@@ -343,12 +343,7 @@ class TestInfo:
 class TestMutants:
     @pytest.fixture
     def mutants(self) -> ModuleType:
-        spec = importlib.util.spec_from_file_location("mutants", Path(__file__).with_name("mutants.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return module_at(Path(__file__).with_name("mutants.py"))
 
     @pytest.fixture
     def originals(self, codec: LayeredCodec, thumbnail: Image.Image) -> list[bytes]:

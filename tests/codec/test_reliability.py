@@ -1,6 +1,5 @@
 """The numbered promises of docs/reliability.md that need the whole codec: exactness, damage, bounds, concurrency."""
 
-import importlib.util
 import os
 import struct
 import subprocess
@@ -29,6 +28,7 @@ from lpcodec.codec.families.wcae.network import load_network
 from lpcodec.codec.quality import COARSEST, Quality
 from lpcodec.codec.varint import varint
 from lpcodec.entropy.coder import Encoder
+from tests.modules import module_at
 
 DAMAGED, FORGED = 10_000, 200
 HUGE = 16384
@@ -58,12 +58,7 @@ def files(portrait: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def mutants() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants", Path(__file__).with_name("mutants.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(Path(__file__).with_name("mutants.py"))
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,9 @@
 // One picture, compared at the rate of the slider. The server sends one version per line, ours first.
-"use strict";
-
 const config = JSON.parse(document.getElementById("config").textContent);
-const byId = (id) => document.getElementById(id);
 const home = `/c/${config.client}`;
 const state = { picture: null, rate: "", versions: new Map(), waiting: null, left: "original", right: "lpcodec" };
 const view = { zoom: "fit", x: 0, y: 0, divider: 0.5, flip: false };
 
-const make = (tag, attributes = {}, ...children) => {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-};
 const number = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 const bytes = (value) => `${value.toLocaleString("en")} bytes`;
 
@@ -29,7 +20,7 @@ const explained = async (response) => {
 
 // Pictures in
 
-const put = async (path, body, name) => {
+const send = async (path, body, name) => {
   stop();
   say(`Reading ${name} …`);
   try {
@@ -41,7 +32,7 @@ const put = async (path, body, name) => {
 };
 const open = (file) => {
   if (file.size > config.maxUpload) say(`${file.name} is larger than ${config.maxUpload.toLocaleString("en")} bytes.`, true);
-  else put("/picture", file, file.name);
+  else send("/picture", file, file.name);
 };
 const start = (picture) => {
   state.picture = picture;
@@ -181,15 +172,10 @@ const layout = () => {
 };
 const place = () => {
   const { width, height } = state.picture, box = byId("view"), now = scale();
-  const held = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
   view.x = held(view.x, width * now, box.clientWidth);
   view.y = held(view.y, height * now, box.clientHeight);
   for (const side of ["left", "right"]) {
-    const image = byId(`image-${side}`);
-    image.style.width = `${width}px`;
-    image.style.height = `${height}px`;
-    image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${now})`;
-    image.classList.toggle("pixels", now * devicePixelRatio >= 1.99);
+    put(byId(`image-${side}`), width, height, view.x, view.y, now);
   }
   box.classList.toggle("enlarged", width * now > box.clientWidth + 1 || height * now > box.clientHeight + 1);
   const cut = (view.flip ? 1 : view.divider) * box.clientWidth;
@@ -212,21 +198,6 @@ const ZOOMS = ["fit", "1", "2", "4", "8"];
 const zoomBy = (step, at) => {
   const next = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(view.zoom) + step))];
   if (next !== view.zoom) zoomTo(next, at);
-};
-const drag = (element, accepts, moved) => {
-  let last = null;
-  element.addEventListener("pointerdown", (event) => {
-    if (!accepts()) return;
-    last = event;
-    element.setPointerCapture(event.pointerId);
-    event.stopPropagation();
-  });
-  element.addEventListener("pointermove", (event) => {
-    if (!last || event.pointerId !== last.pointerId) return;
-    moved(event, event.clientX - last.clientX, event.clientY - last.clientY);
-    last = event;
-  });
-  for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => { last = null; });
 };
 drag(byId("divider"), () => true, (event) => {
   const box = byId("view").getBoundingClientRect();
@@ -291,7 +262,7 @@ byId("folder").append(...config.folder.map((name, index) => {
   const image = make("img", { src: `/folder/${index}.jpg`, alt: "", loading: "lazy" });
   const button = make("button", { type: "button" }, image, make("span", {}, name));
   image.addEventListener("error", () => image.replaceWith(make("em", {}, "can't be read")));
-  button.addEventListener("click", () => put(`/folder/${index}`, null, name));
+  button.addEventListener("click", () => send(`/folder/${index}`, null, name));
   return make("li", {}, button);
 }));
 const themes = { light: "Dark", dark: "Light" };

@@ -51,6 +51,8 @@ _POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+_SHARED = ("base.css", "base.js")
+"""The files of the page that a report's page has too; they are in its room."""
 _HEADER = "x-lpcodec"
 
 
@@ -70,8 +72,7 @@ def application(setup: Setup) -> Starlette:
     live = _Live(setup)
     routes = [
         Route("/", live.page),
-        Route("/page.css", live.asset),
-        Route("/page.js", live.asset),
+        *(Route(f"/{name}", live.asset) for name in (*_SHARED, "page.css", "page.js")),
         Route("/folder/{number:int}.jpg", live.thumbnail),
         Route("/c/{key}/picture", live.take, methods=["PUT"]),
         Route("/c/{key}/folder/{number:int}", live.take_from_folder, methods=["PUT"]),
@@ -276,7 +277,8 @@ def _png(data: bytes) -> Response:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("lpcodec.codec.evaluation.live") / name).read_text("utf-8")
+    room = "report" if name in _SHARED else "live"
+    return (resources.files("lpcodec.codec.evaluation") / room / name).read_text("utf-8")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -1,20 +1,5 @@
-// The page's base: its data, making elements, the theme. The other scripts follow in the same scope.
-"use strict";
+// The page's data, its controls, the theme. The other scripts follow in the same scope.
 const data = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
-
-/** An element with attributes and children; text is always text, never HTML. */
-function make(name, attributes, ...children) {
-  const svg = ["svg", "g", "path", "line", "text", "rect", "clipPath", "circle"].includes(name);
-  const element = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {})) {
-    if (key === "color") element.style.setProperty("--color", `var(--c${value})`);
-    else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** Radio buttons in a fieldset; `options` are [value, text]. Calls `changed(value)` when another is chosen. */
 function choice(fieldset, options, chosen, changed) {

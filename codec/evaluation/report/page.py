@@ -42,7 +42,7 @@ from lpcodec.codec.evaluation.report.tables import TARGETS_NOTE, number, overlap
 from lpcodec.codec.evaluation.run.results import Results
 
 PACKAGE = "lpcodec.codec.evaluation.report"
-SCRIPTS = ("page.js", "viewer.js", "charts.js", "tables.js")  # one scope, in this order
+SCRIPTS = ("base.js", "page.js", "viewer.js", "charts.js", "tables.js")  # one scope, in this order
 STRONGEST_PERCENT = 60.0  # a BD-rate from here on has the strongest colour
 REFERENCES = ("avif", "avif-default", "heic", "webp", "jpeg2000", "jpeg")  # for the order of the pictures
 KINDS = {".webp": "image/webp", ".png": "image/png"}
@@ -106,7 +106,7 @@ def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
         shown_range=SHOWN_BPP,
         palette=list(zip(LIGHT, DARK, strict=True)),
         has_pictures=bool(shown),
-        css=_file("page.css"),
+        css=_file("base.css") + _file("page.css"),
         script=script,
         digest=digest,
         document=embedded(_document(results, shown, tables, ours)),

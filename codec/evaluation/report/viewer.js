@@ -37,23 +37,12 @@ if (view.box) {
     view.place();
   };
 
-  /** Puts an image so that `x`, `y` is its top left corner, enlarged by `scale`. */
-  view.put = (image, x, y, scale) => {
-    const { w, h } = view.size();
-    image.style.width = `${w}px`;
-    image.style.height = `${h}px`;
-    image.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    image.classList.toggle("pixels", scale * devicePixelRatio >= 1.99);
-  };
-
   view.place = () => {
     const { w, h } = view.size(), box = { w: view.box.clientWidth, h: view.box.clientHeight };
     const scale = view.scale();
-    // A picture smaller than the frame stays in its middle; a larger one never leaves it.
-    const held = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
     view.x = held(view.x, w * scale, box.w);
     view.y = held(view.y, h * scale, box.h);
-    for (const image of Object.values(view.layers)) view.put(image, view.x, view.y, scale);
+    for (const image of Object.values(view.layers)) put(image, w, h, view.x, view.y, scale);
     view.box.classList.toggle("enlarged", w * scale > box.w + 1 || h * scale > box.h + 1);
     view.box.classList.toggle("difference", view.mode === "difference");
     const cut = view.mode === "difference" ? box.w : view.flipped ? 0 : view.divider * box.w;
@@ -127,8 +116,8 @@ if (view.box) {
   view.placeDetails = () => {
     const { w, h } = view.size(), at = view.detail || { x: w / 2, y: h / 2 }, scale = 2;
     for (const panel of byId("details").querySelectorAll(".detail")) {
-      const held = (point, size, room) => (size * scale <= room ? (room - size * scale) / 2 : Math.min(0, Math.max(room - size * scale, room / 2 - point * scale)));
-      view.put(panel.firstChild, held(at.x, w, panel.clientWidth), held(at.y, h, panel.clientHeight), scale);
+      const around = (point, size, room) => (size * scale <= room ? (room - size * scale) / 2 : Math.min(0, Math.max(room - size * scale, room / 2 - point * scale)));
+      put(panel.firstChild, w, h, around(at.x, w, panel.clientWidth), around(at.y, h, panel.clientHeight), scale);
     }
   };
   view.pointAt = (event) => {
@@ -137,28 +126,11 @@ if (view.box) {
     view.placeDetails();
   };
 
-  /** Follows a pointer from press to release; `moved(event, dx, dy)` gets the way since the last call. */
-  view.drag = (element, accepts, moved) => {
-    let last = null;
-    element.addEventListener("pointerdown", (event) => {
-      if (!accepts(event)) return;
-      last = event;
-      element.setPointerCapture(event.pointerId);
-      event.stopPropagation();
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (!last || event.pointerId !== last.pointerId) return;
-      moved(event, event.clientX - last.clientX, event.clientY - last.clientY);
-      last = event;
-    });
-    for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => { last = null; });
-  };
-
-  view.drag(byId("divider"), () => true, (event) => {
+  drag(byId("divider"), () => true, (event) => {
     const box = view.box.getBoundingClientRect();
     view.divide((event.clientX - box.left) / box.width);
   });
-  view.drag(view.box, (event) => view.box.classList.contains("enlarged") && event.target.tagName !== "A", (event, dx, dy) => {
+  drag(view.box, (event) => view.box.classList.contains("enlarged") && event.target.tagName !== "A", (event, dx, dy) => {
     view.x += dx;
     view.y += dy;
     view.place();

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
+from lpcodec.codec.frontends.interface import Bands, Size, check_details, with_levels
 
 FRAME = 4
 """Pixels of the border that the chains compute; padding reaches 3."""
@@ -60,10 +60,7 @@ class FoldedLaplacianAutoencoder:
         Raises:
             ValueError: fewer than one level.
         """
-        check_levels(levels)
-        twin = copy.copy(self)
-        twin.levels = levels
-        return twin
+        return with_levels(self, levels)
 
     @torch.inference_mode()
     def split(self, x: Tensor) -> Bands:

@@ -13,13 +13,12 @@ the channels and a classifier isn't part of the transform. Colours are RGB in 0.
 
 from __future__ import annotations
 
-import copy
 from typing import Literal
 
 from torch import Tensor, nn
 
 from lpcodec.codec.families.decomposition.lpae import WIDTH, decoder, initialise
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels, level_sizes
+from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels, level_sizes, with_levels
 
 Variant = Literal["linear", "relu"]
 
@@ -50,10 +49,7 @@ class WaveletLikeAutoencoder(nn.Module):
         Raises:
             ValueError: fewer than one level.
         """
-        check_levels(levels)
-        twin = copy.copy(self)
-        twin.levels = levels
-        return twin
+        return with_levels(self, levels)
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, 3, H, W) -> coarse I_L (B, 3, H/2^k, W/2^k), details I_H (B, 3, h, w) as small as each I_L."""

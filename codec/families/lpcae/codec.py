@@ -33,13 +33,11 @@ from lpcodec.codec.families.lpcae.network import ANCHORS, REACH, Prediction, hal
 from lpcodec.codec.frontends.interface import level_sizes
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
-from lpcodec.codec.tiles import grid
+from lpcodec.codec.tiles import TILE, grid
 
 Symbols = list[list[Group]]
 """The groups of each level that is there, coarsest first."""
 
-TILE = 1024
-"""Side, in pixels, of the part of a picture that is predicted at once."""
 LEFT_OUT_BELOW = 0.03
 """Below this many bits per pixel the finest detail is compared with none at all."""
 _HASH = 4

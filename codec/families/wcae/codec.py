@@ -40,14 +40,12 @@ from lpcodec.codec.families.wcae.network import (
     load_network,
 )
 from lpcodec.codec.progress import Progress
-from lpcodec.codec.tiles import Span, grid
+from lpcodec.codec.tiles import TILE, Span, grid
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
 Symbols = npt.NDArray[np.int32]
 
-TILE = 1024
-"""Side, in pixels, of the part of a picture that goes through the network at once, halo apart."""
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _SIDE_DATA = struct.Struct("<hHhh")

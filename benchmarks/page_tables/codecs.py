@@ -1,0 +1,152 @@
+"""Tables of codecs side by side, from the files that `lpcodec report` writes."""
+
+from typing import Any
+
+from lpcodec.codec.evaluation.report.page import judged_by
+from page_tables.common import METRICS, measured, of_set, percent, speed, table
+
+OURS = "lpcodec"
+PRINTED = (("NoWCAE", 0.206, 23.82, 0.8983), ("WCAE", 0.143, 25.61, 0.8965), ("JPEG", 0.147, 30.27, 0.8208),
+           ("JPEG 2000", 0.149, 33.29, 0.9404))  # fmt: skip
+"""Table 1 of the WCAE paper (Akyazi & Ebrahimi, CLIC 2019), on the 102 pictures of that challenge's validation set:
+name, bpp, PSNR, MS-SSIM."""
+BESIDE = ("jpeg", "avif", "avif-speed2", "avif-default")
+SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif", "avif-default")
+
+
+def targets() -> list[str]:
+    """At each rate target: ours beside the peers that were asked for it. The files' rate is that of the real files; the
+    qualities of codecs with whole-number settings are interpolated to the target (docs/reports.md)."""
+    rows = [
+        (
+            f"{row['target_bpp']:g}", row["codec"], f"{row.get('file_bpp', row['bpp']):.4f}", f"{row['psnr']:.2f}",
+            f"{row['ms_ssim']:.4f}", speed(row["encode_mps"]), speed(row["decode_mps"]),
+        )
+        for row in of_set("kodak")["target_means"]
+        if row["codec"] in SHOWN
+    ]  # fmt: skip
+    return table(("target bpp", "codec", "files' bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def fair(document: dict[str, Any], anchor: str, metric: str) -> bool:
+    """Whether a codec is a fair peer by a metric: AVIF has one tuning for PSNR and another for the eye."""
+    return metric in METRICS and metric in judged_by(anchor, [codec["name"] for codec in document["codecs"]])
+
+
+def shown(target: float = 0.3) -> list[str]:
+    """The README's four rows: the default model and three peers at one rate target, the bits that the model needs
+    beside each, and a sentence that compares it with AVIF. By MS-SSIM the peer is AVIF at its defaults if that was
+    measured: the other one is tuned for PSNR."""
+    document = of_set("kodak")
+    figures = {row["codec"]: row for row in document["target_means"] if row["target_bpp"] == target}
+    changes = {
+        (row["anchor"], row["metric"]): row["percent"]
+        for row in document["bd_rates"]
+        if row["test"] == OURS and "percent" in row
+    }
+    eye = "avif-default" if ("avif-default", "ms_ssim") in changes else "avif"
+
+    def bits(codec: str, metric: str) -> str:
+        anchor = eye if (codec, metric) == ("avif", "ms_ssim") else codec
+        return "" if codec == OURS else percent(changes.get((anchor, metric)))
+
+    rows = [
+        (
+            codec, f"{figures[codec]['psnr']:.2f}", bits(codec, "psnr"), bits(codec, "ms_ssim"),
+            speed(figures[codec]["encode_mps"]), speed(figures[codec]["decode_mps"]),
+        )
+        for codec in (OURS, "jpeg", "webp", "avif")
+    ]  # fmt: skip
+    head = (
+        f"codec at {target:g} bpp", "PSNR, dB", "lpcodec's bits for its PSNR", "for its MS-SSIM", "encode, MP/s",
+        "decode, MP/s",
+    )  # fmt: skip
+    against = [
+        f"{abs(change):.1f} % {'more' if change > 0 else 'fewer'} bits than AVIF for the same {name}"
+        for name, metric, anchor in (("PSNR", "psnr", "avif"), ("MS-SSIM", "ms_ssim", eye))
+        if (change := changes.get((anchor, metric))) is not None
+    ]
+    slower = figures["avif"]["decode_mps"] / figures[OURS]["decode_mps"]
+    sentence = f"lpcodec needs {' and '.join(against)}. AVIF decodes {slower:.2g} times as fast."
+    return [*table(head, rows), "", f"**Beside AVIF:** {sentence}"]
+
+
+def bd_rates(pictures: str) -> list[str]:
+    """BD-rates of ours against each peer."""
+    rows = []
+    document = of_set(pictures)
+    others = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
+    for row in document["bd_rates"]:
+        if row["test"] == OURS and row["anchor"] in others and fair(document, row["anchor"], row["metric"]):
+            metric = METRICS[row["metric"]]
+            if "refused" in row:
+                rows.append((row["anchor"], metric, "refused", row["refused"]))
+            else:
+                unit = "" if row["metric"] == "ssimulacra2" else " dB"
+                overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f}{unit}"
+                rows.append((row["anchor"], metric, f"{row['percent']:+.1f} %", overlap))
+    return table(("against", "metric", "BD-rate", "overlap"), rows)
+
+
+def own(pictures: str) -> list[str]:
+    """BD-rates of each of our models with a quality against AVIF and JPEG."""
+    document = of_set(pictures)
+    figures = {(row["test"], row["anchor"], row["metric"]): row for row in document["bd_rates"]}
+    eye = "avif-default" if any(codec["name"] == "avif-default" for codec in document["codecs"]) else "avif"
+    columns = (("avif", "psnr"), (eye, "ms_ssim"), ("jpeg", "psnr"), ("jpeg", "ms_ssim"))
+    rows = []
+    for codec in document["codecs"]:
+        if codec["kind"] == "model" and codec["has_dial"]:
+            found = [figures[codec["name"], *column] for column in columns]
+            cells = ["refused" if "refused" in row else f"{row['percent']:+.1f} %" for row in found]
+            rows.append((codec["name"], f"{codec['parameters']:,}", *cells))
+    head = [f"against {anchor}, {METRICS[metric]}" for anchor, metric in columns]
+    return table(("model", "parameters", *head), rows)
+
+
+def by_picture(pictures: str) -> list[str]:
+    """The BD-rate of ours on each picture by itself against each fair peer, and the mean of the pictures' own."""
+    if not measured(pictures):
+        return ["Not measured yet: `python benchmarks/reports.py` makes this table."]
+    document = of_set(pictures)
+    peers = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
+    columns = [
+        row
+        for row in document["bd_rates_by_picture"]
+        if row["test"] == OURS and row["anchor"] in peers & set(BESIDE) and fair(document, row["anchor"], row["metric"])
+    ]
+    names = [picture["name"] for picture in document["pictures"]["pictures"]]
+    rows = [(name, *(percent(column["percent"].get(name)) for column in columns)) for name in names]
+    rows.append(("mean", *(f"{percent(column['mean_percent'])} ({column['pictures']})" for column in columns)))
+    return table(("picture", *(f"{column['anchor']}, {METRICS[column['metric']]}" for column in columns)), rows)
+
+
+def paper() -> list[str]:
+    """The paper's networks: one row per set of weights."""
+    document = of_set("kodak")
+    ours = {codec["name"]: codec for codec in document["codecs"] if codec["kind"] == "model" and not codec["has_dial"]}
+    rows = [
+        (
+            # A set by itself has its own name; in a network's curve each is a setting.
+            row["codec"] if "@" in row["codec"] else f"{row['codec']}@{row['setting']:.2f}",
+            f"{ours[row['codec']]['parameters']:,}", f"{row['bpp']:.4f}",
+            f"{row['psnr']:.2f}", f"{row['ms_ssim']:.4f}", speed(row["encode_mps"]), speed(row["decode_mps"]),
+        )
+        for row in document["means"]
+        if row["codec"] in ours
+    ]  # fmt: skip
+    return table(("weights", "parameters", "bpp", "PSNR, dB", "MS-SSIM", "encode MP/s", "decode MP/s"), rows)
+
+
+def printed() -> list[str]:
+    """Table 1 of the WCAE paper."""
+    rows = [(name, f"{bpp:.3f}", f"{psnr:.2f}", f"{ms_ssim:.4f}") for name, bpp, psnr, ms_ssim in PRINTED]
+    return table(("printed", "bpp", "PSNR, dB", "MS-SSIM"), rows)
+
+
+TABLES = {
+    "shown": shown, "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "models": lambda: own("kodak"),
+    "clic bd-rates": lambda: bd_rates("clic2025-test"), "kodak by picture": lambda: by_picture("kodak"),
+    "clic by picture": lambda: by_picture("clic2025-test"), "screens by picture": lambda: by_picture("screens"),
+    "paper": paper, "printed": printed,
+}  # fmt: skip

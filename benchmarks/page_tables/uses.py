@@ -1,0 +1,140 @@
+"""Tables of front-ends, layers, effort, many pictures, other sizes, and damage."""
+
+from page_tables.common import METRICS, RESULTS, of_set, result, speed, table
+
+OURS = "lpcodec"
+
+
+def reconstruction() -> list[str]:
+    """What comes back of pictures through the front-ends, beside the LPAE paper's Table 1."""
+    document = result("reconstruction.json")
+    methods = list(document["rows"][0]["psnr"])
+    rows = [
+        (row["data"], str(row["pictures"]), *(f"{row['psnr'][method]:.2f}" for method in methods))
+        for row in document["rows"]
+    ]
+    printed = (f"{document['printed'][m]:.2f}" if m in document["printed"] else "" for m in methods)
+    return table(("pictures", "how many", *methods), [*rows, ("printed: DIV2K crops", "", *printed)])
+
+
+def frontends() -> list[str]:
+    """Split and merge in megapixels a second."""
+    rows = [
+        (row["name"], str(row["levels"]), f"{row['megapixels']:.1f}", speed(row["megapixels_per_second"]))
+        for row in result("frontends.json")["rows"]
+    ]
+    return table(("front-end", "levels", "megapixels", "split + merge, MP/s"), rows)
+
+
+def layers() -> list[str]:
+    """Bytes and time of each level of a large picture."""
+    rows = [
+        (
+            row["picture"], f"{row['quality']:g}", f"{row['bpp']:.3f}", str(row["level"]),
+            f"{row['width']} x {row['height']}", f"{row['bytes']:,}", f"{100 * row['part']:.1f} %",
+            f"{row['seconds']:.3f}", f"{row['times_as_fast']:.1f}",
+        )
+        for row in result("layers.json")["large"]
+    ]  # fmt: skip
+    head = ("picture", "quality", "bpp", "level", "pixels", "its bytes", "of the file, to here", "decode, s")
+    return table((*head, "times as fast"), rows)
+
+
+def predicted() -> list[str]:
+    """What predicted detail is worth, beside bicubic and beside coded detail."""
+    rows = [
+        (
+            f"{row['quality']:g}", f"{row['bpp']:.3f}", f"{row['psnr']:.2f}", f"{row['bpp_without']:.3f}",
+            f"{row['psnr_predicted']:.2f}", f"{row['psnr_bicubic']:.2f}",
+        )
+        for row in result("layers.json")["predicted"]
+    ]  # fmt: skip
+    head = ("quality", "bpp, all layers", "PSNR, dB", "bpp, finest left out", "PSNR, predicted", "PSNR, bicubic")
+    return table(head, rows)
+
+
+def scalability() -> list[str]:
+    """BD-rates of the codec in layers against the other models, and against AVIF."""
+    rows = []
+    for row in of_set("kodak")["bd_rates"]:
+        metric = METRICS.get(row["metric"])
+        if row["test"] == "lpcae" and metric is not None and row["anchor"] in (OURS, "fast", "avif", "jpeg"):
+            figure = row["refused"] if "refused" in row else f"{row['percent']:+.1f} %"
+            rows.append((row["anchor"], metric, figure))
+    return table(("lpcae against", "metric", "BD-rate"), rows)
+
+
+def effort() -> list[str]:
+    """What each level of effort saves and takes."""
+    rows = [
+        (
+            str(row["level"]), str(row["iterations"]), f"{row['bd_rate_percent']:+.1f} %" if row["level"] else "0",
+            f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}",
+        )
+        for row in result("effort.json")["levels"]
+    ]  # fmt: skip
+    return table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows)
+
+
+def scale() -> list[str]:
+    """Pictures per second of `lpcodec batch`; no rows before it was measured (benchmarks/scale.py)."""
+    runs = result("scale.json")["runs"] if (RESULTS / "scale.json").exists() else []
+    head = ("task", "from", "engine", "processes", "pictures", "pictures/s", "a million, hours")
+    rows = [
+        (
+            row["task"], row["layout"], row["engine"], str(row["workers"]), f"{row['pictures']:,}",
+            f"{row['pictures_per_second']:.2f}", f"{1e6 / row['pictures_per_second'] / 3600:.1f}",
+        )
+        for row in runs
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def upscaling(scale: int) -> list[str]:
+    """PSNR and SSIM of enlarged pictures, measured here and published."""
+    document = result("upscaling.json")
+    sets = ("set5", "set14", "bsd100")
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for row in document["measured"]:
+        if row["scale"] == scale:
+            rows.setdefault((row["method"], "measured"), {})[row["data"]] = f"{row['psnr']:.2f} / {row['ssim']:.4f}"
+    for row in document["published"]:
+        if row["scale"] == scale:
+            figures = {name: f"{psnr:.2f} / {ssim:.4f}" for name, (psnr, ssim) in row["results"].items()}
+            rows[row["method"], f"published: {row['source'].split(',')[0]}"] = figures
+    lines = [(method, kind, *(figures.get(name, "") for name in sets)) for (method, kind), figures in rows.items()]
+    return table(("method", "", "Set5", "Set14", "BSD100"), lines)
+
+
+def downscale() -> list[str]:
+    """What coding at smaller sizes gains at low rates: means over the pictures that both reach the rate with."""
+    rows = [
+        (
+            f"{row['target_bpp']:g}", f"{row['smaller']} of {row['pictures']}", f"{row['own_psnr']:.2f}",
+            f"{row['auto_psnr']:.2f}", f"{row['own_ms_ssim']:.4f}", f"{row['auto_ms_ssim']:.4f}",
+            str(row["reached_by_auto_alone"]),
+        )
+        for row in result("downscale.json")["rows"]
+        if row["pictures"]
+    ]  # fmt: skip
+    head = ("bpp", "smaller", "PSNR", "PSNR, auto", "MS-SSIM", "MS-SSIM, auto", "reached by auto alone")
+    return table(head, rows)
+
+
+def damage() -> list[str]:
+    """What came of changed files (tests/codec/mutants.py): how many ended in which way, how long the slowest took."""
+    document = result("damage.json")
+    rows = []
+    for kind in ("damaged", "forged"):
+        outcomes = document[kind]["outcomes"]
+        ends = ", ".join(f"{count:,} {name}" for name, count in outcomes.items())
+        slowest = document[kind]["slowest_seconds"]
+        rows.append((kind, f"{sum(outcomes.values()):,}", ends, f"{slowest:.2f}" if slowest > 0.01 else "under 0.01"))
+    return table(("files", "how many", "ended in", "slowest, s"), rows)
+
+
+TABLES = {
+    "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
+    "layers": layers, "predicted": predicted, "scalability": scalability,
+    "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
+}  # fmt: skip
