@@ -216,7 +216,7 @@ def read_partial(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     """The header and the leading whole layers of a file that was cut or damaged behind them; no other section.
 
     A layer is whole where its checksum holds, which covers the header and the layers before it too. The number of
-    sections that the header gives isn't looked at: how many layers there were can't be told.
+    sections that the header gives isn't checked, because how many layers there were can't be known.
 
     Raises DamagedFileError where the file isn't in layers or its first one isn't whole, UnknownModelError and
     LimitError as `read`.
@@ -359,7 +359,7 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
         if before == after and after != SectionType.LAYER:
             yield f"section {section_name(after)} occurs twice"
         elif before > after:
-            yield f"section {section_name(after)} stands behind section {section_name(before)}"
+            yield f"section {section_name(after)} comes after section {section_name(before)}"
     for section in file.sections:
         if not section.payload and section.type != SectionType.LATENTS:
             yield f"section {section_name(section.type)} is empty"

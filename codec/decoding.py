@@ -111,7 +111,7 @@ def open_file(
 
 
 def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
-    """Raise LimitError if decoding so many pixels of a file may take more than `max_memory` bytes; None is no limit."""
+    """Raise LimitError if decoding `pixels` pixels of a file may take more than `max_memory` bytes; None: no limit."""
     network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
     needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixels
     if max_memory is not None and needed > max_memory:

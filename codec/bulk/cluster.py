@@ -33,7 +33,7 @@ def run(
     sources: Sequence[Source], settings: Settings, to: str, endings: frozenset[str],
     workers: int | None = None, address: str | None = None,
 ) -> Generator[Event, None, None]:  # fmt: skip
-    """Recode `sources` into the folder or URL `to` by so many actors, one per processor of the cluster by default.
+    """Recode `sources` into the folder or URL `to` by `workers` actors, one per processor of the cluster by default.
 
     `address` is that of a cluster ("auto", "ray://head:10001"). None takes what RAY_ADDRESS names, or starts Ray here,
     and ends it afterwards.

@@ -38,7 +38,7 @@ _Place = tuple[Source, Member | _End | None]
 def run(
     sources: Sequence[Source], settings: Settings, to: str, endings: frozenset[str], workers: int
 ) -> Generator[Event, None, None]:
-    """Recode `sources` into the folder or URL `to`, by so many processes. Closing the iterator stops them."""
+    """Recode `sources` into the folder or URL `to`, by `workers` processes. Closing the iterator stops them."""
     results = in_order(
         _items(sources, settings, to, endings),
         partial(unit.recode_file, settings=settings),

@@ -107,7 +107,7 @@ def _low_pass(name: str) -> tuple[Taps, Taps]:
         raise ValueError(f"{name!r} is neither {BURT_ADELSON!r}, {BICUBIC!r} nor a discrete wavelet of PyWavelets")
     wavelet = pywt.Wavelet(name)
     length = len(wavelet.dec_lo)
-    # A coefficient k of PyWavelets covers the places 2k + 2 - length to 2k + 1. Shifted by so many coefficients, the
+    # A coefficient k of PyWavelets covers the places 2k + 2 - length to 2k + 1. Shifted by this many coefficients, the
     # middle of what k covers is the middle of the places 2k and 2k + 1, or the place before it.
     first = 2 - length + 2 * ((length - 2) // 4)
     down, up = sum(wavelet.dec_lo), sum(wavelet.rec_lo) / 2

@@ -15,7 +15,7 @@ from lpcodec.codec.errors import FileAccessError
 
 NAME = "log.jsonl"
 SMOOTHED = 24
-"""The curve's running mean goes over so many logged batches."""
+"""The curve's running mean is over this many logged batches."""
 
 
 class RunLog:

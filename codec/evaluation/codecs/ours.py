@@ -51,7 +51,7 @@ class OurFamily:
     models: Mapping[float, str]
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
-        """The .lpc file with the set of weights that `setting` stands for. ValueError for one that stands for none."""
+        """The .lpc file with the set of weights that `setting` stands for. ValueError if there is none."""
         if setting not in self.models:
             raise ValueError(
                 f"{self.name} has the settings {', '.join(f'{s:g}' for s in self.models)}, not {setting:g}"

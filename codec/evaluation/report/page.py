@@ -185,7 +185,7 @@ def _matrix(results: Results, metric: Metric, table: Table) -> list[tuple[str, l
 
 
 def _published(results: Results, metric: Metric) -> dict[str, Any]:
-    """MeasuredCodec codecs (rows) against published curves (columns)."""
+    """Measured codecs (rows) against published curves (columns)."""
     table, titles = bd_published(results, metric.name), {codec.name: codec.title for codec in results.codecs}
     columns = [curve for curve in results.published if any(name == curve.name for _, name in table)]
     rows = [
@@ -274,7 +274,7 @@ def _ranks(results: Results, ours: CodecAbout | None) -> dict[str, Any] | None:
 
 
 def _rows(results: Results, listed: Sequence[Metric]) -> list[list[Any]]:
-    """A list for each point: codec, picture, setting, target, bpp, bytes, encode and decode MP/s, measures.
+    """A list for each point: codec, picture, setting, target, bpp, bytes, encode and decode MP/s, metrics.
 
     MS-SSIM is linear here, as papers print that of a picture.
     """

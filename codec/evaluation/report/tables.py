@@ -40,7 +40,7 @@ TARGETS_NOTE = (
 
 
 def points_csv(results: Results) -> str:
-    """Every point, at fixed settings and at rate targets, one a line; further measures are columns of their names.
+    """Every point, at fixed settings and at rate targets, one a line; further metrics are columns of their names.
 
     What is missing is empty, an infinite PSNR `inf`; numbers are written whole and read back the same.
     """

@@ -20,7 +20,7 @@ class Machine:
 
 
 def cpu_name() -> str:
-    """The processor's name, as well as the system tells it."""
+    """The processor's name, as far as the system says."""
     info = Path("/proc/cpuinfo")
     for line in info.read_text("utf-8").splitlines() if info.exists() else ():
         if line.startswith("model name"):
