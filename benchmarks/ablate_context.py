@@ -90,7 +90,10 @@ class BlindScales:
     scales: ScaleWalk
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        return self.scales.indexes(step, symbols.mapped(torch.zeros_like))
+        return self.scales.indexes(step, symbols)
+
+    def seen(self, symbols: Tensor) -> Tensor:
+        return torch.zeros_like(self.scales.seen(symbols))
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ class BlindMeans:
     network: MeanWalk
 
     def means(self, step: Step, values: Channels) -> Tensor:
-        return self.network.means(step, values.mapped(torch.zeros_like))
+        nothing = Channels()
+        if step.context is not None:
+            nothing.add(0, torch.zeros_like(values.read()))
+        return self.network.means(step, nothing)
 
 
 class Trial:
