@@ -135,7 +135,7 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
     """The codec that a file names; None for a stored picture. Raises UnknownModelError if it isn't installed."""
     if header.kind is Kind.STORED:
         return None
-    codec = models.load_by_identity(header.model_number, header.model_digest, device).trained
+    codec: models.Codec = models.load_by_identity(header.model_number, header.model_digest, device).trained
     if header.rotation != PLAIN and not isinstance(codec, models.RotatingCodec):
         raise DamagedFileError("the file's colours are rotated, which its model doesn't do")
     return codec
