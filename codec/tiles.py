@@ -54,6 +54,18 @@ def spans(length: int, core: int, halo: int) -> list[Span]:
     ]
 
 
+def shares(height: int, width: int, core: int, halo: int, count: int) -> list[tuple[Span, Span]]:
+    """The tiles of `grid` evened out, or in thinner bands if they are fewer than `count`, down to cores of `halo`."""
+    rows, columns = ceil_div(height, core), ceil_div(width, core)
+    if rows * columns < count:
+        if height >= width:
+            rows = max(min(ceil_div(count, columns), height // max(halo, 1)), 1)
+        else:
+            columns = max(min(ceil_div(count, rows), width // max(halo, 1)), 1)
+    tall, wide = spans(height, ceil_div(height, rows), halo), spans(width, ceil_div(width, columns), halo)
+    return [(one, other) for one in tall for other in wide]
+
+
 def grid(height: int, width: int, core: int, halo: int) -> Iterator[tuple[Span, Span]]:
     """Yield the (rows, columns) spans of all tiles of a `height` x `width` grid, row by row."""
     for rows in spans(height, core, halo):

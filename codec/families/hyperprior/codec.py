@@ -17,6 +17,7 @@ coarser level's latents are context.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import EllipsisType
 from typing import Protocol
 
@@ -45,7 +46,8 @@ from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
-from lpcodec.codec.tiles import Span, grid
+from lpcodec.codec.threads import in_threads, threads
+from lpcodec.codec.tiles import Span, grid, shares
 from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
@@ -53,6 +55,8 @@ GROUP = 64
 """Latents a side of a group."""
 TILE = 64
 """Latents a side of a tile of the transforms."""
+_BAND_PLACES = 128 * 128
+"""Latents' places of a band of a picture that is synthesised, 4 megapixels."""
 _SEEN_PLACES = 256
 """About how many places of the latents an estimate of the rate looks at."""
 _BITS_FACTOR = 2.1
@@ -157,8 +161,9 @@ class HyperpriorCodec:
         height, width = pixels.shape[:2]
         h, w = ceil_div(height, STRIDE), ceil_div(width, STRIDE)
         y = torch.empty(self.network.sizes.latents, h, w)
-        tiles = list(grid(h, w, self.tile, self.analysis_halo))
-        for number, (rows, columns) in enumerate(tiles):
+
+        def analyse(place: tuple[Span, Span]) -> None:
+            rows, columns = place
             part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
             tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
             tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
@@ -168,6 +173,9 @@ class HyperpriorCodec:
                 tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
             result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
+
+        tiles = shares(h, w, self.tile, self.analysis_halo, threads(self.device))
+        for number, _ in enumerate(in_threads(analyse, tiles, self.device)):
             if progress:
                 progress("analysis", (number + 1) / len(tiles))
         return y
@@ -220,14 +228,17 @@ class HyperpriorCodec:
         gain = self.network.gain(q.to(self.device)).cpu()[0]
         refined = latents if isinstance(latents, Refined) else None
         y = latents if isinstance(latents, Tensor) else latents.y
-        groups = []
-        for number, (rows, columns) in enumerate(self.groups(y.shape[1], y.shape[2])):
+
+        def code(numbered: tuple[int, tuple[Span, Span]]) -> Group:
+            number, (rows, columns) = numbered
             z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
             scaled = y[:, rows.core, columns.core] * gain
             if z is None:
                 z = self.transforms.hyper_analysis(scaled[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
-            groups.append(self.entropy.code(scaled, z, q, curvature, _below(coarser, rows, columns)))
-        return HyperpriorCoded(groups)
+            return self.entropy.code(scaled, z, q, curvature, _below(coarser, rows, columns))
+
+        groups = enumerate(self.groups(y.shape[1], y.shape[2]))
+        return HyperpriorCoded(list(in_threads(code, groups, self.device)))
 
     @torch.inference_mode()
     def parse(self, payloads: Sequence[bytes], frame: Frame, coarser_symbols: Tensor | None = None) -> list[Group]:
@@ -245,11 +256,13 @@ class HyperpriorCodec:
         streams = payload.split(whole, len(tiles))
         for stream, (rows, columns) in zip(streams, tiles, strict=True):
             self._check_length(stream, q, rows, columns)
-        groups = []
-        for stream, (rows, columns) in zip(streams, tiles, strict=True):
+
+        def parse(coded: tuple[bytes, tuple[Span, Span]]) -> Group:
+            stream, (rows, columns) = coded
             below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
-            groups.append(self.parse_group(stream, q, rows, columns, below))
-        return groups
+            return self.parse_group(stream, q, rows, columns, below)
+
+        return list(in_threads(parse, zip(streams, tiles, strict=True), self.device))
 
     @torch.inference_mode()
     def parse_group(self, stream: bytes, q: Tensor, rows: Span, columns: Span, below: Tensor | None = None) -> Group:
@@ -285,7 +298,27 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def synthesise(self, symbols: list[Group], frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
-        return self.picture(self.values(symbols, frame), frame, progress)
+        h, w = _grid_size(frame)
+        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
+        tiles = shares(h, w, self.tile, self.synthesis_halo, threads(self.device))
+        groups_abreast, first, known, done = ceil_div(w, self.group), 0, 0, 0
+        values = torch.empty(1, self.network.sizes.latents, 0, w)
+        for band in _bands(tiles):
+            # Values take as much memory as anything in decoding: only those of the band's rows are there at a time.
+            top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
+            parts = [values[:, :, top - first :]]
+            if known < bottom:
+                new = slice(known // self.group, ceil_div(bottom, self.group))
+                rows = min(self.group * new.stop, h) - known
+                groups = symbols[new.start * groups_abreast : new.stop * groups_abreast]
+                parts.append(self.values(groups, replace(frame, height=STRIDE * rows)))
+                known += rows
+            values, first = torch.cat([part for part in parts if part.shape[2]], 2), top
+            for _ in self._paint(pixels, band, values, first, frame):
+                done += 1
+                if progress:
+                    progress("synthesis", done / len(tiles))
+        return pixels
 
     @torch.inference_mode()
     def picture(
@@ -293,12 +326,25 @@ class HyperpriorCodec:
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
         h, w = values.shape[2:]
+        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
+        tiles = shares(h, w, self.tile, self.synthesis_halo, threads(self.device))
+        for number, _ in enumerate(self._paint(pixels, tiles, values, 0, frame, reference)):
+            if progress:
+                progress("synthesis", (number + 1) / len(tiles))
+        return pixels
+
+    def _paint(
+        self, pixels: npt.NDArray[np.uint8], tiles: Sequence[tuple[Span, Span]], values: Tensor, first: int,
+        frame: Frame, reference: Reference | None = None,
+    ) -> Iterator[None]:  # fmt: skip
+        """Fill the pixels of tiles from values (1, M, rows, w) whose first row is the latents' row `first`."""
         q = torch.tensor([frame.quality.units], device=self.device)
         inverse_gain = self.network.inverse_gain(q)
-        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-        tiles = list(grid(h, w, self.tile, self.synthesis_halo))
-        for number, (rows, columns) in enumerate(tiles):
-            tile = values[..., rows.outer, columns.outer].to(self.device) * inverse_gain
+
+        def paint(place: tuple[Span, Span]) -> None:
+            rows, columns = place
+            outer = slice(rows.outer_start - first, rows.outer_stop - first)
+            tile = values[..., outer, columns.outer].to(self.device) * inverse_gain
             picture = self.transforms.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
             part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
             if reference is not None:
@@ -307,9 +353,8 @@ class HyperpriorCodec:
             part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
             target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
             target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
-            if progress:
-                progress("synthesis", (number + 1) / len(tiles))
-        return pixels
+
+        yield from in_threads(paint, tiles, self.device)
 
     def symbols(self, groups: list[Group], frame: Frame) -> Tensor:
         """The r of all groups (1, M, h, w), whole numbers."""
@@ -323,15 +368,32 @@ class HyperpriorCodec:
         """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
         h, w = _grid_size(frame)
         q = torch.tensor([frame.quality.units])
-        values = torch.empty(1, self.network.sizes.latents, h, w)
-        for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
+        values = torch.empty((1, self.network.sizes.latents, h, w), memory_format=torch.channels_last)
+
+        def fill(placed: tuple[Group, tuple[Span, Span]]) -> None:
+            group, (rows, columns) = placed
             below = _below(coarser, rows, columns)
             values[..., rows.core, columns.core] = self.entropy.values(group, q, below).cpu()
+
+        for _ in in_threads(fill, zip(groups, self.groups(h, w), strict=True), self.device):
+            pass
         return values
 
     def context(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> CoarserContext:
         """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
         return CoarserContext(self.symbols(groups, frame), self.values(groups, frame, coarser))
+
+
+def _bands(tiles: Sequence[tuple[Span, Span]]) -> Iterator[list[tuple[Span, Span]]]:
+    """Tiles row by row, in lists of whole rows that are just large enough to keep all threads at work."""
+    band: list[tuple[Span, Span]] = []
+    for number, tile in enumerate(tiles, 1):
+        band.append(tile)
+        last_in_row = number == len(tiles) or tiles[number][0] != tile[0]
+        size = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in band)
+        if number == len(tiles) or (last_in_row and size >= _BAND_PLACES):
+            yield band
+            band = []
 
 
 def _grid_size(frame: Frame) -> tuple[int, int]:

@@ -14,7 +14,9 @@ Everything that `parse` does is integer arithmetic on the CPU, whatever the devi
 
 import copy
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ from lpcodec.codec.families.hyperprior.network import CoarserContext
 from lpcodec.codec.families.hyperprior.qualities import level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, walk
+from lpcodec.codec.threads import helper
 from lpcodec.entropy.choice import symbol_costs
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, SymbolRun
 from lpcodec.entropy.integer import exact_dtype
@@ -39,12 +42,14 @@ SYMBOL_MAX = 32767
 
 @dataclass(frozen=True)
 class Group:
-    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded."""
+    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded.
+    `means` (1, M, h, w), if a second thread finds them while the group is parsed."""
 
     z: npt.NDArray[np.int32]
     r: npt.NDArray[np.int16]
     z_runs: tuple[SymbolRun, ...]
     r_runs: tuple[SymbolRun, ...]
+    means: Future[Tensor] | None = None
 
     @property
     def runs(self) -> tuple[SymbolRun, ...]:
@@ -102,7 +107,8 @@ class EntropyModel:
         scales = self.scales.begin(z, level, height, width, symbols)
         values = None if values is None else values.to(self.device)
         means = self.means.begin(z.to(self.device), level.to(self.device), height, width, values)
-        walk(self.steps, source, scales, means, self.context_channels)
+        with helper(self.device) as second:
+            walk(self.steps, source, scales, means, self.context_channels, second)
         whole = z[0].int().numpy()
         z_runs = self.z_tables.runs(whole, int(row_of_quality(q, self.anchors)))
         return Group(whole, source.r, z_runs, tuple(source.runs))
@@ -123,16 +129,41 @@ class EntropyModel:
         scales = self.scales.begin(
             torch.from_numpy(z)[None], level_of_quality(q, self.anchors), height, width, coarser_symbols
         )
-        source = _Reading(self, decoder, (scales.from_z.whole.shape[1], height, width))
-        walk(self.steps, source, scales, None, self.context_channels)
-        decoder.finish()
-        return Group(z, source.r, z_runs, tuple(source.runs))
+        blocks: SimpleQueue[Tensor | None] = SimpleQueue()
+        source = _Reading(self, decoder, (scales.from_z.whole.shape[1], height, width), blocks)
+        with helper(self.device) as second:
+            means = None
+            if second is not None and coarser_symbols is None:
+                means = second.submit(self._means_behind, z, q, height, width, blocks)
+            try:
+                walk(self.steps, source, scales, None, self.context_channels)
+                decoder.finish()
+            finally:
+                blocks.put(None)
+        return Group(z, source.r, z_runs, tuple(source.runs), means)
+
+    def _means_behind(
+        self, z: npt.NDArray[np.int32], q: Tensor, height: int, width: int, blocks: "SimpleQueue[Tensor | None]"
+    ) -> Tensor:
+        """The means (1, M, h, w) of a group that is being parsed, from the blocks of symbols as they are read."""
+
+        def read(prediction: Prediction, channels: int) -> Tensor:
+            block = blocks.get()
+            if block is None:
+                raise CorruptStreamError("the stream could not be parsed")
+            return block
+
+        means = self.means.begin(torch.from_numpy(z).float()[None], level_of_quality(q, self.anchors), height, width)
+        predictions = walk(self.steps, read, None, means, self.context_channels)
+        return combined((p.step, p.mean) for p in predictions if p.mean is not None)
 
     @torch.no_grad()
     def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
         """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
         by_place = torch.from_numpy(group.r).flatten(1).t().contiguous()  # smaller to turn round than floats
         r = by_place.to(self.device).float().t().view(1, *group.r.shape)
+        if group.means is not None:
+            return r + group.means.result()
         z = torch.from_numpy(group.z).to(self.device).float()[None]
         coarser_values = None if coarser is None else coarser.values.to(self.device)
         means = self.means.begin(
@@ -204,13 +235,17 @@ class _Choosing(_Coding):
 class _Reading(_Coding):
     """The parser's symbols: those of the range decoder."""
 
-    def __init__(self, model: EntropyModel, decoder: Decoder, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, model: EntropyModel, decoder: Decoder, shape: tuple[int, ...], blocks: "SimpleQueue[Tensor | None]"
+    ) -> None:
         super().__init__(model, shape)
-        self.decoder = decoder
+        self.decoder, self.blocks = decoder, blocks
 
     def __call__(self, prediction: Prediction, channels: int) -> Tensor:
         places, index = self.coded(prediction)
         symbols = self.decoder.get(index, self.model.tables)
         if len(symbols) and max(abs(int(symbols.min())), abs(int(symbols.max()))) > SYMBOL_MAX:
             raise CorruptStreamError(f"latents beyond {SYMBOL_MAX}")
-        return self.keep(prediction.step, channels, places, symbols, index)
+        block = self.keep(prediction.step, channels, places, symbols, index)
+        self.blocks.put(block)
+        return block

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.threads import Helper
 
 Device = torch.device | str
 Places = Callable[[int, int, int, int, Device], Tensor]
@@ -209,8 +210,9 @@ is with scales, the symbols must be zero where the step has no latents."""
 
 
 def walk(
-    steps: Sequence[Step], source: Source, scales: Scales | None, means: Means | None, context_channels: int
-) -> list[Prediction]:
+    steps: Sequence[Step], source: Source, scales: Scales | None, means: Means | None, context_channels: int,
+    helper: Helper | None = None,
+) -> list[Prediction]:  # fmt: skip
     """Go through the steps, asking `source` for the symbols of each; return what was predicted in each.
 
     Args:
@@ -218,15 +220,17 @@ def walk(
         scales: None to go without scale indexes (the symbols are known).
         means: None to go without means (integers alone are parsed).
         context_channels: the contexts look at this many channels, the first ones.
+        helper: finds the means while this thread finds the scale indexes.
     """
     symbols, values = Channels(), Channels()
     predictions = []
     for number, step in enumerate(steps, 1):
-        prediction = Prediction(
-            step,
-            None if scales is None else scales.indexes(step, symbols),
-            None if means is None else means.means(step, values),
-        )
+        begun = None if helper is None or means is None else helper.submit(means.means, step, values)
+        index = None if scales is None else scales.indexes(step, symbols)
+        if begun is None:
+            prediction = Prediction(step, index, None if means is None else means.means(step, values))
+        else:
+            prediction = Prediction(step, index, begun.result())
         predictions.append(prediction)
         asked = min(step.stop, context_channels) - step.start if number < len(steps) else 0
         found = source(prediction, max(asked, 0))

@@ -1,0 +1,71 @@
+"""Work in threads: in order, each with one torch thread, and nothing left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from lpcodec.codec.threads import helper, in_threads, threads
+from lpcodec.codec.tiles import grid, shares
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[1, 3])
+def allowed(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_results_come_in_order_from_threads_that_compute_alone(allowed: int) -> None:
+    def work(number: int) -> tuple[int, int]:
+        return number, torch.get_num_threads()
+
+    with torch.inference_mode():
+        found = list(in_threads(work, range(9), CPU))
+    assert found == [(number, 1) for number in range(9)]
+    assert threads(CPU) == torch.get_num_threads() == allowed
+    assert threads(torch.device("cuda")) == 1
+
+
+def test_an_error_comes_through_and_ends_the_work(allowed: int) -> None:
+    done = []
+
+    def work(number: int) -> None:
+        if number == 1:
+            raise ValueError("one")
+        done.append(number)
+
+    with pytest.raises(ValueError, match="one"):
+        list(in_threads(work, range(2000), CPU))
+    assert len(done) < 1999
+    assert torch.get_num_threads() == allowed
+
+
+def test_a_helper_shares_the_threads(allowed: int) -> None:
+    with helper(CPU) as second:
+        if allowed == 1:
+            assert second is None
+        else:
+            assert second is not None
+            assert (second.submit(torch.get_num_threads).result(), torch.get_num_threads()) == (1, 2)
+            assert second.submit(torch.is_inference_mode_enabled).result()
+    assert torch.get_num_threads() == allowed
+
+
+@pytest.mark.parametrize("size", [(32, 48), (48, 32), (7, 5), (1, 300), (64, 64), (86, 128), (200, 130)])
+@pytest.mark.parametrize("count", [1, 2, 16])
+def test_shares_cover_a_picture_once_in_tiles_for_all_threads(size: tuple[int, int], count: int) -> None:
+    height, width = size
+    covered = torch.zeros(size, dtype=torch.int)
+    tiles = shares(height, width, 64, 3, count)
+    for rows, columns in tiles:
+        covered[rows.core, columns.core] += 1
+        assert rows.stop - rows.start <= 64
+        assert columns.stop - columns.start <= 64
+    assert (covered == 1).all()
+    assert len(tiles) >= min(count, max(size) // 6)
+    if count == 1:
+        assert len(tiles) == len(list(grid(height, width, 64, 3)))
