@@ -55,7 +55,7 @@ without STORED; more than 8 LAYER sections; any byte after the digest.
 Files that were cut: the layers come before all other sections, so a file's beginning is enough for a coarse picture.
 The digest is gone then and the header has no checksum of its own: it, and the order of the layers, are checked by the
 layers' checksums, each of which covers the file from its first byte. `read_partial` gives the leading layers that are
-whole by that measure. It does so for damaged files too, whatever the damage behind them; a damaged header leaves
+whole by that measure. It does so for damaged files too, whatever the damage after them; a damaged header leaves
 nothing.
 
 Versions: the signature and the version byte keep their place in all versions. A reader refuses versions above its own
@@ -90,7 +90,7 @@ MAX_METADATA = 16 * 2**20
 DIGEST_BYTES = 4
 _CRC_BYTES = 4
 LONGEST_HEADER = 64
-LONGEST_HEAD = 1 + MOST_BYTES + _CRC_BYTES
+LONGEST_SECTION_HEAD = 1 + MOST_BYTES + _CRC_BYTES
 
 
 class SectionType(IntEnum):
@@ -147,12 +147,13 @@ def write(file: LpcFile) -> bytes:
         raise ValueError(fault)
     body = bytearray(_header_bytes(file))
     for section in file.sections:
-        body += _section_head(section, body) + section.payload
+        body += _section_head_bytes(section, body) + section.payload
     return bytes(body) + _file_digest(body)
 
 
 def begin(data: bytes) -> tuple[Header, int, int]:
-    """The header, how many sections follow it, and where the first begins; a file's first LONGEST_HEADER bytes do.
+    """The header, how many sections follow it, and where the first begins. The file's first LONGEST_HEADER bytes are
+    enough.
 
     Raises as `read`.
     """
@@ -161,7 +162,8 @@ def begin(data: bytes) -> tuple[Header, int, int]:
 
 
 def section_head(data: bytes) -> tuple[int, int, bytes, int]:
-    """Type, payload length, checksum and own length of the section head that `data` begins with; LONGEST_HEAD bytes do.
+    """Type, payload length, checksum and own length of the section head that `data` begins with. LONGEST_SECTION_HEAD
+    bytes are enough.
 
     Raises as `read`.
     """
@@ -183,7 +185,8 @@ def ends(file: LpcFile) -> tuple[int, ...]:
 
 
 def overhead(file: LpcFile) -> int:
-    """Bytes of the written file that aren't payload: at most 33 for one section < 2 MiB and sides < 16384."""
+    """Bytes of the written file that aren't payload: at most 33 for one section < 2 MiB and sides < 16384,
+    if the colours aren't rotated and the picture is coded at its own size."""
     return ends(file)[-1] + DIGEST_BYTES - sum(len(section.payload) for section in file.sections)
 
 
@@ -213,12 +216,12 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
 
 
 def read_partial(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
-    """The header and the leading whole layers of a file that was cut or damaged behind them; no other section.
+    """The header and the leading whole layers of a file that was cut or damaged after them; no other section.
 
-    A layer is whole where its checksum holds, which covers the header and the layers before it too. The number of
+    A layer is whole if its checksum holds, which covers the header and the layers before it too. The number of
     sections that the header gives isn't checked, because how many layers there were can't be known.
 
-    Raises DamagedFileError where the file isn't in layers or its first one isn't whole, UnknownModelError and
+    Raises DamagedFileError if the file isn't in layers or its first one isn't whole, UnknownModelError and
     LimitError as `read`.
     """
     cursor, header, _ = _begin(data)
@@ -283,7 +286,7 @@ def _crc(section: Section, before: bytes | bytearray | memoryview) -> bytes:
     return own.to_bytes(_CRC_BYTES, "little")
 
 
-def _section_head(section: Section, before: bytes | bytearray | memoryview) -> bytes:
+def _section_head_bytes(section: Section, before: bytes | bytearray | memoryview) -> bytes:
     return bytes([section.type]) + varint(len(section.payload)) + _crc(section, before)
 
 
@@ -292,7 +295,7 @@ def _header_bytes(file: LpcFile) -> bytes:
 
 
 def _begin(data: bytes) -> tuple[Cursor, Header, int]:
-    """A cursor behind the header, the header, and how many sections follow by it."""
+    """A cursor after the header, the header, and how many sections it says follow."""
     cursor = Cursor(data)
     _check_signature(data)
     cursor.take(len(SIGNATURE), "signature")

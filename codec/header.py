@@ -1,4 +1,4 @@
-"""The header of an .lpc file behind its version byte; container.py specifies it.
+"""The header of an .lpc file, after its version byte; container.py specifies it.
 
 Header --header_bytes--> bytes --read_header--> Header          both refuse by one list: header_faults
 """
@@ -36,7 +36,7 @@ class Smaller:
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know before it reads any payload; ranges as in the module's docstring.
+    """What a decoder must know before it reads any payload; ranges as in container.py.
 
     `grey_as_rgb`: the picture is coded as grey, because R = G = B everywhere, and is shown as RGB. `rotation`: the
     colours' own axes. `smaller`: None for a picture that was coded at its own size. `fewer_colours`: a stored picture
@@ -99,11 +99,11 @@ class Cursor:
 
 
 def header_bytes(header: Header, sections: int) -> bytes:
-    """The header behind the version byte, of a file with this number of sections."""
+    """The header after the version byte, of a file with this number of sections."""
     flags = header.kind | header.grey << 2 | header.grey_as_rgb << 3 | sections << 4
     rotated, smaller = header.rotation != PLAIN, header.smaller
-    further = rotated | (smaller is not None) << 1 | header.fewer_colours << 2
-    body = bytes([flags, further]) + varint(header.width) + varint(header.height)
+    more_flags = rotated | (smaller is not None) << 1 | header.fewer_colours << 2
+    body = bytes([flags, more_flags]) + varint(header.width) + varint(header.height)
     if header.kind is Kind.STORED:
         return body
     body += bytes([header.model_number]) + header.model_digest + header.quality.units.to_bytes(2, "little")
@@ -118,15 +118,15 @@ def header_bytes(header: Header, sections: int) -> bytes:
 
 
 def read_header(cursor: Cursor) -> tuple[Header, int]:
-    """The header behind the version byte, and the number of sections. Raises DamagedFileError."""
-    flags, further = cursor.byte("header"), cursor.byte("header")
+    """The header after the version byte, and the number of sections. Raises DamagedFileError."""
+    flags, more_flags = cursor.byte("header"), cursor.byte("header")
     kind, grey, grey_as_rgb, count = flags & 3, bool(flags & 4), bool(flags & 8), flags >> 4
-    if kind > Kind.STORED or further >> 3:
-        raise DamagedFileError(f"damaged: the flags {flags:#04x} {further:#04x} mean nothing")
+    if kind > Kind.STORED or more_flags >> 3:
+        raise DamagedFileError(f"damaged: the flags {flags:#04x} {more_flags:#04x} mean nothing")
     width, height = cursor.varint("width"), cursor.varint("height")
-    fewer_colours = bool(further & 4)
+    fewer_colours = bool(more_flags & 4)
     if kind == Kind.STORED:
-        if further & 3:
+        if more_flags & 3:
             raise DamagedFileError("damaged: a stored picture has rotated colours, or was coded at a smaller size")
         header = Header(width, height, Kind.STORED, grey, grey_as_rgb=grey_as_rgb, fewer_colours=fewer_colours)
     else:
@@ -140,8 +140,8 @@ def read_header(cursor: Cursor) -> tuple[Header, int]:
             quality=Quality(int.from_bytes(cursor.take(2, "quality"), "little")),
             symbols_hash=cursor.take(4, "hash of the symbols"),
             grey_as_rgb=grey_as_rgb,
-            rotation=_read_rotation(cursor) if further & 1 else PLAIN,
-            smaller=_read_smaller(cursor) if further & 2 else None,
+            rotation=_read_rotation(cursor) if more_flags & 1 else PLAIN,
+            smaller=_read_smaller(cursor) if more_flags & 2 else None,
             fewer_colours=fewer_colours,
         )
     for fault in header_faults(header):
@@ -157,19 +157,19 @@ def _read_rotation(cursor: Cursor) -> Rotation:
 
 
 def _read_smaller(cursor: Cursor) -> Smaller:
-    about = cursor.byte("size")
-    if about >> 3 or about & 3 not in (1, 2):
-        raise DamagedFileError(f"damaged: a smaller size of {about:#04x} means nothing")
-    if not about & 4:
-        return Smaller(about & 3)
-    found = Smaller(about & 3, cursor.byte("number of a network"), cursor.take(4, "digest of a network"))
+    flags = cursor.byte("size")
+    if flags >> 3 or flags & 3 not in (1, 2):
+        raise DamagedFileError(f"damaged: a smaller size of {flags:#04x} means nothing")
+    if not flags & 4:
+        return Smaller(flags & 3)
+    found = Smaller(flags & 3, cursor.byte("number of a network"), cursor.take(4, "digest of a network"))
     if (found.number, found.digest) == (0, bytes(4)):
         raise DamagedFileError("damaged: the picture is enlarged by a network without number and digest")
     return found
 
 
 def header_faults(header: Header) -> Iterator[str]:
-    """The rules for the header that it breaks, as texts: writer and reader refuse by the same list."""
+    """The rules that the header breaks, as texts: writer and reader refuse by the same list."""
     for name, side in (("width", header.width), ("height", header.height)):
         if not 1 <= side <= MAX_SIDE:
             yield f"{name} {side} is not within 1 to {MAX_SIDE}"

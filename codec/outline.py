@@ -64,7 +64,7 @@ def read(stream: Stream) -> Outline:
     for _ in range(count):
         stream.seek(place)
         try:
-            number, length, crc, size = container.section_head(stream.read(container.LONGEST_HEAD))
+            number, length, crc, size = container.section_head(stream.read(container.LONGEST_SECTION_HEAD))
         except DamagedFileError:
             return Outline(header, tuple(entries), False)
         entries.append(Entry(number, place + size, length, crc))

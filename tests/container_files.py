@@ -101,7 +101,7 @@ def forged(file: LpcFile, flags: bytes | None = None) -> bytes:
         head = head[:4] + flags + head[6:]
     body = head
     for section in file.sections:
-        body += container._section_head(section, body) + section.payload
+        body += container._section_head_bytes(section, body) + section.payload
     return with_right_digest(body)
 
 

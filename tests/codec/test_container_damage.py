@@ -93,8 +93,8 @@ def test_a_section_of_another_file_is_noticed() -> None:
     ours, theirs = SAMPLES["with everything"], SAMPLES["coded"]
     for own in ours.sections:
         other = replace(own, payload=bytes(reversed(own.payload)))
-        mine = container._section_head(own, b"") + own.payload
-        spliced = write(ours).replace(mine, container._section_head(other, b"") + other.payload)
+        mine = container._section_head_bytes(own, b"") + own.payload
+        spliced = write(ours).replace(mine, container._section_head_bytes(other, b"") + other.payload)
         with pytest.raises(DamagedFileError, match="digest over the whole file differs"):
             read(spliced)
     a, b = write(ours), write(theirs)
