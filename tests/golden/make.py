@@ -14,6 +14,7 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import models
+from lpcodec.codec.downscaling import Downscale
 
 HERE = Path(__file__).parent
 CROPS = {"face": (160, 40, 352, 200), "coat": (100, 330, 261, 463)}
@@ -51,9 +52,11 @@ def main() -> None:
         for model in (row["name"] for row in models.describe() if row["task"] == "codec" and row["weights"]):
             if name == SHEET and model != "default":
                 continue
-            targets = {"q25": 25.0, "q60": 60.0} if model == "default" else {"": None}
-            for label, quality in targets.items():
-                data = lpcodec.encode(crop(name), model=model, quality=quality)
+            targets: dict[str, tuple[float | None, Downscale]] = {"": (None, 1)}
+            if model == "default":
+                targets = {"q25": (25.0, 1), "q60": (60.0, 1)} | ({"half": (25.0, 2)} if name == "face" else {})
+            for label, (quality, downscale) in targets.items():
+                data = lpcodec.encode(crop(name), model=model, quality=quality, downscale=downscale)
                 decoded = lpcodec.decode(data)
                 stem = "-".join(part for part in (name, model, label) if part)
                 (HERE / f"{stem}.lpc").write_bytes(data)
@@ -64,7 +67,7 @@ def main() -> None:
                 figures[stem] = {
                     "picture": name, "model": info["model"]["name"], "quality": quality, "bytes": len(data),
                     "psnr": round(psnr(crop(name), decoded), 3), "symbols_hash": info["symbols_hash"],
-                }  # fmt: skip
+                } | ({} if downscale == 1 else {"downscale": downscale})  # fmt: skip
     (HERE / "golden.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
