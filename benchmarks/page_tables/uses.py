@@ -1,4 +1,4 @@
-"""Tables of front-ends, layers, effort, many pictures, other sizes, and damage."""
+"""Tables of front-ends, layers, effort, many pictures, other sizes, damage, exactness and fuzzing."""
 
 from page_tables.common import METRICS, RESULTS, of_set, result, speed, table
 
@@ -133,8 +133,41 @@ def damage() -> list[str]:
     return table(("files", "how many", "ended in", "slowest, s"), rows)
 
 
+def exactness() -> list[str]:
+    """How far pixels are apart by each way to use the processor (benchmarks/exactness.py)."""
+    if not (RESULTS / "exactness.json").exists():
+        return ["Not measured yet: `python benchmarks/exactness.py --out docs/results/exactness.json`."]
+    document = result("exactness.json")
+    rows = [
+        (
+            row["device"], str(row["threads"]), row["aten"] or "own", row["onednn"] or "own",
+            "yes" if row["channels_last"] else "no",
+            "no" if row["full_precision"] else "fast math" if row["fast_math"] else "yes", row["symbols"],
+            str(row["largest"]), str(row["largest_enlarged"]), f"{100 * row['share']:.3f} %",
+        )
+        for row in document["rows"]
+    ]  # fmt: skip
+    head = ("device", "threads", "torch's set", "oneDNN's set", "channels last", "bfloat16", "symbols")
+    return table((*head, "levels apart", "if enlarged", "of values"), rows)
+
+
+def fuzz() -> list[str]:
+    """How many inputs the coverage-guided fuzzer gave to each target (tests/fuzz/run)."""
+    targets = result("fuzz.json")["targets"]
+    rows = [(name, f"{row['tried']:,}", str(row["seconds"]), str(row["corpus"])) for name, row in targets.items()]
+    return table(("target", "inputs", "seconds", "kept in the corpus"), rows)
+
+
+def fuzzed_lines() -> list[str]:
+    """Which share of the lines of each module the fuzzer's corpora reach."""
+    lines = result("fuzz.json")["lines"]
+    rows = [(f"`{name.removeprefix('lpcodec.')}`", f"{100 * share:.0f} %") for name, share in lines.items()]
+    return table(("module", "lines reached"), rows)
+
+
 TABLES = {
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
+    "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
 }  # fmt: skip

@@ -5,12 +5,15 @@
 
 The corpus is kept in `fuzz/TARGET/` below the current folder and grows from the seeds; a finding is written to
 `fuzz/TARGET-crash-...`, and `python -m tests.fuzz.harness TARGET FILE` runs it alone. `--coverage FILE` runs the corpus
-once and writes which share of the lines of each module of ours it reached.
+once and writes which share of the lines of each module of ours it reached, with what libFuzzer said in
+`fuzz/TARGET.log` of the inputs that were tried.
 """
 
 import argparse
+import datetime
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -61,9 +64,20 @@ def covered(name: str, out: Path) -> None:
     for module in MODULES:
         _, statements, _, missing, _ = measured.analysis2(sys.modules[module])
         shares[module] = round(1 - len(missing) / len(statements), 3)
-    document = {"inputs": {each: len(files) for each, files in inputs.items()}, "lines": shares}
+    document = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "targets": {each: {"corpus": len(files), **_tried(each)} for each, files in inputs.items()},
+        "lines": shares,
+    }
     out.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document, indent=1))
+
+
+def _tried(name: str) -> dict[str, int]:
+    """How many inputs libFuzzer tried, and for how many seconds; nothing if there is no log of it."""
+    log = Path("fuzz") / f"{name}.log"
+    done = re.search(r"^Done (\d+) runs in (\d+) second", log.read_text(errors="replace") if log.exists() else "", re.M)
+    return {} if done is None else {"tried": int(done[1]), "seconds": int(done[2])}
 
 
 def main() -> None:
