@@ -1,14 +1,17 @@
 """Whether files decode to the same symbols, and to pixels within one level, however the processor is used.
 
-    python benchmarks/exactness.py [--data FOLDER]
+    python benchmarks/exactness.py [--data FOLDER] [--out docs/results/exactness.json]
 
-Encodes a few pictures (one of more than a megapixel) and those of the folder, decodes the files in a fresh process for
-every combination of threads, torch's and oneDNN's instruction sets, and others of memory format and precision, on CUDA
-if there is one, and prints a table. Exits with 1 if symbols differ or a pixel is more than one level away from the
-first row's, or two without bfloat16. Limiting the processor to an instruction set that it lacks changes nothing.
+Encodes a few pictures (one of more than a megapixel, one at half of its size) and those of the folder, and decodes
+these files and the golden ones of tests/golden in a fresh process for every combination of threads, torch's and
+oneDNN's instruction sets, and others of memory format and precision, on CUDA if there is one. Prints a table. Exits
+with 1 if symbols differ or a pixel is more than one level away from the first row's, or two without bfloat16; of
+pictures coded at a smaller size, which the decoder enlarges, twice as many. Limiting the processor to an instruction
+set that it lacks changes nothing.
 """
 
 import argparse
+import datetime
 import io
 import itertools
 import json
@@ -27,6 +30,7 @@ THREADS = (1, 2)
 ATEN = ("default", "avx2", "avx512")
 ONEDNN = ("SSE41", "AVX2", "AVX512_CORE")
 QUALITIES = (5, 50, 95)
+GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Setting:
 
     @property
     def levels(self) -> int:
-        """How far pixels may be from those of the first row."""
+        """How far pixels may be from those of the first row; twice as far if they are enlarged ones."""
         return 2 if self.full_precision or self.fast_math else 1
 
     def environment(self) -> dict[str, str]:
@@ -73,15 +77,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default")
     parser.add_argument("--data", type=Path, help="a folder of pictures to encode as well, at quality 40")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the rows as JSON as well")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--setting", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:
         _child(options.child, Setting(**options.setting))
         return 0
+    import torch
+
+    from lpcodec.codec import container
+
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         _encode(Path(folder), options.model, options.data)
-        return _compare(Path(folder))
+        files = [path.stat().st_size for path in Path(folder).glob("*.lpc")]
+        document = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "format": container.VERSION,
+            "torch": torch.__version__, "files": len(files), "bytes": sum(files), "rows": rows,
+        }  # fmt: skip
+        for row in _rows(Path(folder)):
+            rows.append(row)
+            if options.out:
+                options.out.write_text(json.dumps(document, indent=1) + "\n")
+    return int(any(row["symbols"] != "same" or not row["kept"] for row in rows))
 
 
 def _encode(folder: Path, model: str, data: Path | None) -> None:
@@ -96,36 +115,49 @@ def _encode(folder: Path, model: str, data: Path | None) -> None:
     files = {f"photo-{quality}": api.encode(photo, model=model, quality=quality) for quality in QUALITIES}
     files["large-60"] = api.encode(large, model=model, quality=60)
     files["grey-40"] = api.encode(photo.convert("L").crop((0, 0, 301, 77)), model=model, quality=40)
+    files["smaller-30"] = api.encode(photo, model=model, quality=30, downscale=2)
+    for path in sorted(GOLDEN.glob("*.lpc")):
+        files[f"golden-{path.stem}"] = path.read_bytes()
     for path in sorted(data.iterdir()) if data else ():
         files[path.stem] = api.encode(path, model=model, quality=40)
     for name, coded in files.items():
         (folder / f"{name}.lpc").write_bytes(coded)
 
 
-def _compare(folder: Path) -> int:
-    paths = sorted(folder.glob("*.lpc"))
-    print(f"{len(paths)} files, {sum(path.stat().st_size for path in paths)} bytes")
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """What decoding by each setting gives, compared with the first; each row is printed as well."""
+    from lpcodec.codec import decoding
+
+    smaller = [decoding.open_file(path.read_bytes()).file.header.smaller for path in sorted(folder.glob("*.lpc"))]
+    print(f"{len(smaller)} files")
     head = ("device", "threads", "torch", "oneDNN", "channels last", "bfloat16", "fast math", "symbols")
-    print(f"| {' | '.join((*head, 'largest difference', 'differ'))} |")
-    print("|---|---:|---|---|---|---|---|---|---:|---:|")
+    print(f"| {' | '.join((*head, 'largest difference', 'enlarged ones', 'differ'))} |")
+    print("|---|---:|---|---|---|---|---|---|---:|---:|---:|")
     first: tuple[list[str], list[Any]] | None = None
-    failed = False
     for setting in settings():
         symbols, pixels = _decoded(folder, setting)
         first = first or (symbols, pixels)
         differences = [np.abs(a.astype(np.int16) - b) for a, b in zip(pixels, first[1], strict=True)]
-        largest = max(int(difference.max()) for difference in differences)
-        share = sum(int((d > 0).sum()) for d in differences) / sum(d.size for d in differences)
-        same = symbols == first[0]
-        failed |= not same or largest > setting.levels
+        own, enlarged = (
+            max(
+                int(difference.max()) for difference, how in zip(differences, smaller, strict=True) if bool(how) == kind
+            )
+            for kind in (False, True)
+        )
+        row = vars(setting) | {
+            "symbols": "same" if symbols == first[0] else "DIFFER",
+            "largest": own,
+            "largest_enlarged": enlarged,
+            "share": sum(int((d > 0).sum()) for d in differences) / sum(d.size for d in differences),
+            "kept": own <= setting.levels and enlarged <= 2 * setting.levels,
+        }
         print(
             f"| {setting.device} | {setting.threads} | {setting.aten or '-'} | {setting.onednn or '-'} | "
             f"{'yes' if setting.channels_last else 'no'} | {'no' if setting.full_precision else 'where it pays'} | "
-            f"{'yes' if setting.fast_math else 'no'} | "
-            f"{'same' if same else 'DIFFER'} | {largest} | {share:.4%} |",
+            f"{'yes' if setting.fast_math else 'no'} | {row['symbols']} | {own} | {enlarged} | {row['share']:.4%} |",
             flush=True,
         )
-    return int(failed)
+        yield row
 
 
 def _decoded(folder: Path, setting: Setting) -> tuple[list[str], list[Any]]:
@@ -149,6 +181,8 @@ def _child(folder: Path, setting: Setting) -> None:
         opened = decoding.open_file(data)
         codec: Any = decoding.codec_of(opened.file.header, setting.device)
         for coder in getattr(codec, "coders", (codec,)):
+            if not hasattr(coder, "transforms"):  # the paper's networks: one layout, one precision
+                continue
             if setting.full_precision:  # as on processors without bfloat16
                 coder.transforms = coder.network.for_coding(torch.float32)
             if not setting.channels_last:
