@@ -198,7 +198,11 @@ def _run(
         with_line(None, None)
     if not quiet or summary.failed:
         done = summary.pictures - summary.failed
-        counts = f"{done:,} pictures done, {summary.before:,} files done before, {summary.failed:,} failed"
+        counts = (
+            f"{counted(done, 'picture')} done, {counted(summary.before, 'file')} done before, {summary.failed:,} failed"
+        )
+        if summary.failed_before:
+            counts += f" and {summary.failed_before:,} before (the manifest says why)"
         say(f"{counts}; {_sizes(summary)}")
     raise typer.Exit(summary.code)
 
@@ -230,9 +234,14 @@ def _line(quiet: bool) -> "Callable[[Summary | None, Row | None], None]":
     return tell
 
 
+def counted(number: int, word: str) -> str:
+    """`1 picture`, `1,234 pictures`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def progress_words(summary: "Summary") -> str:
     """`1,234 pictures, 12.3 %, 5.1 pictures/s, 12.3 MB -> 1.2 MB (90 % saved), 0:12:30 left, 2 failed`."""
-    words = [f"{summary.pictures:,} pictures, {100 * summary.part:.1f} %"]
+    words = [f"{counted(summary.pictures, 'picture')}, {100 * summary.part:.1f} %"]
     if summary.seconds > 0:
         words.append(f"{summary.pictures / summary.seconds:.1f} pictures/s")
     words.append(_sizes(summary))

@@ -139,8 +139,8 @@ def _row(fields: dict[str, Any]) -> Row:
 
 def _ray() -> Any:
     try:
-        import ray
-        import ray.data
+        import ray  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import ray.data  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         raise UsageError("the engine ray needs Ray: pip install 'lpcodec[ray]'") from None
     return ray

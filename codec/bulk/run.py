@@ -16,7 +16,8 @@ Engine = Callable[[Sequence[Source], Settings, str, frozenset[str]], Generator[E
 
 @dataclass
 class Summary:
-    """How far a batch is. `pictures` counts those of this run, done or failed; `before` are sources done earlier.
+    """How far a batch is. `pictures` counts those of this run, done or failed; `before` are sources done earlier, and
+    `failed_before` the pictures that failed in them (in shards, which are not done again).
 
     `bytes_in` and `bytes_out` are those of the pictures that are done; `part` of the work (0..1) is by bytes of input.
     `code` is the largest exit code of all sources, earlier ones too.
@@ -32,6 +33,7 @@ class Summary:
     part: float = 0.0
     seconds: float = 0.0
     code: int = 0
+    failed_before: int = 0
 
     @property
     def seconds_left(self) -> float | None:
@@ -55,8 +57,11 @@ def run(
     """
     outputs = _outputs(found.sources, settings)
     manifest = Manifest(to, settings)
-    todo = [source for source in found.sources if not manifest.has(source.name, outputs[source.name])]
-    summary = Summary(sources=len(found.sources), before=len(found.sources) - len(todo))
+    before = [source for source in found.sources if manifest.has(source.name, outputs[source.name])]
+    left = {source.name for source in found.sources} - {source.name for source in before}
+    todo = [source for source in found.sources if source.name in left]
+    failed_before = sum(code != 0 for code in _codes(before, manifest.codes))
+    summary = Summary(sources=len(found.sources), before=len(before), failed_before=failed_before)
     total, start = max(1, sum(source.size for source in todo)), time.monotonic()
     events = engine(todo, settings, to, endings) if todo else None
     try:
@@ -72,7 +77,7 @@ def run(
         if events is not None:
             events.close()
         manifest.close()
-    summary.code = _code(found.sources, manifest.codes)
+    summary.code = max(_codes(found.sources, manifest.codes), default=0)
     return summary
 
 
@@ -103,8 +108,8 @@ def _count(summary: Summary, row: Row) -> None:
         summary.failed += 1
 
 
-def _code(sources: Sequence[Source], codes: dict[str, int]) -> int:
-    """The largest code of the sources, and of the pictures in those that are shards."""
+def _codes(sources: Sequence[Source], codes: dict[str, int]) -> list[int]:
+    """The codes of the sources, and of the pictures in those that are shards, as far as they have any."""
     names = {source.name for source in sources}
     roots = tuple(f"{source.name}/" for source in sources if source.is_shard)
-    return max((code for name, code in codes.items() if name in names or name.startswith(roots)), default=0)
+    return [code for name, code in codes.items() if name in names or name.startswith(roots)]

@@ -43,11 +43,11 @@ def test_a_folder_there_and_back(folder: Path, tmp_path: Path) -> None:
     assert coded.returncode == 7
     assert "note: 1 file doesn't end like pictures to encode; left out" in coded.stderr
     assert "error: broken.png: not a picture in a format that Pillow reads" in coded.stderr
-    assert "1 pictures done, 0 files done before, 1 failed" in coded.stderr
+    assert "1 picture done, 0 files done before, 1 failed" in coded.stderr
     assert coded.stdout == ""
     (folder / "broken.png").unlink()
     again = lpcodec("batch", "encode", folder, "--to", tmp_path / "coded", "-q", 20, "-j", 1)
-    assert (again.returncode, "0 pictures done, 1 files done before, 0 failed" in again.stderr) == (0, True)
+    assert (again.returncode, "0 pictures done, 1 file done before, 0 failed" in again.stderr) == (0, True)
     back = lpcodec(
         "batch", "decode", tmp_path / "coded", "--to", tmp_path / "back", "--format", "jpg", "-j", 1, "--quiet"
     )

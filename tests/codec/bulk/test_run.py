@@ -142,6 +142,7 @@ class TestResuming:
         before = (to / "a.lpc").stat().st_mtime_ns
         summary = batch(folder, to)
         assert (summary.before, summary.pictures, summary.failed, summary.code) == (2, 2, 1, 7)
+        assert summary.failed_before == 0
         assert (to / "a.lpc").stat().st_mtime_ns == before
         assert (to / "c.lpc").exists()
 
@@ -218,7 +219,7 @@ class TestShards:
         assert (tmp_path / "out/s-0.tar").read_bytes() == (tmp_path / "out/s-1.tar").read_bytes()
         assert (summary.pictures, summary.failed, summary.code) == (6, 2, 7)
         again = batch(tmp_path / "in", tmp_path / "out")
-        assert (again.before, again.pictures, again.code) == (2, 0, 7)
+        assert (again.before, again.pictures, again.failed_before, again.code) == (2, 0, 2, 7)
         assert rows(tmp_path / "out")["s-0.tar/x/2.png"]["code"] == 7
 
     def test_a_cut_shard_costs_nothing_else_and_leaves_nothing(self, thumbnail: Image.Image, tmp_path: Path) -> None:
