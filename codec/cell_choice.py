@@ -25,7 +25,8 @@ from lpcodec.codec.cells import CELL, Cells, Map, by_pixel
 from lpcodec.codec.palette import distinct_colours, fewer_colours
 
 _DRAWN, _POSSIBLE = 0.5, 0.1
-"""The share of a cell's pixels that equal the left or the upper one, to come into question at first, and later."""
+"""The least share of a cell's pixels that equal the left or the upper one: of a candidate of the first choice, and of a
+later one."""
 _BITS_FACTOR, _BITS_START, _ERROR_FACTOR = 1.7, 3.0, 2.1
 """What fits the default model best on screens, from quality 15 to 95."""
 _FLAT_BITS = 4.0
@@ -34,8 +35,9 @@ _EDGE_BITS = 12.0
 """What each side between a stored cell and a coded one takes: in the map, and in the coded one's latents, since the
 picture seems to change there."""
 _SECTION_BITS = 8 * 24
-"""Of a section's head and of its picture's."""
+"""About what the heads of the section and of its picture take."""
 _FIRST_BITS_PER_CHANGE = 2.0
+"""What a change of colour takes, as the first choice assumes; later ones measure it."""
 _LEAST_GAIN = 0.1
 """Nothing is stored if that saves less than this part of what coding it is expected to cost: the estimate isn't better,
 and photographs must not lose by it."""
@@ -44,7 +46,8 @@ _EXACT_SHARE = 0.1
 _LOWEST_LOG, _BINS = -2, 24
 """The coefficients' squares are counted by their whole log2."""
 _ROUNDS = 2
-"""Choices after the first; each makes the section, which takes most of the time."""
+"""Sections that are made, which takes most of the time; a choice follows each."""
+_SWEEPS = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class Chosen:
     cells: Cells
     payload: bytes
 
+    @property
+    def bits(self) -> int:
+        """About what the section takes in all."""
+        return 8 * len(self.payload) + _SECTION_BITS
+
 
 class CellChoice:
     """One picture's candidates and what coding them takes; `at` chooses among them for a lambda."""
@@ -84,7 +92,7 @@ class CellChoice:
         seen = by_pixel(self._possible, *pixels.shape[:2])
         self._colours, numbers = distinct_colours(pixels[seen])
         self._numbers = np.zeros(pixels.shape[:2], np.int32)
-        """Of each pixel's colour; 0, which means nothing, outside the possible cells."""
+        """Each pixel's row in `_colours`; 0, which means nothing, outside the possible cells."""
         self._numbers[seen] = numbers
 
     @classmethod
@@ -109,20 +117,17 @@ class CellChoice:
                 break
             replaced = self._replaced(stored, lmbda)
             errors, changes = lmbda * self._squared_errors(replaced), self._changes(replaced)
-            found = self._cells(stored, replaced)
-            payload = cells.to_bytes(found)
-            bits = 8 * len(payload) + _SECTION_BITS
-            expected = float(coding[stored].sum())
-            gain = expected - float(errors[stored].sum()) - bits
+            expected, error = float(coding[stored].sum()), float(errors[stored].sum())
+            chosen = self._chosen(stored, replaced)
+            gain = expected - error - chosen.bits
             if gain > max(most, _LEAST_GAIN * expected):
-                best, most = Chosen(found, payload), gain
-            bits_per_change = bits / max(float(changes[stored].sum()), 1.0)
-            if float(errors[stored].sum()) > _EXACT_SHARE * bits:
-                exact = self._cells(stored, self._colours)
-                payload = cells.to_bytes(exact)
-                gain = expected - 8 * len(payload) - _SECTION_BITS
+                best, most = chosen, gain
+            bits_per_change = chosen.bits / max(float(changes[stored].sum()), 1.0)
+            if error > _EXACT_SHARE * chosen.bits:
+                exact = self._chosen(stored, self._colours)
+                gain = expected - exact.bits
                 if gain > max(most, _LEAST_GAIN * expected):
-                    best, most = Chosen(exact, payload), gain
+                    best, most = exact, gain
             stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
         return best
 
@@ -131,12 +136,13 @@ class CellChoice:
         counts = np.bincount(self._numbers[by_pixel(stored, *self._shape[:2])], minlength=len(self._colours))
         return fewer_colours(self._colours, counts, lmbda)
 
-    def _cells(self, stored: Map, replaced: Pixels) -> Cells:
+    def _chosen(self, stored: Map, replaced: Pixels) -> Chosen:
         """The stored cells with replaced colours; elsewhere the most frequent of them, which costs next to nothing."""
         shown = by_pixel(stored, *self._shape[:2])
         pixels = replaced[self._numbers]
         pixels[~shown] = replaced[np.bincount(self._numbers[shown]).argmax()]
-        return Cells(stored, pixels)
+        found = Cells(stored, pixels)
+        return Chosen(found, cells.to_bytes(found))
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """By cell, if all candidates are stored with these colours: the mean over channels, the sum over pixels."""
@@ -154,7 +160,7 @@ def _most_gain(gains: npt.NDArray[np.float64], candidates: Map) -> Map:
     """The map of most gain less what its edges take: iterated conditional modes over a checkerboard (Besag 1986)."""
     stored = candidates & (gains > 0)
     black = np.indices(stored.shape).sum(0) % 2 == 0
-    for _ in range(4):
+    for _ in range(_SWEEPS):
         for colour in (black, ~black):
             near = np.pad(stored, 1, mode="edge").astype(np.int8)
             around = near[:-2, 1:-1] + near[2:, 1:-1] + near[1:-1, :-2] + near[1:-1, 2:]

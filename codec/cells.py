@@ -33,7 +33,7 @@ from lpcodec.codec.fill import filled
 from lpcodec.codec.varint import read_varint, varint
 
 CELL = 16
-"""Pixels a side of a cell."""
+"""Side of a cell in pixels."""
 
 Map = npt.NDArray[np.bool_]
 
@@ -87,7 +87,7 @@ def to_bytes(cells: Cells) -> bytes:
 def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
     """The mirror of `to_bytes`; DamagedFileError for anything else.
 
-    Nothing is decoded before the sizes that the map and the picture declare were compared with the file's.
+    The sizes that the map and the picture declare are compared with the file's before anything is decoded.
     """
     stream = BytesIO(payload)
     try:

@@ -29,7 +29,7 @@ from lpcodec.codec.progress import Progress
 
 MAX_LEVEL = 8
 BASE_MEMORY = 500 << 20
-"""An upper bound of the bytes that the runtime takes. The model's own bound, per pixel, is added."""
+"""An upper bound of the bytes that the runtime takes. The model's bound per pixel is added."""
 STORED_MEMORY = 16
 """An upper bound for pictures that are stored losslessly, in bytes per pixel: 12 with alpha that is stored as well, 15
 with alpha of noise that is coded with a bounded error."""
@@ -148,21 +148,21 @@ def frame_of(header: Header) -> Frame:
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
-    """The symbols that a level 0..`codec.levels` needs; compared with the header's hash if they are all of the file's.
+    """The symbols that a level 0..`codec.levels` needs. If they are all of the file's, they are compared with its hash.
 
     Raises:
         DamagedFileError: they can't be read, or aren't those that were encoded.
     """
-    header, payloads = opened.file.header, opened.file.payloads(SectionType.LAYER)
-    if isinstance(codec, models.ScalableCodec) != bool(payloads):
-        raise DamagedFileError(f"the file is {'' if payloads else 'not '}in layers, unlike those of its model")
+    header, layers = opened.file.header, opened.file.payloads(SectionType.LAYER)
+    if isinstance(codec, models.ScalableCodec) != bool(layers):
+        raise DamagedFileError(f"the file is {'' if layers else 'not '}in layers, unlike those of its model")
     all_there = opened.damage is None
     if isinstance(codec, models.ScalableCodec):
-        if len(payloads) > codec.levels + 1:
-            raise DamagedFileError(f"the file has {len(payloads)} layers, its model has {codec.levels + 1}")
-        needed = payloads[: codec.levels + 1 - level]
+        if len(layers) > codec.levels + 1:
+            raise DamagedFileError(f"the file has {len(layers)} layers, its model has {codec.levels + 1}")
+        needed = layers[: codec.levels + 1 - level]
         # How many layers a cut file had isn't known, unless they are all that the model has.
-        all_there = len(needed) == (len(payloads) if all_there else codec.levels + 1)
+        all_there = len(needed) == (len(layers) if all_there else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
     symbols = codec.parse(needed, frame_of(header))
