@@ -1,7 +1,7 @@
 """Rotated colours: one picture's own axes in place of red, green and blue.
 
 ```
-encoder:  pixels --chosen--> Rotation --matrix--> the codec rotates, then analyses
+encoder:  pixels --choose--> Rotation --matrix--> the codec rotates, then analyses
 decoder:  header's two bytes --> Rotation --matrix--> the codec synthesises, then rotates back
 ```
 
@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STEPS = 256
-"""Of each angle, in a byte."""
+"""Values of each angle: one byte."""
 _LARGEST_TILT = math.pi / 2
 _GREY = np.full(3, 1 / math.sqrt(3))
+"""The unit vector of grey; the next two make an orthonormal basis with it."""
 _ACROSS = np.array([1, -1, 0]) / math.sqrt(2)
 _ALONG = np.array([1, 1, -2]) / math.sqrt(6)
 _MIDDLE = 0.5
+"""Mid-grey, about which colours are rotated."""
 _BAND = 256
 _LEAST_SAVING = 1e-3
-"""Of the bits: less than that is lost in the estimate's errors."""
+"""The share of the bits that a rotation must save: less than that is within the estimate's error."""
 _LEAST_TILT = 8
 """Under 3 degrees a rotation changes the bits of photographs by 0.4 % at most, either way; finding out which takes as
 long as two analyses."""
@@ -115,7 +117,7 @@ def choose(pixels: Pixels, expected_bits: Callable[[Pixels, Rotation], Bits]) ->
     """The rotation for pixels (H, W, 3): the main axis of their gradients becomes grey, if that saves bits.
 
     Args:
-        expected_bits: pixels, rotation -> what to expect of a picture at several qualities.
+        expected_bits: pixels, rotation -> the bits to expect of a picture at several qualities.
     """
     seen = sample(pixels)
     covariance = gradient_covariance(seen)

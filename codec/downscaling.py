@@ -28,9 +28,9 @@ Downscale = Literal["auto", 1, 2, 4]
 CHOICES: tuple[Downscale, ...] = ("auto", 1, 2, 4)
 STAGE = "stage"
 HIGHEST_BPP = 0.12
-"""`auto` halves the sides if a pixel of what is halved takes at most this many bits: 0.03 of the picture's own pixels
-for a quarter of the sides. On the CLIC 2025 pictures the half was never better above 0.1, and the quarter never at all
-(docs/upscaling.md)."""
+"""`auto` halves the sides if the size that is halved takes at most this many bits per pixel of its own: 0.12 bpp of the
+picture for half the sides, 0.03 for a quarter. On the CLIC 2025 pictures the half was never better above 0.1, and the
+quarter never at all (docs/upscaling.md)."""
 SMALLEST_SIDE = 256
 """It tries no smaller size of pictures with a shorter side than this."""
 _REACH = 2
@@ -39,8 +39,8 @@ _REACH = 2
 
 @dataclass(frozen=True)
 class Trial(Generic[T]):
-    """A picture coded at one scale: `cost` finds what should be small; `bpp` is the rate per pixel that is shown, of
-    the colours alone: no more than what is asked for."""
+    """A picture coded at one scale: `cost` finds what should be small; `bpp` is the rate of the colours alone, per
+    pixel of the whole picture, and no more than what is asked for."""
 
     result: T
     cost: Callable[[], tuple[bool, float]]
@@ -75,7 +75,8 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
 
 
 def smaller(halvings: int) -> Smaller | None:
-    """How a picture is coded with its sides halved that many times. The installed network will enlarge it, if any."""
+    """How a picture is coded with its sides halved that many times; the installed network, if any, will enlarge it.
+    None for its own size."""
     if not halvings:
         return None
     found = models.installed(STAGE)
@@ -111,8 +112,8 @@ def needed(box: Box, how: Smaller, coded_width: int, coded_height: int) -> Box:
 
 
 def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Smaller, device: str = "cpu") -> Pixels:
-    """A box of what `enlarged` gives, within float noise, from the pixels of the smaller picture at `place`, which is
-    what `needed` says."""
+    """A box of what `enlarged` gives, within float noise, from the pixels of the smaller picture at `place`, the box
+    that `needed` gives."""
     step = 1 << how.halvings
     found = enlarged(pixels, step * place.width, step * place.height, how, device)
     top, left = box.top - step * place.top, box.left - step * place.left
@@ -120,7 +121,7 @@ def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Smaller, device: st
 
 
 def _needed(start: int, length: int, halvings: int, around: int, coded: int) -> tuple[int, int]:
-    """Along one axis: from where to where the smaller picture, `coded` pixels long, is needed."""
+    """Along one axis: the start and stop of what is needed of the smaller picture, which is `coded` pixels long."""
     return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 

@@ -2,8 +2,8 @@
 
 A network is an architecture; one that codes pictures has a number (which files carry). Its weights are
 `NAME.safetensors` with a card `NAME.json`, in the package's `weights/` and in the folder that the environment variable
-LPCODEC_WEIGHTS names. A file names its weights by the network's number and the first 4 bytes of their SHA-256. If both
-folders hold a name, it means the weights of the second.
+LPCODEC_WEIGHTS names. If both folders hold a name, it means the weights of the second. A file names its weights by the
+network's number and the first 4 bytes of their SHA-256, and so finds them in either folder.
 
 A set of weights has the name of its network, or one of its own; then its card says which `network` it is. `wcae@0.15`
 is the set of the model `wcae` for one rate; a model's plain name means the first of its sets.
@@ -56,7 +56,7 @@ TUNES = ("psnr", "visual")
 DEFAULT_TUNE = "psnr"
 """The one that encoding takes if none is asked for and the model has weights for it."""
 _PACKAGED = Path(__file__).parent / "weights"
-_WHAT = {
+_DOES = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
     "classification": "labels pictures",
 }  # fmt: skip
@@ -166,15 +166,15 @@ def weights() -> list[Weights]:
     found = []
     for path in (path for folder in _folders() for path in sorted(folder.glob("*.json"))):
         try:
-            card = Weights(path.with_suffix(".safetensors"), _card(path, path.stat().st_mtime_ns))
-            if len(card.digest) != 4:
+            one = Weights(path.with_suffix(".safetensors"), _card(path, path.stat().st_mtime_ns))
+            if len(one.digest) != 4:
                 raise ValueError("its digest is too short")
-            found.append((card.network.name, card))
+            found.append((one.network.name, one))
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
             raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
     place = {network.name: i for i, network in enumerate(networks())}
     found.sort(key=lambda pair: (place[pair[0]], pair[1].model != pair[0], pair[1].card.get("order", 0), pair[1].name))
-    return [card for _, card in found]
+    return [one for _, one in found]
 
 
 def _visible() -> list[Weights]:
@@ -217,8 +217,8 @@ def variants(name: str, task: Task = "codec") -> list[str]:
     """
     network = network_of(name)
     if network.task != task:
-        known = ", ".join(n.name for n in networks() if n.task == task) if task != "codec" else ", ".join(names())
-        raise UsageError(f"{name} {_WHAT[network.task]}; a model that {_WHAT[task]} is needed: choose one of {known}")
+        known = ", ".join(names() if task == "codec" else (n.name for n in networks() if n.task == task))
+        raise UsageError(f"{name} {_DOES[network.task]}; a model that {_DOES[task]} is needed: choose one of {known}")
     found = [w.name for w in _visible() if name in (w.name, w.model)]
     if network.has_quality and name in found:  # one set serves every rate; others of its name are tuned differently
         found = [name]
@@ -300,8 +300,8 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
     for w in weights():
         if w.digest == digest and w.network.number == number:
             if w.network.task != task:
-                wrong = f"the file names {w.name}, which {_WHAT[w.network.task]}"
-                raise DamagedFileError(f"{wrong}, in place of a model that {_WHAT[task]}")
+                wrong = f"the file names {w.name}, which {_DOES[w.network.task]}"
+                raise DamagedFileError(f"{wrong}, in place of a model that {_DOES[task]}")
             return _load(w.path, w.digest, device)
     network = network_numbered(number)
     name = f"number {number}" if network is None else network.name
@@ -312,7 +312,7 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
 
 
 def installed(name: str) -> tuple[int, bytes] | None:
-    """The number and the digest, which files carry, of a network's first set of weights; None if it has none."""
+    """The identity that files carry, number and digest, of a network's first set of weights; None if it has none."""
     network = network_named(name)
     found = next((w for w in _visible() if w.network == network), None)
     return None if found is None or network.number is None else (network.number, found.digest)

@@ -22,7 +22,7 @@ class Prepared:
 
     @property
     def stored_bytes(self) -> int:
-        """The payload of the stored cells."""
+        """The length of their payload."""
         return len(self.stored.payload) if self.stored else 0
 
     @property
@@ -48,7 +48,7 @@ class Preparation:
 
     def plain(self) -> Prepared:
         """The picture with no cell stored."""
-        return Prepared(self._pixels, self._rotated(self._pixels))
+        return Prepared(self._pixels, self._rotation_for(self._pixels))
 
     def at(self, quality: float) -> Prepared:
         """The picture as it is best prepared for a quality 0..100."""
@@ -60,10 +60,10 @@ class Preparation:
         if chosen is None:
             return self.plain()
         rest = cells.smoothed(self._pixels, chosen.cells)
-        return Prepared(rest, self._rotated(rest), chosen)
+        return Prepared(rest, self._rotation_for(rest), chosen)
 
-    def _rotated(self, pixels: Pixels) -> Rotation:
-        """The rotation of the picture's colours, found for the first pixels that are asked for."""
+    def _rotation_for(self, pixels: Pixels) -> Rotation:
+        """The rotation of the picture's colours: found for the first pixels that are asked for, kept for later ones."""
         codec = self._codec
         if self._rotation is None:
             if pixels.shape[2] == 3 and isinstance(codec, RotatingCodec) and isinstance(codec, RateEstimator):

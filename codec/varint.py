@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 MOST_BYTES = 5
-"""Of a varint in a file: values up to 35 bits."""
+"""The longest varint in a file: values of up to 35 bits."""
 
 
 def varint(value: int) -> bytes:

@@ -3,10 +3,12 @@
 
 ```
 models.py    --networks, load-------> Family   (which networks there are; stored weights -> a model ready for its task)
-training     --fresh, objective-----> Family   (what is trained, on which batches, with which loss)
+training     --options, objective---> Family   (what is trained, on which batches, with which loss)
 export       --export, macs---------> Family   (a trained network -> tensors to store, entries of its card)
-api, decoding  <----Codec, ScalableCodec, RateEstimator, Refinable: what a family of the task "codec" loads as
+encoding, decoding  <----Codec: what a family of the task "codec" loads as
 ```
+What else a codec can do is a protocol each: `ScalableCodec`, `RegionCodec`, `RateEstimator`, `WeighingCodec` and
+`RotatingCodec` here, `Refinable` in effort.py.
 
 Nothing here imports torch, so the registry can list all networks at once.
 """
@@ -117,7 +119,7 @@ class Family(Protocol):
 
     def load(self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str) -> Any:
         """Stored tensors -> the trained model, ready to use on `device`: a `Codec` for the task "codec", a `FrontEnd`
-        (frontends/interface.py) for "front-end"."""
+        (frontends/interface.py) for "front-end", an `Upscaler` (superresolution/upscaler.py) for "upscaling"."""
         ...
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Any]:
@@ -249,8 +251,8 @@ class RegionCodec(Codec, Protocol):
 
 @runtime_checkable
 class RateEstimator(Codec, Protocol):
-    """A codec that estimates the bits of a picture from its latents, in a fraction of the time of `code`: at rising
-    qualities, the first 0 and the last 100."""
+    """A codec that estimates the bits of a picture from its latents, in a fraction of the time of `code`.
+    `expected_bits` gives rising qualities, the first 0 and the last 100, and the bits at each."""
 
     def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...
 
