@@ -19,7 +19,8 @@ from lpcodec.codec.bulk.unit import Coded, Job, Row, Settings
 
 @dataclass(frozen=True)
 class Event:
-    """What an engine reports: a picture that is done, if any, and the rows that are final and go to the manifest."""
+    """What an engine reports: `seen`, a picture that was recoded or failed, if any; `settled`, the rows that are final
+    and go to the manifest. Those of a shard's pictures are final when the shard is."""
 
     seen: Row | None
     settled: tuple[Row, ...] = ()
@@ -27,12 +28,13 @@ class Event:
 
 @dataclass(frozen=True)
 class _End:
-    """The end of a shard; `error` if it couldn't be read to its end."""
+    """The end of a shard, in place of a member; `error` if it couldn't be read so far."""
 
     error: Exception | None = None
 
 
 _Place = tuple[Source, Member | _End | None]
+"""A source, and what of it: a member or the end of a shard; None for a file that is a picture itself."""
 
 
 def run(

@@ -5,7 +5,7 @@ TO/batch.json       what is done to each picture; a batch goes on only with the 
 TO/manifest.jsonl   one Row per picture and per shard, in the order in which they were finished
 ```
 Object stores can't append, so a remote folder has parts: manifest-00000.jsonl and so on, a thousand rows each at most.
-The last row of a name counts. A line that a crash cut off is no row.
+If a name has several rows, the last one counts. A line that a crash cut off is ignored.
 """
 
 import json
@@ -109,7 +109,7 @@ class Manifest:
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """What decides the outputs of a batch, JSON-ready: the settings, and the weights that encode."""
+    """What decides the outputs of a batch, ready for JSON: the settings, and the weights that encode."""
     about = json.loads(json.dumps(asdict(settings)))
     if names := settings.models():
         from lpcodec.codec import models

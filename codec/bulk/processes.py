@@ -31,9 +31,9 @@ _BYTES_AHEAD = 64 << 20
 
 @dataclass(frozen=True)
 class Item(Generic[Context, Job]):
-    """Something that keeps its place in the order: a job with what it is for, or without a job only that.
+    """A place in the order: `context`, which comes back with the result, and a job, if there is one.
 
-    `held` are the bytes that it keeps in memory until it is taken.
+    `held` is the number of bytes that it keeps in memory until it comes back.
     """
 
     context: Context
@@ -171,7 +171,7 @@ class _Worker(Generic[Context, Job, Result]):
 
 
 def _serve(pipe: Connection, work: Callable[[Job], Result], prepare: Callable[[], None]) -> None:
-    """The life of a worker."""
+    """What a worker process runs: jobs from the pipe, results into it, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     use_one_thread()

@@ -16,11 +16,12 @@ from pathlib import PurePosixPath
 from lpcodec.codec import storage
 from lpcodec.codec.bulk.sources import SHARD_ENDINGS, Source
 from lpcodec.codec.bulk.unit import Coded, Row, Settings, failure
+from lpcodec.codec.errors import ExitCode
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a shard. `is_picture`: it is to be recoded."""
+    """A file in a shard. `is_picture`: it is recoded, not copied."""
 
     info: tarfile.TarInfo
     data: bytes
@@ -72,14 +73,14 @@ class ShardWriter:
         return f"{self._source.name}/{member.info.name}", f"{self.output}/{self._new_name(member)}"
 
     def add(self, member: Member, coded: Coded | None = None) -> Row | None:
-        """Append a member: as it is, or what a picture became. The row of a picture."""
+        """Append a member as it is, or what a picture became, if anything. Return the row of a picture."""
         name = self._new_name(member)
-        row = None if coded is None else coded.row
-        if coded is not None and coded.data is not None and name in self._names:
-            row = failure(coded.row.name, coded.row.output, f"{name} is in the shard already", coded.row.bytes_in)
-            row = replace(row, code=2)
-        elif coded is None or coded.data is not None:
-            self._append(member.info, name, member.data if coded is None or coded.data is None else coded.data)
+        row, data = (None, member.data) if coded is None else (coded.row, coded.data)
+        if row is not None and data is not None and name in self._names:
+            row = failure(row.name, row.output, f"{name} is in the shard already", row.bytes_in)
+            row = replace(row, code=int(ExitCode.USAGE))
+        elif data is not None:
+            self._append(member.info, name, data)
         if row is not None:
             self._rows.append(row)
         return row

@@ -40,7 +40,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """The sources of a batch, in the order of their names, and how many files of folders aren't such pictures."""
+    """The sources of a batch, in the order of their names, and how many files in folders are neither picture nor
+    shard."""
 
     sources: tuple[Source, ...]
     left_out: int
@@ -68,6 +69,7 @@ def find(places: Sequence[str], endings: frozenset[str]) -> Found:
 
 
 def _of_place(place: str, endings: frozenset[str]) -> Iterator[tuple[Source, bool]]:
+    """The files of a place, and whether each is a source of the batch; all are that weren't searched for."""
     for each in _ranges(place):
         system, path = storage.file_system(each)
         try:
@@ -79,11 +81,11 @@ def _of_place(place: str, endings: frozenset[str]) -> Iterator[tuple[Source, boo
                     hidden = any(part.startswith(".") for part in PurePosixPath(source.name).parts)
                     if not hidden:
                         yield source, source.is_shard or PurePosixPath(source.name).suffix.lower() in endings
-            elif _PATTERN.search(path) and not system.exists(path):
+            elif (pattern := _PATTERN.search(path)) and not system.exists(path):
                 matches = {file: about for file, about in system.glob(path, detail=True).items() if _is_file(about)}
                 if not matches:
                     raise FileAccessError(f"{each}: nothing matches")
-                base = path[: _PATTERN.search(path).start()].rpartition("/")[0]  # type: ignore[union-attr]
+                base = path[: pattern.start()].rpartition("/")[0]
                 yield from ((_source(each, file, about, base), True) for file, about in sorted(matches.items()))
             else:
                 yield _file(each), True
