@@ -198,6 +198,7 @@ def encode(
 
 
 def _check(options: Mapping[str, Any]) -> None:
+    """Raise what `api.encode` would raise for these options, before the first picture is read."""
     from lpcodec.codec import api
 
     api.check_encode(**options)
@@ -205,7 +206,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: float) -> dict[str, Any]:
     """What `--json` prints: sizes in bytes, PSNR in dB (null if it wasn't the target, or is infinite)."""
-    exact = result.psnr is not None and math.isinf(result.psnr)
+    lossless = result.psnr is not None and math.isinf(result.psnr)
     return {
         "file": printable(job.source),
         "output": "-" if job.target is None else printable(str(job.target)),
@@ -213,8 +214,8 @@ def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: flo
         "bytes": len(result.data),
         "bpp": result.bpp,
         "quality": result.quality,
-        "psnr": None if exact else result.psnr,
-        "lossless": exact,
+        "psnr": None if lossless else result.psnr,
+        "lossless": lossless,
         "model": result.model,
         "downscale": result.downscale,
         "width": result.width,

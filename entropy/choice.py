@@ -50,7 +50,7 @@ class SymbolCosts:
         symbols = torch.stack((inner, inner + torch.where(wanted < 0, -1.0, 1.0), torch.zeros_like(inner)))
         places = symbols.clamp(-self.limit, self.limit).long() + self.limit
         costs = self.bits[indexes.long(), places] + curvature / 2 * (wanted - symbols).square()
-        costs[2] = torch.where(inner == 0, torch.inf, costs[2])
+        costs[2] = torch.where(inner == 0, torch.inf, costs[2])  # or `soft` would count zero twice
         return symbols, costs
 
     def cheapest(self, wanted: Tensor, indexes: Tensor, curvature: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_WORTH = 20480
-"""Smaller inputs go torch's way; it draws the line for larger kernels here too."""
+_SMALLEST = 20480
+"""Inputs of at most this many elements are left to torch, which draws the same line for larger kernels."""
 
 
 def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int = 0, dilation: int = 1) -> Tensor:
@@ -21,7 +21,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int = 0, 
         weight.shape[2:] == (1, 1)
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
-        and x.numel() > _WORTH
+        and x.numel() > _SMALLEST
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_grad_enabled()
     ):

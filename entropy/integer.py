@@ -32,7 +32,7 @@ ACTIVATION_BITS = 4
 ACTIVATION_MAX = 255
 ACCUMULATOR_LIMIT = 1 << 24
 LOG_MAGNITUDE_MAX = 255
-"""Contexts clamp |r| to this."""
+"""Contexts clamp |r| to this before they take its logarithm."""
 
 
 class _FloorShift(torch.autograd.Function):
@@ -73,7 +73,10 @@ def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def requantise(acc: Tensor, shift: int, low: int, high: int, returning: bool = False) -> Tensor:
-    """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype."""
+    """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype.
+
+    `returning`: with the gradient of `clamp_returning`.
+    """
     if not torch.is_grad_enabled():  # the same in less memory
         return acc.add(2.0 ** (shift - 1)).mul_(2.0**-shift).floor_().clamp_(low, high)
     shifted: Tensor = _FloorShift.apply(acc, shift)  # type: ignore[no-untyped-call]
@@ -187,7 +190,7 @@ def log_magnitude_table() -> np.ndarray:
     table = np.zeros(LOG_MAGNITUDE_MAX + 1, dtype=np.int64)
     for n in range(1, LOG_MAGNITUDE_MAX + 1):
         # k is the largest integer with 2**(2k - 1) <= (1 + n)**32, which is k <= 16 log2(1 + n) + 1/2
-        table[n] = (((1 + n) ** 32).bit_length() - 1 + 1) // 2
+        table[n] = ((1 + n) ** 32).bit_length() // 2
     return table
 
 

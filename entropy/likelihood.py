@@ -63,7 +63,7 @@ def rounded(value: Tensor, index: Tensor) -> Tensor:
 _CELLS = 1024
 """Entries per scale of the tables in `_Tables`."""
 _REACH = 6.5
-"""More than this many sigmas (and one step) from zero, a likelihood is below its floor and bits are constant."""
+"""Values further from zero than this many sigmas and one step have a likelihood below the floor: bits are constant."""
 _CHUNK = 1 << 15
 """Elements that `coded_bits` handles at a time on a CPU: its temporaries stay in the second-level cache."""
 

@@ -7,8 +7,7 @@ pictures --patches--> batch --objective--> loss --Muon or Adam, clip, EMA--> wei
 
 One schedule for the steps or the time that is given: a short warm-up, then the objective's fall. A run stops cleanly
 on SIGINT, SIGTERM, SIGHUP or SIGQUIT. It goes on with `resume=True`, on another machine or device too. Started by
-torchrun, several processes train together (parallel.py). Needs torch, numpy and Pillow; TensorBoard and matplotlib are
-used if they are installed.
+torchrun, several processes train together (parallel.py). TensorBoard and matplotlib are used if they are installed.
 """
 
 import contextlib
@@ -42,11 +41,15 @@ Progress = Callable[[int, int | None, float | None, dict[str, float]], None]
 
 WARM_UP_STEPS = 300
 CLIP = 1.0
+"""The largest norm of a step's gradient."""
 EMA_DECAY = 0.999
 LOG_EVERY = 50
 CHECKPOINT_SECONDS = 240.0
+DEFAULT_STEPS = 20_000
 SEEDS_APART = 1_000_003
+"""Between the seeds of processes that train together."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt."""
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 NOT_FINITE = 10
 """A run ends when this many steps in a row had no finite gradient; each such step changes no weight."""
@@ -73,8 +76,8 @@ def train(
 ) -> Path:
     """Train `model` on the pictures below `data`; write log, checkpoints and the curve to `out`; return `out`.
 
-    Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for the model's
-    default of 20,000 steps. A resumed run keeps the plan it was started with, but may be given more steps or time.
+    Give `steps` or `time_limit` (seconds, the earlier parts of a resumed run counted in), or neither for 20,000 steps.
+    A resumed run keeps the plan it was started with, but may be given more steps or time.
     What is left out of `batch`, `patch` and `learning_rate` is the model's choice; `seed` is 0.
     `source` starts a new run from the weights of another (its folder) or from installed ones (a model's name).
     `options` are the family's own, by name (`models.family_of(...).options`), their values as text.
@@ -112,7 +115,7 @@ def train(
     device = workers.device
     plan |= {"device": device, "processes": workers.count}
     if plan["steps"] is None and plan["time_limit"] is None:
-        plan["steps"] = 20_000
+        plan["steps"] = DEFAULT_STEPS
     torch.manual_seed(plan["seed"])
     objective = models.family_of(models.network_named(model)).objective(plan, device)
     plan["patch"] = plan["patch"] or objective.patch
@@ -171,7 +174,7 @@ def _options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 def keep_freed_memory() -> None:
     """Have the C library keep the memory of freed tensors, which saves a tenth of a step on Linux: by default it gives
-    large blocks back to the system, and every new tensor then costs page faults. Large tensors lie on huge pages if
+    large blocks back to the system, and every new tensor then costs page faults. Large tensors are on huge pages if
     torch has not allocated memory yet, which saves another 4 %. Other systems are left alone."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     with contextlib.suppress(OSError, AttributeError):
@@ -194,6 +197,11 @@ def _stopping_signals() -> list[signal.Signals]:
 
 
 def _find_run(out: Path, resume: bool, device: str) -> Checkpoint | None:
+    """The run in `out` that is resumed; None for a new run.
+
+    Raises:
+        UsageError: there is none to resume, or there is one and it isn't to be resumed.
+    """
     exists = (out / NAME).exists()
     if resume and not exists:
         raise UsageError(f"{out}: no {NAME} to resume from")
@@ -231,10 +239,10 @@ class _Run:
         self.averaged = copy.deepcopy(network)
         if found is not None:
             found.fill(self.averaged, found.averaged, out)
-        if not workers.first:  # patches and noise of its own
-            own = seed + self.step + SEEDS_APART * workers.rank
-            self.generator.manual_seed(own)
-            torch.manual_seed(own)
+        if not workers.first:  # other patches and noise than the first process
+            own_seed = seed + self.step + SEEDS_APART * workers.rank
+            self.generator.manual_seed(own_seed)
+            torch.manual_seed(own_seed)
         self.not_finite = 0
         self.log = RunLog(out, self.step) if workers.first else None
 
@@ -316,7 +324,7 @@ class _Run:
         states = (self.objective.network.state_dict(), self.averaged.state_dict())
         if not all(value.isfinite().all() for state in states for value in state.values()):
             raise self._diverged("its weights aren't finite")
-        # The same noise every time, and none taken from the training's, on a GPU neither.
+        # The same noise every time. The generators of the training aren't moved on, neither the CPU's nor the GPU's.
         device = torch.device(self.workers.device)
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
             torch.manual_seed(1)

@@ -37,15 +37,16 @@ if TYPE_CHECKING:
 
 TARGETS = (0.075, 0.15, 0.3, 0.6)
 CACHE_NAME = "points-cache.jsonl"
-BUSY = 0.3  # cores; more than this at work before a run begins means that other work is running
+BUSY = 0.3
+"""Cores at work before a run begins; more than this means that other work is running."""
 
 
 @dataclass(frozen=True)
 class Request:
     """What to measure.
 
-    `folder` has the pictures, `dataset` is the known set to which they belong. `only` are the names of the pictures
-    that count, `limit` takes the first ones only. `settings` replaces a codec's own sweep. `targets` are rates in bpp.
+    `folder` has the pictures, `dataset` is the known set to which they belong. `only` names the pictures that count,
+    `limit` takes only the first ones. `settings` replaces a codec's own sweep. `targets` are rates in bpp.
     `extra_metrics` are names from extra_metrics.py. `workers` processes measure at the same time, each codec with
     `threads` threads. The cache is kept in `out`. `published` is a file or folder of published curves, "none", or None
     for the packaged ones. `memory`: measure the peak of each codec too. `notes` are sentences for the page.
@@ -89,7 +90,7 @@ class Originals(Mapping[str, Original]):
 
 
 def run(request: Request, progress: Progress = silent) -> Results:
-    """Measure what `request` asks for, as far as it isn't in the cache of its folder.
+    """Measure what `request` asks for and the cache of its folder lacks; return all of it.
 
     Raises UsageError for codecs, metrics or numbers that can't be, FileAccessError if there are no pictures or the
     cache can't be written. Failures of single pictures and codecs are in the document instead.
@@ -97,7 +98,7 @@ def run(request: Request, progress: Progress = silent) -> Results:
     _check(request)
     entries = [_with_settings(find_codec(n, request.commands, request.threads), request) for n in request.codecs]
     paths = _paths(request)
-    pictures, failures = _look_at(paths)
+    pictures, failures = _readable(paths)
     busy = request.workers > 1 or cores_at_work() > BUSY
     try:
         request.out.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def run(request: Request, progress: Progress = silent) -> Results:
 def originals(request: Request) -> Originals:
     """The pictures of a request that can be read, by the names that its points have."""
     paths = _paths(request)
-    readable = {picture.name for picture in _look_at(paths)[0]}
+    readable = {picture.name for picture in _readable(paths)[0]}
     return Originals({name: path for name, path in paths.items() if name in readable})
 
 
@@ -161,8 +162,8 @@ def _paths(request: Request) -> dict[str, Path]:
     return dict(list(chosen.items())[: request.limit])
 
 
-def _look_at(paths: Mapping[str, Path]) -> tuple[list[PictureAbout], list[Failure]]:
-    """What there is to say of each picture; those that can't be read are failures."""
+def _readable(paths: Mapping[str, Path]) -> tuple[list[PictureAbout], list[Failure]]:
+    """The pictures that can be read, described; the others as failures."""
     pictures, failures = [], []
     for name, path in paths.items():
         try:
@@ -184,7 +185,7 @@ def _measure_missing(
     busy: bool,
     progress: Progress,
 ) -> list[Failure]:
-    """Measure all that the cache lacks into it; what failed."""
+    """Measure what the cache lacks, and put it there; return what failed."""
     keys = {(p.name, c.about.name): _key(p, c) for p in pictures for c in entries}
     jobs = [_job(request, c, p, paths[p.name], keys[p.name, c.about.name], cache) for p in pictures for c in entries]
     jobs = [job for job in jobs if job.settings or job.targets]
