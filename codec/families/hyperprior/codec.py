@@ -52,13 +52,13 @@ from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
 from lpcodec.entropy.tables import TableSet
 
 GROUP = 64
-"""Latents a side of a group."""
+"""Side of a group in latents."""
 TILE = 64
-"""Latents a side of a tile of the transforms."""
+"""Side of a tile of the transforms in latents."""
 _BAND_PLACES = 128 * 128
-"""Latents' places of a band of a picture that is synthesised, 4 megapixels."""
+"""Places of latents in a band of a picture that is synthesised at once: 4 megapixels."""
 _SEEN_PLACES = 256
-"""About how many places of the latents an estimate of the rate looks at."""
+"""About how many places of the latents an estimate of the rate samples."""
 _BITS_FACTOR = 2.1
 """What is coded takes this many times the bits that independent Gaussians of the latents' magnitudes say."""
 _SLACK_BITS = 32
@@ -183,17 +183,17 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
         """About how many bits latents (M, h, w) will take at the anchors' qualities: what independent Gaussians of each
-        latent's own magnitude would take, times a factor. At most a quarter of the places is looked at, and no DC
-        latents: these are predicted much better than their magnitudes say."""
+        latent's own magnitude would take, times a factor. Large pictures are sampled. DC latents don't count: they are
+        predicted much better than their magnitudes say."""
         first = self.network.sizes.dc_latents
         places = latents.shape[1] * latents.shape[2]
-        apart = max(2, math.isqrt(places // _SEEN_PLACES)) if places >= 4 * _SEEN_PLACES else 1
-        seen = latents[first:, ::apart, ::apart].reshape(len(latents) - first, -1)
+        stride = max(2, math.isqrt(places // _SEEN_PLACES)) if places >= 4 * _SEEN_PLACES else 1
+        seen = latents[first:, ::stride, ::stride].reshape(len(latents) - first, -1)
         factor = _BITS_FACTOR * places / seen.shape[1]
         bits = []
         for log_gain in self.network.log_gain[:, first:].cpu():
-            size = (seen * (2 * log_gain.exp())[:, None]).square_()
-            bits.append(factor * 0.5 * float(size.add_(1).log2_().sum()))
+            squares = (seen * (2 * log_gain.exp())[:, None]).square_()
+            bits.append(factor * 0.5 * float(squares.add_(1).log2_().sum()))
         qualities = [100 * place / PLACES for place in range(len(bits))]
         return (qualities, bits) if len(bits) > PLACES else ([*qualities, 100.0], [*bits, bits[-1]])
 
@@ -235,7 +235,7 @@ class HyperpriorCodec:
             scaled = y[:, rows.core, columns.core] * gain
             if z is None:
                 z = self.transforms.hyper_analysis(scaled[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
-            return self.entropy.code(scaled, z, q, curvature, _below(coarser, rows, columns))
+            return self.entropy.code(scaled, z, q, curvature, _coarser_at(coarser, rows, columns))
 
         groups = enumerate(self.groups(y.shape[1], y.shape[2]))
         return HyperpriorCoded(list(in_threads(code, groups, self.device)))
@@ -259,21 +259,26 @@ class HyperpriorCodec:
 
         def parse(coded: tuple[bytes, tuple[Span, Span]]) -> Group:
             stream, (rows, columns) = coded
-            below = None if coarser_symbols is None else coarser_symbols[_half_place(rows, columns)]
-            return self.parse_group(stream, q, rows, columns, below)
+            coarser = None if coarser_symbols is None else coarser_symbols[_coarser_place(rows, columns)]
+            return self.parse_group(stream, q, rows, columns, coarser)
 
         return list(in_threads(parse, zip(streams, tiles, strict=True), self.device))
 
     @torch.inference_mode()
-    def parse_group(self, stream: bytes, q: Tensor, rows: Span, columns: Span, below: Tensor | None = None) -> Group:
-        """Read the symbols of one group. `below` are the coarser level's, for a network that knows of one.
+    def parse_group(
+        self, stream: bytes, q: Tensor, rows: Span, columns: Span, coarser_symbols: Tensor | None = None
+    ) -> Group:
+        """Read the symbols of one group.
+
+        Args:
+            coarser_symbols: (1, M', h', w') of the coarser level at the group's place, for a network that knows of one.
 
         Raises:
             DamagedFileError: the stream isn't one of a group of this size.
         """
         self._check_length(stream, q, rows, columns)
         try:
-            return self.entropy.parse(stream, q, rows.stop - rows.start, columns.stop - columns.start, below)
+            return self.entropy.parse(stream, q, rows.stop - rows.start, columns.stop - columns.start, coarser_symbols)
         except CorruptStreamError as error:
             raise DamagedFileError(f"the coded picture is damaged: {error}") from error
 
@@ -324,7 +329,7 @@ class HyperpriorCodec:
     def picture(
         self, values: Tensor, frame: Frame, progress: Progress | None = None, reference: Reference | None = None
     ) -> npt.NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) uint8 of values (1, M, h, w), added to `reference` if they are a difference."""
+        """Return the pixels (H, W, 3) uint8 of values r + mean (1, M, h, w); `reference` is added, if given."""
         h, w = values.shape[2:]
         pixels = np.empty((frame.height, frame.width, 3), np.uint8)
         tiles = shares(h, w, self.tile, self.synthesis_halo, threads(self.device))
@@ -372,8 +377,8 @@ class HyperpriorCodec:
 
         def fill(placed: tuple[Group, tuple[Span, Span]]) -> None:
             group, (rows, columns) = placed
-            below = _below(coarser, rows, columns)
-            values[..., rows.core, columns.core] = self.entropy.values(group, q, below).cpu()
+            own = _coarser_at(coarser, rows, columns)
+            values[..., rows.core, columns.core] = self.entropy.values(group, q, own).cpu()
 
         for _ in in_threads(fill, zip(groups, self.groups(h, w), strict=True), self.device):
             pass
@@ -401,14 +406,14 @@ def _grid_size(frame: Frame) -> tuple[int, int]:
     return ceil_div(frame.height, STRIDE), ceil_div(frame.width, STRIDE)
 
 
-def _half_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
+def _coarser_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:
     """The place of a group in the coarser level's latents; groups start at even places."""
     return ..., rows.halved().core, columns.halved().core
 
 
-def _below(coarser: CoarserContext | None, rows: Span, columns: Span) -> CoarserContext | None:
-    """The coarser level's latents below a group."""
-    return None if coarser is None else CoarserContext(*(part[_half_place(rows, columns)] for part in coarser))
+def _coarser_at(coarser: CoarserContext | None, rows: Span, columns: Span) -> CoarserContext | None:
+    """The coarser level's latents at the place of a group."""
+    return None if coarser is None else CoarserContext(*(part[_coarser_place(rows, columns)] for part in coarser))
 
 
 def _integers(value: Tensor) -> Tensor:

@@ -96,8 +96,8 @@ class EntropyModel:
         Args:
             scaled: y * gain (M, h, w), on the CPU as `q`, the 16-bit quality (1,).
             z: hyper-latents (1, Z, ceil(h/4), ceil(w/4)), whole numbers.
-            curvature: (M, 1, 1), what an error of 1 costs a latent, in bits, twice: symbols are chosen by their cost.
-                By default they are rounded.
+            curvature: (M, 1, 1), twice the bits that an error of 1 in a latent costs: symbols are chosen by their cost.
+                None: they are rounded.
             coarser: the coarser level's latents at the same place.
         """
         z = z.cpu()
@@ -109,9 +109,9 @@ class EntropyModel:
         means = self.means.begin(z.to(self.device), level.to(self.device), height, width, values)
         with helper(self.device) as second:
             walk(self.steps, source, scales, means, self.context_channels, second)
-        whole = z[0].int().numpy()
-        z_runs = self.z_tables.runs(whole, int(row_of_quality(q, self.anchors)))
-        return Group(whole, source.r, z_runs, tuple(source.runs))
+        z_symbols = z[0].int().numpy()
+        z_runs = self.z_tables.runs(z_symbols, int(row_of_quality(q, self.anchors)))
+        return Group(z_symbols, source.r, z_runs, tuple(source.runs))
 
     def parse(self, stream: bytes, q: Tensor, height: int, width: int, coarser_symbols: Tensor | None) -> Group:
         """Read a group of height x width latents: integers only, nothing here depends on the machine.
@@ -160,7 +160,7 @@ class EntropyModel:
     @torch.no_grad()
     def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
         """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
-        by_place = torch.from_numpy(group.r).flatten(1).t().contiguous()  # smaller to turn round than floats
+        by_place = torch.from_numpy(group.r).flatten(1).t().contiguous()  # quicker than with floats
         r = by_place.to(self.device).float().t().view(1, *group.r.shape)
         if group.means is not None:
             return r + group.means.result()
@@ -202,6 +202,7 @@ class _Coding:
         self.runs.append(SymbolRun(symbols, index, self.model.tables))
         self.r[step.channels].reshape(-1)[places] = symbols
         block = np.zeros((channels, *self.r.shape[1:]), np.float32)
+        # `places` are in the order of the channels: those of the first `channels` come first.
         count = np.searchsorted(places, block.size)
         block.reshape(-1)[places[:count]] = symbols[:count]
         return torch.from_numpy(block)[None].contiguous(memory_format=torch.channels_last)  # as the networks have them

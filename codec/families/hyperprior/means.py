@@ -37,7 +37,7 @@ from lpcodec.entropy.convolution import Conv1, convolved
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 _START = 0.2
-"""What each of four neighbours of a DC latent counts when training starts."""
+"""The weight of each of four neighbours of a DC latent when training starts."""
 
 
 class MeanContext(nn.Module):
@@ -51,8 +51,8 @@ class MeanContext(nn.Module):
 
 
 class NeighbourMeans(MeanContext):
-    """Neighbours and other channels of the same place, replacing what z says. The path from the values is partly
-    linear, so that it works at every gain. `adding`: what they say is added to what z says instead."""
+    """Neighbours and other channels of the same place, in place of what z says, or added to it if `adding`. The path
+    from the values is partly linear, so that it works at every gain."""
 
     def __init__(self, name: str, sizes: HyperpriorSizes) -> None:
         super().__init__()
@@ -92,8 +92,8 @@ class GridMeans(MeanContext):
 
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
         before = before_grid(self.number, self.inputs, values.shape[2], values.shape[3], values.device)
-        off = (values - from_z) * before
-        change: Tensor = 2 * torch.sigmoid(self.gate(features)) * self.neighbours(off)
+        differences = (values - from_z) * before
+        change: Tensor = 2 * torch.sigmoid(self.gate(features)) * self.neighbours(differences)
         return from_z + change
 
 

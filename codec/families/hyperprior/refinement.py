@@ -35,9 +35,7 @@ from torch import Tensor
 from lpcodec.codec.colour import PLAIN, Rotation, rotated_back
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
-from lpcodec.codec.families.hyperprior.network import (
-    HyperpriorNetwork,
-)
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
@@ -53,18 +51,18 @@ STEP_START, STEP_END = 0.4, 0.05
 STEP_SUM, LARGEST_END = 0.8, 0.3
 """With few iterations it falls less far: its end is STEP_SUM over their number, at most LARGEST_END."""
 TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
-"""Of the soft symbols, in bits; falls geometrically."""
+"""The temperature of the soft symbols, in bits; falls geometrically."""
 Z_STEP = 0.02
 """Adam's step for z, falling linearly."""
 _ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
 STIFFNESS = (1.0, 2.0, 4.0)
-"""Curvatures, in units of the measured one, that the last rounding is tried with: steps of single latents add up in the
-picture more than their own curvatures say, the more so the fewer iterations have put that right."""
+"""Curvatures, in units of the measured one, that the last rounding is tried with: errors of several latents cost more
+together than their own curvatures say, above all after few iterations."""
 LAMBDA_FACTOR = 1.25
-"""Times the lambda of training, which gave the smallest files for their quality (docs/effort.md): with the same lambda
-the refined files have lower rates, for which the quality's gains and tables weren't made."""
-_PROBED_PLACES = 256
-_MOST_PROBES = 8
+"""The lambda here, in units of that of training; 1.25 gave the smallest files for their quality (docs/effort.md). With
+1, refined files have lower rates than those that the quality's gains and tables were made for."""
+_PROBED_PLACES, _MOST_PROBES = 256, 8
+"""A curvature is the mean over about this many places, in at most this many passes."""
 _SEED = 1
 _WORTH_LOOKING_EARLY = 16
 """From this many iterations on the best may come before the end, so it is looked for on the way as well."""
@@ -110,7 +108,8 @@ def refine(
 
 
 class _Work:
-    """What all groups of a picture share; `values` (M, h, w) are what the decoder would have, group by group better."""
+    """What all groups of a picture share. `values` (M, h, w) are what the decoder would have: the plain ones at first,
+    then group by group those of the refined latents."""
 
     def __init__(
         self, transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]],
@@ -185,10 +184,10 @@ class _Refinement:
         with torch.no_grad():
             self.z = work.transforms.hyper_analysis(self.u)
         self.height, self.width = u.shape[2:]
-        self._look(rows, columns)
+        self._take_surroundings(rows, columns)
 
-    def _look(self, rows: Span, columns: Span) -> None:
-        """The surroundings: pixels that the group reaches, and the latents that those pixels depend on."""
+    def _take_surroundings(self, rows: Span, columns: Span) -> None:
+        """The pixels that the group reaches, and the latents that those pixels depend on."""
         halo = self.work.transforms.synthesis_halo
         shape = self.work.latents.shape[1:]
         (seen_y, outer_y), (seen_x, outer_x) = (
@@ -274,7 +273,7 @@ class _Refinement:
         return values.detach(), gradient, for_z + self._z_slopes(z.detach())
 
     def _z_slopes(self, z: Tensor) -> Tensor:
-        """How the bits of z grow with z, from the tables' entries to both sides; those of the first places for all."""
+        """The slope of z's bits in z, by the tables' entries on both sides; all places take those of the first."""
         channel = torch.arange(z.shape[1], device=z.device).view(1, -1, 1, 1)
         place = z.long() + Z_MAX + 1
         slopes: Tensor = (self.work.z_bits[channel, place + 1] - self.work.z_bits[channel, place - 1]) / 2

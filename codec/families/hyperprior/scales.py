@@ -47,7 +47,7 @@ _INDEX_SHIFT = WEIGHT_BITS + ACTIVATION_BITS - 3
 """A unit of the last layer is 8 scale indexes, about a factor e of sigma."""
 GRID_WIDTH = 16
 REACHES = (2, 2, 1)
-"""How far away steps 1, 2 and 3 of the interlaced grid see neighbours: in the corners, at the sides, in the corners."""
+"""How far away steps 1, 2 and 3 of the interlaced grid see neighbours: diagonally, beside them, diagonally."""
 
 
 class ScaleContext(nn.Module):
@@ -66,7 +66,7 @@ class ScaleContext(nn.Module):
 
 
 class NeighbourScales(ScaleContext):
-    """Neighbours and other channels of the same place, replacing what z says."""
+    """Neighbours and other channels of the same place, in place of what z says."""
 
     def __init__(self, name: str, sizes: HyperpriorSizes) -> None:
         super().__init__()
@@ -180,7 +180,8 @@ class ScaleNetwork(nn.Module):
         self.mark_frozen()
 
     def mark_frozen(self) -> None:
-        """Take the parameters as the integers that they are (read from a file, say), and prove the bounds again.
+        """Take the parameters as the integers that they are (read from a file, say), make all layers exact and prove
+        the bounds.
 
         Raises:
             ValueError: they aren't integers, or a bound is exceeded.

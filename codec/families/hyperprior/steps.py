@@ -29,14 +29,14 @@ from lpcodec.codec.threads import Helper
 
 Device = torch.device | str
 Places = Callable[[int, int, int, int, Device], Tensor]
-"""(first channel, channel behind the last, height, width, device) -> bool mask (1, channels, height, width)."""
+"""(first channel, channel after the last, height, width, device) -> bool mask (1, channels, height, width)."""
 
 CHECKERBOARD = "checkerboard"
 """The context of the second step of a network that decodes its latents in two steps: neighbours, and other channels at
 the same place (scales.py, means.py)."""
 EARLY, LATE, LAST = "early", "late", "last"
-"""The contexts, of the same kind, of a network with early latents: of their second half; of the first half of the
-others; of the rest."""
+"""The contexts, of the same kind, of a network with early latents: EARLY of their second half, LATE of the first half
+of the others, LAST of the second."""
 GRIDS = 4
 """Steps of the interlaced grid in which DC latents are decoded."""
 
@@ -78,12 +78,12 @@ def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
 
 
 def inputs_of(context: str, sizes: HyperpriorSizes) -> int:
-    """How many latents, the first ones, a context that isn't a grid's looks at."""
+    """How many latents a context that isn't a grid's looks at: the first ones."""
     return sizes.early_latents if context in (EARLY, LATE) else sizes.main
 
 
 def outputs_of(context: str, sizes: HyperpriorSizes) -> tuple[int, int]:
-    """The latents, from the first to the one behind the last, that a context that isn't a grid's predicts."""
+    """The latents that a context that isn't a grid's predicts: the first, and the one after the last."""
     if context == EARLY:
         return 0, sizes.early_latents
     return (sizes.early_latents if context in (LATE, LAST) else 0), sizes.latents
@@ -157,12 +157,12 @@ def _axes(start: int, stop: int, height: int, width: int, device: Device) -> tup
     return c, i, torch.arange(width, device=device).view(1, 1, 1, -1)
 
 
-class _Networks(Protocol):
+class _HasContexts(Protocol):
     def context(self, name: str) -> Any: ...
 
 
-def context_channels(steps: Iterable[Step], network: _Networks) -> int:
-    """How many channels, the first ones, the contexts of a scale or mean network look at."""
+def context_channels(steps: Iterable[Step], network: _HasContexts) -> int:
+    """How many channels the contexts of a scale or mean network look at: the first ones."""
     return max((int(network.context(name).inputs) for name in contexts_of(steps)), default=0)
 
 
@@ -307,8 +307,7 @@ class Channels:
 
 class Cuts:
     """A tensor, `whole` (B, M, h, w), from which each step reads its channels. With gradients it is cut once, at the
-    borders of the steps: the gradient of each slice would be a whole tensor of zeros around it, those of the cuts are
-    one."""
+    borders of the steps: the gradient of a slice is a whole tensor, zero around the slice, but all cuts share one."""
 
     def __init__(self, x: Tensor, steps: Iterable[Step]) -> None:
         self.whole = x

@@ -8,8 +8,8 @@ Layers are stored coarsest first; each needs those before it. Tables of a level 
 level, never on its pixels, so that layers parse alike on any machine. The prediction is float: a decoder on another
 machine may differ by one grey level.
 
-The finest detail is left out where its bits are worth more than what it takes off the error: at very low rates, or on
-pictures without any. The decoder then shows the prediction, as it does where the file ends early.
+The finest detail is left out if its bits are worth more than what it takes off the error: at very low rates, or on
+pictures without any. The decoder then shows the prediction, as it does if the file ends early.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class LpcaeCodec:
     def __init__(self, coders: Sequence[HyperpriorCodec], prediction: Prediction, device: str = "cpu") -> None:
         self.coders = tuple(coders)
         for coder in self.coders[:-1]:
-            # A finer level would add to what machines differ in at a coarser one.
+            # Finer levels would amplify the differences between machines in coarser ones.
             coder.compute_in(torch.float32)
         self.levels = len(self.coders) - 1
         self.device = torch.device(device)
@@ -90,11 +90,11 @@ class LpcaeCodec:
     def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, Any], device: str = "cpu") -> LpcaeCodec:
         """Rebuild what `to_tensors` stored; `sizes["levels"]` has the fields of each level's `HyperpriorSizes`."""
         coders = [
-            HyperpriorCodec.from_tensors(_below(tensors, f"{place}."), fields, device)
+            HyperpriorCodec.from_tensors(_with_prefix(tensors, f"{place}."), fields, device)
             for place, fields in enumerate(sizes["levels"])
         ]
         prediction = Prediction()
-        prediction.load_state_dict(_below(tensors, _PREDICTION))
+        prediction.load_state_dict(_with_prefix(tensors, _PREDICTION))
         return cls(coders, prediction, device)
 
     def to_tensors(self) -> dict[str, Tensor]:
@@ -200,7 +200,7 @@ def half_size(pixels: Pixels) -> Pixels:
 
 
 class Predicted:
-    """The prediction of a level from the decoded picture of the coarser one, made where it is needed."""
+    """The prediction of a level from the decoded picture of the coarser one, made tile by tile as it is needed."""
 
     def __init__(self, prediction: Prediction, coarse: Pixels) -> None:
         self.prediction, self.coarse = prediction, coarse
@@ -262,6 +262,6 @@ def _squared_error(original: Pixels, decoded: Pixels) -> float:
     return float(total)
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

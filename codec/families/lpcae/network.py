@@ -10,9 +10,9 @@ c0 - prediction(^c1)    --coder 0, knows the latents of 1--> + prediction --> ^c
 The prediction is LPAE's decoder (Han, Hur & Hur), one for all levels. The loop is closed: a detail is the difference
 from what the decoder will have, its errors included, 8-bit rounding too. Each coder is a hyperprior network of its own
 widths; what it codes beyond the coarsest level is a difference. All are trained together, each on its own rate and
-distortion: no gradient goes from a level back to the coarser ones. With one the coarse levels would take far more of
-the bits than a thumbnail is worth, because the cheapest place for a fine picture's low frequencies is the coarsest
-level, coded finely.
+distortion: no gradient goes from a level back to the coarser ones. With such a gradient the coarse levels would take
+far more of the bits than a thumbnail is worth, because the cheapest place for a fine picture's low frequencies is the
+coarsest level, coded finely.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,12 +40,14 @@ SIZES = (
 """Three levels, coarsest first, as wide as `fast`; no linear-only latents."""
 _START_STEPS, _START_RATE, _START_BATCH = 400, 2e-3, 8
 _START_NOISE = 0.02
-"""What the principal components of details see as the coarser level's error, on 0..1."""
+"""The standard deviation (of 0..1) of the noise that stands for the coarser level's error when coders are started."""
+REACH = 2
+"""Places of the coarser level around that a prediction depends on."""
 
 
 class Prediction(nn.Module):
     """LPAE's decoder, folded: (B, 3, h, w) -> (B, 3, 2h, 2w). Beyond the border a picture continues with its last row
-    and column, where LPAE's own chain has zeros."""
+    and column; LPAE's own chain has zeros there."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,10 +60,6 @@ class Prediction(nn.Module):
         """(B, 3, h + 4, w + 4), the two places around included -> (B, 3, 2h, 2w)."""
         weight, bias = prediction_response(self.chain)
         return F.pixel_shuffle(F.conv2d(extended, weight, bias), 2)
-
-
-REACH = 2
-"""Places of the coarser level around that a prediction depends on."""
 
 
 def halve(x: Tensor) -> Tensor:
@@ -96,7 +94,7 @@ class LpcaeNetwork(nn.Module):
         return levels[::-1]
 
     def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> Iterator[tuple[Tensor, ForwardOutput]]:
-        """The training pass: for each level, coarsest first, the pictures to be coded and what came of them.
+        """The training pass: for each level, coarsest first, the originals and the output with decoded pictures.
 
         Args:
             pictures: (B, 3, H, W) in 0..1, H and W multiples of 64 at the coarsest level too.
