@@ -77,7 +77,7 @@ Recursive = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there already.")]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Keep outputs that are there already, whatever made them: resumes a batch.")
+    bool, typer.Option("--skip-existing", help="Keep outputs that are there, whatever made them: resumes a batch.")
 ]
 Downscale = Annotated[
     Any,

@@ -242,7 +242,7 @@ def _with_memory(
     key = _key(largest, entry).memory
     found = cache.memory(key)
     if found is None:
-        progress(f"memory of {entry.about.name}", 1.0)
+        progress(f"memory of {entry.about.name}", 0.0)
         found = memory.peaks(entry.about.name, paths[largest.name], request.setup)
         cache.put_memory(key, found)
     return replace(entry.about, encode_memory_mb=found[0], decode_memory_mb=found[1])
