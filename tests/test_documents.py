@@ -22,7 +22,7 @@ def test_the_tables_of_the_pages_are_made_from_the_result_files() -> None:
 def test_the_reports_command_names_codecs_that_there_are() -> None:
     """The command that makes the documented figures is long; a wrong name must not cost hours."""
     module = module_at(BENCHMARKS / "reports.py")
-    known = {"lpcodec", *pillow.MAKERS, *(network.name for network in models.networks())}
+    known = {"lpcodec", *pillow.MAKERS, *(network.name for network in models.networks()), *models.names()}
     for codecs, targets in module.SETS.values():
         assert set(codecs.split(",")) <= known
         assert rates(targets) or targets == "none"
