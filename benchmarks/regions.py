@@ -1,12 +1,16 @@
 """Seconds to decode a region of a large picture, warm, and how much of the file is read.
 
-    python benchmarks/regions.py --megapixels 50 --side 512
+    python benchmarks/regions.py --megapixels 50 --side 512 --out docs/results/regions.json
 
 The picture is that of benchmarks/large.py, encoded once. Regions are placed so that they touch one, two and four groups
-of 1024 x 1024 pixels, and at random. Each is decoded after one that warms up; run it on an idle machine.
+of 1024 x 1024 pixels, and at random. Each is decoded after one that warms up. Run it on an idle machine: the file notes
+the load before. `python benchmarks/tables.py` then fills the table of docs/command-line.md.
 """
 
 import argparse
+import datetime
+import json
+import os
 import random
 import statistics
 import sys
@@ -45,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bpp", type=float, default=0.3)
     parser.add_argument("--model", default="default")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args(argv)
+    load = os.getloadavg()[0]
     import torch
 
     import lpcodec
@@ -57,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         path.write_bytes(lpcodec.encode(picture, model=options.model, bpp=options.bpp))
         about = lpcodec.info(path)
         width, height, side = about["width"], about["height"], options.side
+        if min(width, height) < 2 * GROUP + side:
+            parser.error(f"{width} x {height} pixels have too few groups: take more megapixels, 8 for instance")
         inside, edge = (GROUP - side) // 2 + GROUP, 2 * GROUP - side // 2
         places = {"1 group": [(inside, inside)], "2 groups": [(edge, inside)], "4 groups": [(edge, edge)]}
         generator = random.Random(0)
@@ -66,10 +74,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{width} x {height} pixels, {path.stat().st_size} bytes, {options.threads} threads")
         print("| region | seconds | read, part of the file |")
         print("|---|---:|---:|")
+        rows = []
         for name, corners in places.items():
-            rows = [_measured(path, (*corner, side, side)) for corner in corners]
-            seconds, part = (statistics.mean(values) for values in zip(*rows, strict=True))
-            print(f"| {side} x {side}, {name} | {seconds:.3f} | {part:.4f} |")
+            measured = [_measured(path, (*corner, side, side)) for corner in corners]
+            seconds, part = (statistics.mean(values) for values in zip(*measured, strict=True))
+            rows.append({"region": name, "seconds": round(seconds, 4), "part": round(part, 5)})
+            print(f"| {side} x {side}, {name} | {seconds:.3f} | {part:.4f} |", flush=True)
+        document = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "load_before": load, "width": width,
+            "height": height, "bytes": path.stat().st_size, "side": side, "threads": options.threads, "rows": rows,
+        }  # fmt: skip
+    if options.out:
+        options.out.write_text(json.dumps(document, indent=1) + "\n")
     return 0
 
 

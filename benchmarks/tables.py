@@ -10,7 +10,18 @@ import sys
 from page_tables import ablations, codecs, training, uses
 from page_tables.common import ROOT
 
-NAMES = ("training", "results", "ablations", "reliability", "frontends", "effort", "layers", "scale", "upscaling")
+NAMES = (
+    "command-line",
+    "training",
+    "results",
+    "ablations",
+    "reliability",
+    "frontends",
+    "effort",
+    "layers",
+    "scale",
+    "upscaling",
+)
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 START, END = "<!-- table: {} -->", "<!-- end table -->"
 TABLES = codecs.TABLES | training.TABLES | ablations.TABLES | uses.TABLES

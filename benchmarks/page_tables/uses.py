@@ -1,5 +1,7 @@
 """Tables of front-ends, layers, effort, many pictures, other sizes, damage, exactness and fuzzing."""
 
+from typing import Any
+
 from page_tables.common import METRICS, RESULTS, of_set, result, speed, table
 
 OURS = "lpcodec"
@@ -77,17 +79,40 @@ def effort() -> list[str]:
 
 
 def scale() -> list[str]:
-    """Pictures per second of `lpcodec batch`; no rows before it was measured (benchmarks/scale.py)."""
-    runs = result("scale.json")["runs"] if (RESULTS / "scale.json").exists() else []
-    head = ("task", "from", "engine", "processes", "pictures", "pictures/s", "a million, hours")
+    """Pictures per second of `lpcodec batch`, and of each run beside one process (benchmarks/scale.py)."""
+    if not (RESULTS / "scale.json").exists():
+        return ["Not measured yet: `python benchmarks/scale.py --data FOLDER --out docs/results/scale.json`."]
+    document = result("scale.json")
+    alone = {_kind(row): row["pictures_per_second"] for row in document["runs"] if row["workers"] == 1}
+    rows = []
+    for row in document["runs"]:
+        speed = row["pictures_per_second"]
+        times = f"{speed / alone[_kind(row)]:.2f}" if _kind(row) in alone else ""
+        counts = (str(row["workers"]), f"{row['pictures']:,}", f"{speed:.2f}", times, f"{1e6 / speed / 3600:.1f}")
+        rows.append((row["task"], row["layout"], row["engine"], *counts))
+    head = ("task", "from", "engine", "processes", "pictures", "pictures/s", "times one process", "a million, hours")
+    about = (
+        f"{document['width']} x {document['height']} pixels, quality {document['quality']:g}, {document['date']}, "
+        f"{document['processors']} processors; the load before was {document['load_before']:.1f}."
+    )
+    return [*table(head, rows), "", about]
+
+
+def _kind(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["task"], row["layout"], row["engine"]
+
+
+def regions() -> list[str]:
+    """Seconds to decode a region of a large picture, warm (benchmarks/regions.py)."""
+    if not (RESULTS / "regions.json").exists():
+        return ["Not measured yet: `python benchmarks/regions.py --megapixels 50 --out docs/results/regions.json`."]
+    document = result("regions.json")
+    side, size = document["side"], f"{document['width']} x {document['height']}"
     rows = [
-        (
-            row["task"], row["layout"], row["engine"], str(row["workers"]), f"{row['pictures']:,}",
-            f"{row['pictures_per_second']:.2f}", f"{1e6 / row['pictures_per_second'] / 3600:.1f}",
-        )
-        for row in runs
-    ]  # fmt: skip
-    return table(head, rows)
+        (f"{side} x {side} of {size}: {row['region']}", f"{row['seconds']:.3f}", f"{100 * row['part']:.1f} %")
+        for row in document["rows"]
+    ]
+    return table(("region, warm, one thread", "seconds", "read of the file"), rows)
 
 
 def upscaling(scale: int) -> list[str]:
@@ -167,7 +192,7 @@ def fuzzed_lines() -> list[str]:
 
 TABLES = {
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
-    "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
+    "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
 }  # fmt: skip
