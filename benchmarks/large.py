@@ -1,14 +1,16 @@
 """Time and memory of encoding and decoding one large photo-like picture, each in a process of its own.
 
-    python benchmarks/large.py --megapixels 12 50 --bpp 0.3
+    python benchmarks/large.py --megapixels 12 50 100 --threads 1 --limit-mb 2000 --out docs/results/large.json
 
 The picture is the same for a number of megapixels on every machine: matplotlib's sample photograph, enlarged four
 times, tiled with its mirror images (no tile has an edge) and grained with mild seeded noise (no tile is cheap). Peak
 memory is the process's largest resident set, the interpreter and the weights among it; "above" is what it took above
-`import lpcodec` and the loaded weights. Exits with 1 if a process took more than --limit-mb.
+`import lpcodec` and the loaded weights. Exits with 1 if a process took more than --limit-mb. `python
+benchmarks/tables.py` then fills the table of docs/reliability.md.
 """
 
 import argparse
+import datetime
 import json
 import os
 import subprocess
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="default")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit-mb", type=int, default=3000, help="peak memory allowed")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the rows as JSON as well")
     parser.add_argument("--folder", type=Path, help="where pictures are kept (default: a temporary folder)")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -50,18 +53,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _table(options: argparse.Namespace, folder: Path) -> int:
     print("| megapixels | step | seconds | MP/s | peak MB | above MB | bpp |")
     print("|---:|---|---:|---:|---:|---:|---:|")
-    highest = 0.0
+    load, rows = os.getloadavg()[0], list[dict[str, Any]]()
     for megapixels in options.megapixels:
         _child(options, folder, megapixels, "make")
         for step in ("encode", "decode"):
             row = _child(options, folder, megapixels, step)
-            highest = max(highest, row["peak"])
+            rows.append({"step": step} | row)
             print(
                 f"| {row['pixels'] / 1e6:.1f} | {step} | {row['seconds']:.1f} | "
                 f"{row['pixels'] / 1e6 / row['seconds']:.2f} | {row['peak']:.0f} | {row['above']:.0f} | "
                 f"{row['bpp']:.4f} |",
                 flush=True,
             )
+    if options.out:
+        document = {
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "load_before": load,
+            "threads": options.threads, "target_bpp": options.bpp, "rows": rows,
+        }  # fmt: skip
+        options.out.write_text(json.dumps(document, indent=1) + "\n")
+    highest = max(row["peak"] for row in rows)
     if highest > options.limit_mb:
         print(f"{highest:.0f} MB: more than {options.limit_mb} MB", file=sys.stderr)
     return int(highest > options.limit_mb)

@@ -42,6 +42,8 @@ def compare(
     from lpcodec.codec.evaluation.run.originals import load_original
 
     page = out or Path(f"{picture.stem}-compare.html")
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out {page}: browsers show a page by its ending, so name a file that ends in .html")
     if page.exists() and not overwrite and out is None:
         raise UsageError(f"{page} is there already: --overwrite replaces it, or give another --out")
     near = rates(bpp)

@@ -158,6 +158,26 @@ def damage() -> list[str]:
     return table(("files", "how many", "ended in", "slowest, s"), rows)
 
 
+def large() -> list[str]:
+    """Time and memory of one large picture, each way in a process of its own (benchmarks/large.py)."""
+    if not (RESULTS / "large.json").exists():
+        return ["Not measured yet: `python benchmarks/large.py --out docs/results/large.json`."]
+    document = result("large.json")
+    rows = [
+        (f"{row['pixels'] / 1e6:.1f}", row["step"], f"{row['seconds']:.1f}", f"{row['peak']:.0f}")
+        for row in document["rows"]
+    ]
+    for step in ("encode", "decode"):
+        found = [row for row in document["rows"] if row["step"] == step]
+        if len(found) > 1:
+            first, last = found[0], found[-1]
+            slope = 1e6 * (last["peak"] - first["peak"]) / (last["pixels"] - first["pixels"])
+            rows.append(("each pixel more", step, "", f"{slope:.0f} bytes"))
+    about = f"Threads: {document['threads']}; {document['target_bpp']:g} bpp; {document['date']}; "
+    about += f"the load before was {document['load_before']:.1f}."
+    return [*table(("megapixels", "step", "seconds", "peak MB"), rows), "", about]
+
+
 def exactness() -> list[str]:
     """How far pixels are apart by each way to use the processor (benchmarks/exactness.py)."""
     if not (RESULTS / "exactness.json").exists():
@@ -192,7 +212,7 @@ def fuzzed_lines() -> list[str]:
 
 TABLES = {
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
-    "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
+    "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
 }  # fmt: skip

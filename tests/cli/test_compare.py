@@ -71,6 +71,9 @@ def test_its_page_is_not_replaced_unasked(lpcodec: Run, photo: Path) -> None:
     assert "photo-compare.html is there already: --overwrite replaces it" in again.output
     assert lpcodec(*words, "--overwrite").exit_code == 0
     assert lpcodec(*words, "--out", "photo-compare.html").exit_code == 0  # a file that was named is replaced
+    nameless = lpcodec(*words, "--out", "page")
+    assert nameless.exit_code == 2
+    assert "name a file that ends in .html" in " ".join(nameless.output.split())
 
 
 @pytest.mark.parametrize(
