@@ -177,7 +177,7 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
     if codec is None:
         (payload,) = opened.file.payloads(SectionType.STORED)
         found = lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
-        return reduced(found, level_size(header, level))
+        return _at_size(found, level_size(header, level))
     if isinstance(codec, models.ScalableCodec):
         own = min(level, codec.levels)
         found = codec.synthesise(parse(opened, codec, own), frame_of(header), progress, own)
@@ -188,7 +188,7 @@ def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None
         found = downscaling.enlarged(found, header.width, header.height, header.smaller)
     if (stored := stored_cells(opened)) is not None:
         found = cells.pasted(found, stored)
-    return reduced(found, level_size(header, level))
+    return _at_size(found, level_size(header, level))
 
 
 def as_declared(found: Pixels, header: Header) -> Pixels:
@@ -208,7 +208,7 @@ def alpha(opened: Opened, level: int = 0) -> Pixels | None:
     if payload is None:
         return None
     plane = alphas.from_bytes(payload, header.width, header.height)
-    return reduced(plane[..., None], level_size(header, level))[..., 0]
+    return _at_size(plane[..., None], level_size(header, level))[..., 0]
 
 
 METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
@@ -223,7 +223,7 @@ def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
     return icc, exif, xmp
 
 
-def reduced(planes: Pixels, size: tuple[int, int]) -> Pixels:
+def _at_size(planes: Pixels, size: tuple[int, int]) -> Pixels:
     """(H, W, 1) or (H, W, 3) reduced to (width, height) by Pillow's antialiased bicubic filter."""
     if planes.shape[1::-1] == size:
         return planes

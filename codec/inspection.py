@@ -61,28 +61,22 @@ def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
 
 
 def _model_info(header: Header) -> dict[str, Any]:
-    for w in models.weights():
-        network = w.network
-        if w.digest == header.model_digest and network.number == header.model_number:
-            return {
-                "name": w.name, "number": network.number, "digest": w.digest.hex(), "installed": True,
-                "has_quality": network.has_quality,
-            }  # fmt: skip
-    network_names = {n.number: n for n in models.networks()}
-    known = network_names.get(header.model_number)
-    return {
-        "name": known.name if known else None, "number": header.model_number, "digest": header.model_digest.hex(),
-        "installed": False, "has_quality": known.has_quality if known else True,
-    }  # fmt: skip
+    about, network = _identity_info(header.model_number, header.model_digest)
+    return about | {"has_quality": network.has_quality if network else True}
 
 
 def _enlarger_info(how: Smaller) -> dict[str, Any] | str:
     if not how.number:
         return "bicubic interpolation"
-    found = next((w for w in models.weights() if (w.network.number, w.digest) == (how.number, how.digest)), None)
-    known = models.network_numbered(how.number) if found is None else found.network
-    name = found.name if found else known.name if known else None
-    return {"name": name, "number": how.number, "digest": how.digest.hex(), "installed": found is not None}
+    return _identity_info(how.number, how.digest)[0]
+
+
+def _identity_info(number: int, digest: bytes) -> tuple[dict[str, Any], models.Network | None]:
+    """What is known of the weights that a file names, and of their network: the name is the network's if the weights
+    aren't installed, and None if there is no such network."""
+    found, network = models.weights_by_identity(number, digest), models.network_numbered(number)
+    name = found.name if found else network.name if network else None
+    return {"name": name, "number": number, "digest": digest.hex(), "installed": found is not None}, network
 
 
 def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:

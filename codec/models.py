@@ -177,6 +177,12 @@ def weights() -> list[Weights]:
     return [one for _, one in found]
 
 
+def weights_by_identity(number: int, digest: bytes) -> Weights | None:
+    """The weights that a file names by their network's number and 4 bytes of their digest; None if they aren't
+    installed."""
+    return next((w for w in weights() if (w.network.number, w.digest) == (number, digest)), None)
+
+
 def _visible() -> list[Weights]:
     """`weights()` without the packaged sets whose name one in LPCODEC_WEIGHTS has: files still find those."""
     sets = weights()
@@ -297,12 +303,11 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
         UnknownModelError: those weights aren't installed.
         DamagedFileError: they are for another task.
     """
-    for w in weights():
-        if w.digest == digest and w.network.number == number:
-            if w.network.task != task:
-                wrong = f"the file names {w.name}, which {_DOES[w.network.task]}"
-                raise DamagedFileError(f"{wrong}, in place of a model that {_DOES[task]}")
-            return _load(w.path, w.digest, device)
+    if (found := weights_by_identity(number, digest)) is not None:
+        if found.network.task != task:
+            wrong = f"the file names {found.name}, which {_DOES[found.network.task]}"
+            raise DamagedFileError(f"{wrong}, in place of a model that {_DOES[task]}")
+        return _load(found.path, found.digest, device)
     network = network_numbered(number)
     name = f"number {number}" if network is None else network.name
     raise UnknownModelError(
