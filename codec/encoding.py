@@ -41,6 +41,8 @@ _CHEAP_BPP = 2.5
 """Try it before coding if the estimate is below this rate. Photographs take 5 bpp and more."""
 _BYTES_AROUND = 50
 """About what a file takes besides its latents and its sections of alpha and metadata."""
+_FAR, _FAR_BYTES = 0.05, 64
+"""A step of a search makes no file if its size differs from the limit by more than this part of it and these bytes."""
 _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
 _BAND = 1024
@@ -122,15 +124,15 @@ def encode(
     if target.lossless:
         return job.stored_result(job.stored())
     limit = target.limit(job.pixels)
-    quick = lossless.quick_bytes(source.pixels)
-    cheap = 8 * quick < _CHEAP_BPP * job.pixels or job.pixels <= _TINY or (limit is not None and quick <= limit)
-    stored = job.stored() if cheap else None
+    quick = lossless.QuickSize(source.pixels)
+    cheap = max(_CHEAP_BPP * job.pixels / 8, limit or 0)
+    stored = job.stored() if job.pixels <= _TINY or quick.at_most(cheap) else None
     if limit is not None and stored is not None and len(stored) <= limit:
         return job.stored_result(stored, _WITHIN)
     job, found = _at_best_scale(job, target, limit, downscale)
     data, chosen = found.value
     room = limit if limit is not None and not found.close else 0
-    if stored is None and (quick <= _PROMISING * max(len(data), room) or not found.reached):
+    if stored is None and (not found.reached or quick.at_most(_PROMISING * max(len(data), room))):
         stored = job.stored()
     if stored is not None and (reason := _why_stored(len(stored), limit, found)):
         return job.stored_result(stored, reason)
@@ -341,12 +343,23 @@ class _Encoding:
     def code(self, model: Model, quality: float, refined: Any = None) -> bytes:
         """The whole file with `model` at a quality 0..100: a STORED one if the picture is prepared without a rest to
         code."""
+        data, _ = self._coded(model, quality, refined)
+        assert data is not None
+        return data
+
+    def _coded(self, model: Model, quality: float, refined: Any, limit: int | None = None) -> tuple[bytes | None, int]:
+        """The file and its size; about the size alone if that is far from a limit: most steps of a search are."""
         prepared = self.prepared(model)
         if prepared.stored is not None and prepared.is_all_stored:
             exact = np.array_equal(prepared.stored.cells.pixels, self.source.pixels)
             header = dataclasses.replace(self._header(Kind.STORED), fewer_colours=not exact)
-            return self._file(header, SectionType.STORED, lossless.stored_to_bytes(prepared.stored.cells.pixels))
+            data = self._file(header, SectionType.STORED, lossless.stored_to_bytes(prepared.stored.cells.pixels))
+            return data, len(data)
         coded = model.trained.code(self.latents(model) if refined is None else refined, quality)
+        if limit is not None:
+            about = round(coded.bits / 8) + self._bytes_beside(model)
+            if abs(about - limit) > _FAR * limit + _FAR_BYTES:
+                return None, about
         quality_in_file = Quality.of(quality if model.trained.has_quality else 0)
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
@@ -354,7 +367,12 @@ class _Encoding:
         )  # fmt: skip
         cells = None if prepared.stored is None else prepared.stored.payload
         section_type = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
-        return self._file(header, section_type, *coded.payloads(), cells=cells)
+        data = self._file(header, section_type, *coded.payloads(), cells=cells)
+        return data, len(data)
+
+    def _bytes_beside(self, model: Model) -> int:
+        """About what a file takes besides its latents."""
+        return self.side_bytes + self.prepared(model).stored_bytes + _BYTES_AROUND
 
     def search(self, target: Target, limit: int | None) -> _Search:
         """The file that is nearest to a target, which isn't lossless; `limit` is the target's in bytes."""
@@ -378,11 +396,12 @@ class _Encoding:
             def search(latents: Any, guess: float | None) -> _Search:
                 expected = self._expected_sizes(model)
 
-                def at(quality: float) -> tuple[tuple[bytes, Model], int]:
-                    data = self.code(model, quality, latents)
-                    return (data, model), len(data)
+                def at(quality: float) -> tuple[bytes | None, int]:
+                    return self._coded(model, quality, latents, limit)
 
-                return rate.quality_for_size(at, limit, expected, guess)
+                found = rate.quality_for_size(at, limit, expected, guess)
+                data = self.code(model, found.quality, latents) if found.value is None else found.value
+                return rate.SearchResult(found.quality, (data, model), len(data), found.reached, found.close)
 
             return self._prepared_search(model, limit, search, less_if_missed=True)
         files = [(self.code(each, 0), each) for each in self.models]
@@ -397,7 +416,7 @@ class _Encoding:
         if not isinstance(model.trained, models.RateEstimator):
             return rate.usual_sizes(self.width * self.height, self.side_bytes)
         qualities, bits = model.trained.expected_bits(self.latents(model))
-        beside = self.side_bytes + self.prepared(model).stored_bytes + _BYTES_AROUND
+        beside = self._bytes_beside(model)
         return rate.Expected.of_sizes(qualities, [b / 8 + beside for b in bits])
 
     def _prepared_search(

@@ -20,7 +20,7 @@ from lpcodec.codec.varint import read_varint, varint
 _WEBP_MAX_SIDE = 16383
 _PART = 2048
 """Pixels a side of a part of a large stored picture."""
-_QUICK_TILE, _STRIP = 1024, 64
+_QUICK_TILE, _STRIP = 256, 32
 _PNG_BELOW = 1 << 10
 """Bytes of a WebP below which PNG is tried as well."""
 
@@ -98,19 +98,30 @@ def _next_part(stream: BytesIO, what: str) -> bytes:
     return part
 
 
-def quick_bytes(pixels: Pixels) -> int:
-    """About what the picture takes losslessly: up to seven times of it, found in a fiftieth of the time of coding it.
+class QuickSize:
+    """About what a picture takes losslessly: up to seven times of it, found in a fiftieth of the time of coding it.
 
-    All of the picture goes through WebP's quickest method, in tiles: a sample of it can be made to mislead. That method
-    sees no repetition from one row to a far one; a narrow strip of each tile shows what a method that does would save.
+    The picture goes through WebP's quickest method, tile by tile, all of it if need be: a sample of it can be made to
+    mislead. That method sees no repetition from one row to a far one; a narrow strip of each tile shows what a method
+    that does would save.
     """
-    total = 0.0
-    for rows, columns in grid(pixels.shape[0], pixels.shape[1], _QUICK_TILE, 0):
-        tile = pixels[rows.core, columns.core]
-        middle = max(tile.shape[1] - _STRIP, 0) // 2
-        strip = tile[:, middle : middle + _STRIP]
-        total += _webp_bytes(tile, 0) * min(1, _webp_bytes(strip, 80) / _webp_bytes(strip, 0))
-    return round(total)
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._pixels, self._total = pixels, 0.0
+        self._left = grid(pixels.shape[0], pixels.shape[1], _QUICK_TILE, 0)
+
+    def at_most(self, size: float) -> bool:
+        """Whether it is at most `size` bytes. Only as many tiles are looked at as it takes to know."""
+        while self._total <= size:
+            place = next(self._left, None)
+            if place is None:
+                return True
+            rows, columns = place
+            tile = self._pixels[rows.core, columns.core]
+            middle = max(tile.shape[1] - _STRIP, 0) // 2
+            strip = tile[:, middle : middle + _STRIP]
+            self._total += _webp_bytes(tile, 0) * min(1, _webp_bytes(strip, 80) / _webp_bytes(strip, 0))
+        return False
 
 
 def _webp_bytes(pixels: Pixels, effort: int) -> int:
