@@ -438,6 +438,7 @@ class _Encoding:
         kept: _Search | None = None
         least = math.inf
         for _ in range(_PREPARATIONS):
+            self._latents.pop(model.name, None)  # nothing else takes as much memory, unless it is a choice of cells
             self.use(model, preparation.at(quality))
             result = found()
             apart = result.quality - quality

@@ -44,7 +44,7 @@ from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Cuts, Prediction, Step, combined, context_channels, schedule, walk
 from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
-from lpcodec.entropy.convolution import Conv1
+from lpcodec.entropy.convolution import Conv1, convolved
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
@@ -104,7 +104,18 @@ class Synthesis(nn.Module):
         before, after = strengths.to(dtype).chunk(2, 1)
         features = self.gdn(F.pixel_shuffle(self.head(y[:, : self.main].to(dtype)), 2))
         nonlinear: Tensor = self.tail(self.blocks(features * before) * after)
-        return nonlinear + F.pixel_shuffle(self.shortcut(y / LATENT_SCALE), 2)
+        return nonlinear + F.pixel_shuffle(self._linear(y / LATENT_SCALE), 2)
+
+    def _linear(self, y: Tensor) -> Tensor:
+        """The shortcut of y, without the linear-only latents that are zero everywhere: at low rates most are."""
+        if torch.is_grad_enabled() or self.main == y.shape[1]:
+            return self.shortcut(y)  # type: ignore[no-any-return]
+        used = (y[:, self.main :].abs().amax((0, 2, 3)) > 0).nonzero()[:, 0] + self.main
+        channels = torch.cat([torch.arange(self.main, device=y.device), used])
+        by_place = y.permute(0, 2, 3, 1)
+        rows = by_place.reshape(-1, y.shape[1]).index_select(1, channels)
+        chosen = rows.view(*by_place.shape[:3], -1).permute(0, 3, 1, 2)
+        return convolved(chosen, self.shortcut.weight.index_select(1, channels), self.shortcut.bias)
 
 
 class HyperAnalysis(nn.Module):
