@@ -42,11 +42,12 @@ SYMBOL_MAX = 32767
 
 @dataclass(frozen=True)
 class Group:
-    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded.
+    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded. r is
+    in bytes if they hold it: there are many groups in a large picture.
     `means` (1, M, h, w), if a second thread finds them while the group is parsed."""
 
     z: npt.NDArray[np.int32]
-    r: npt.NDArray[np.int16]
+    r: npt.NDArray[np.int16] | npt.NDArray[np.int8]
     z_runs: tuple[SymbolRun, ...]
     r_runs: tuple[SymbolRun, ...]
     means: Future[Tensor] | None = None
@@ -111,7 +112,7 @@ class EntropyModel:
             walk(self.steps, source, scales, means, self.context_channels, second)
         z_symbols = z[0].int().numpy()
         z_runs = self.z_tables.runs(z_symbols, int(row_of_quality(q, self.anchors)))
-        return Group(z_symbols, source.r, z_runs, tuple(source.runs))
+        return Group(z_symbols, source.smallest(), z_runs, tuple(source.runs))
 
     def parse(self, stream: bytes, q: Tensor, height: int, width: int, coarser_symbols: Tensor | None) -> Group:
         """Read a group of height x width latents: integers only, nothing here depends on the machine.
@@ -140,7 +141,7 @@ class EntropyModel:
                 decoder.finish()
             finally:
                 blocks.put(None)
-        return Group(z, source.r, z_runs, tuple(source.runs), means)
+        return Group(z, source.smallest(), z_runs, tuple(source.runs), means)
 
     def _means_behind(
         self, z: npt.NDArray[np.int32], q: Tensor, height: int, width: int, blocks: "SimpleQueue[Tensor | None]"
@@ -185,6 +186,11 @@ class _Coding:
     def __init__(self, model: EntropyModel, shape: tuple[int, ...]) -> None:
         self.model, self.runs = model, list[SymbolRun]()
         self.r = np.zeros(shape, np.int16)
+
+    def smallest(self) -> npt.NDArray[np.int16] | npt.NDArray[np.int8]:
+        """r, in bytes if they hold it."""
+        largest = max((int(np.abs(run.symbols).max(initial=0)) for run in self.runs), default=0)
+        return self.r.astype(np.int8) if largest <= np.iinfo(np.int8).max else self.r
 
     def coded(self, prediction: Prediction) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
         """Which of the step's latents are coded, as flat places in its block (c, h, w), and their scale indexes."""

@@ -141,7 +141,7 @@ def test_the_decoder_reads_what_was_coded(codec: HyperpriorCodec, size: tuple[in
 def test_shapes_and_types_of_a_group(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(pixels(70, 90)), 50).groups
     assert (group.z.shape, group.z.dtype) == ((SMALL.hyper_latents, 2, 2), np.int32)
-    assert (group.r.shape, group.r.dtype) == ((SMALL.latents, 5, 6), np.int16)
+    assert (group.r.shape, group.r.dtype) == ((SMALL.latents, 5, 6), np.int8)
     assert np.abs(group.z).max() <= Z_MAX
 
 
