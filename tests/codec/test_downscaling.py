@@ -1,13 +1,17 @@
 """Coding at half or a quarter of the sides: chosen if it is better, decoded to the size that is shown."""
 
 import dataclasses
+import io
 from itertools import product
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import lpcodec
+import lpcodec.pillow
+from lpcodec.cli.app import app
 from lpcodec.codec import container, downscaling
 from lpcodec.codec.errors import DamagedFileError, TargetError, UnknownModelError, UsageError
 from lpcodec.codec.header import Smaller
@@ -135,6 +139,26 @@ def test_lossless_and_models_without_it_are_refused(smooth):
         lpcodec.encode(smooth, lossless=True, downscale=2)
     with pytest.raises(UsageError, match="at their own size"):
         lpcodec.encode(smooth, model="lpcae", quality=30, downscale=2)
+
+
+@pytest.mark.parametrize("words", [["encode"], ["batch", "encode"]])
+def test_the_commands_pass_it_on(smooth, tmp_path, words):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(smooth).save(tmp_path / "in" / "a.png")
+    place = ["--to", str(tmp_path / "out"), "-j", "1"] if words[0] == "batch" else ["--out-dir", str(tmp_path / "out")]
+    given = [*words, str(tmp_path / "in"), *place, "-q", "30"]
+    refused = CliRunner().invoke(app, [*given, "--downscale", "3"])
+    assert refused.exit_code == 2
+    assert "it is auto, 1, 2 or 4" in refused.output
+    done = CliRunner().invoke(app, [*given, "--downscale", "4"])
+    assert done.exit_code == 0, done.output
+    assert lpcodec.info(tmp_path / "out" / "a.lpc")["coded_width"] == -(-SIZE[1] // 4)
+
+
+def test_pillow_passes_it_on(smooth):
+    stream = io.BytesIO()
+    Image.fromarray(smooth).save(stream, "LPC", quality=30, downscale=4)
+    assert lpcodec.info(stream.getvalue())["coded_width"] == -(-SIZE[1] // 4)
 
 
 def _with_header(data: bytes, **changes: object) -> bytes:
