@@ -1,5 +1,6 @@
 """Tables of front-ends, layers, effort, many pictures, other sizes, damage, exactness and fuzzing."""
 
+import statistics
 from typing import Any
 
 from page_tables.common import METRICS, RESULTS, of_set, result, speed, table
@@ -135,15 +136,44 @@ def downscale() -> list[str]:
     """What coding at smaller sizes gains at low rates: means over the pictures that both reach the rate with."""
     rows = [
         (
-            f"{row['target_bpp']:g}", f"{row['smaller']} of {row['pictures']}", f"{row['own_psnr']:.2f}",
-            f"{row['auto_psnr']:.2f}", f"{row['own_ms_ssim']:.4f}", f"{row['auto_ms_ssim']:.4f}",
-            str(row["reached_by_auto_alone"]),
+            f"{row['target_bpp']:g}", f"{row['smaller']} of {row['pictures']}", str(row["by_auto_alone"]),
+            f"{row['own_psnr']:.2f}", f"{row['auto_psnr']:.2f}", f"{row['own_ms_ssim']:.4f}",
+            f"{row['auto_ms_ssim']:.4f}", f"{row['encode_times']:.2f}",
+            f"{row['decode_times']:.2f}" if "decode_times" in row else "",
         )
         for row in result("downscale.json")["rows"]
         if row["pictures"]
     ]  # fmt: skip
-    head = ("bpp", "smaller", "PSNR", "PSNR, auto", "MS-SSIM", "MS-SSIM, auto", "reached by auto alone")
+    head = (
+        "bpp", "smaller", "reached by auto alone", "PSNR", "PSNR, auto", "MS-SSIM", "MS-SSIM, auto",
+        "encoding, times as long", "decoding, times as fast where smaller",
+    )  # fmt: skip
     return table(head, rows)
+
+
+def downscale_by_picture() -> list[str]:
+    """The BD-rate of coding at the best size against the own size, a row for each picture, and the means."""
+    found = result("downscale.json")["by_picture"]
+    kinds = ("psnr", "ms_ssim")
+
+    def percent(value: float | None) -> str:
+        return "" if value is None else f"{value:+.1f} %"
+
+    rows = [
+        (row["picture"][:8], *(percent(row[kind]) for kind in kinds), f"{row['smaller_up_to'] or 0:g}") for row in found
+    ]
+    means = [statistics.fmean(row[kind] for row in found if row[kind] is not None) for kind in kinds]
+    rows.append(("mean", *map(percent, means), ""))
+    return table(("picture", "BD-rate, PSNR", "BD-rate, MS-SSIM", "smaller up to, bpp"), rows)
+
+
+def enlarging() -> list[str]:
+    """How long `upscale` takes for one megapixel."""
+    rows = [
+        (row["method"], str(row["threads"]), f"{row['seconds']:.2f}", f"{row['processor_seconds']:.2f}")
+        for row in result("enlarging.json")["rows"]
+    ]
+    return table(("method", "threads", "seconds", "processor seconds"), rows)
 
 
 def damage() -> list[str]:
@@ -215,4 +245,5 @@ TABLES = {
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
+    "downscale by picture": downscale_by_picture, "enlarging": enlarging,
 }  # fmt: skip
