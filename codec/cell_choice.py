@@ -129,7 +129,15 @@ class CellChoice:
                 if gain > max(most, _LEAST_GAIN * expected):
                     best, most = exact, gain
             stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
-        return best
+        return best or self._even(coding)
+
+    def _even(self, coding: npt.NDArray[np.float64]) -> Chosen | None:
+        """The flat cells alone: a background comes back exactly even if it doesn't pay to store what is on it."""
+        stored = _most_gain(coding, self._flat)
+        if not stored.any():
+            return None
+        chosen = self._chosen(stored, self._colours)
+        return chosen if chosen.bits < coding[stored].sum() else None
 
     def _replaced(self, stored: Map, lmbda: float) -> Pixels:
         """What replaces each colour if these cells are stored."""

@@ -40,11 +40,12 @@ _REACH = 2
 @dataclass(frozen=True)
 class Trial(Generic[T]):
     """A picture coded at one scale: `cost` finds what should be small; `bpp` is the rate of the colours alone, per
-    pixel of the whole picture, and no more than what is asked for."""
+    pixel of the whole picture, and no more than what is asked for. `stores_cells`: parts of it come back exactly."""
 
     result: T
     cost: Callable[[], tuple[bool, float]]
     bpp: float
+    stores_cells: bool = False
 
 
 def check(downscale: object, lossless: bool) -> None:
@@ -56,11 +57,14 @@ def check(downscale: object, lossless: bool) -> None:
 
 
 def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side: int) -> Trial[T]:
-    """The best of the scales that `downscale` allows; `trial` codes the picture with its sides halved 0, 1, 2 times."""
+    """The best of the scales that `downscale` allows; `trial` codes the picture with its sides halved 0, 1, 2 times.
+
+    `auto` keeps the size of a picture of which cells are stored: its text and its even background would be lost.
+    """
     if downscale != "auto":
         return trial(downscale.bit_length() - 1)
     best = trial(0)
-    if best.bpp > HIGHEST_BPP or shorter_side < SMALLEST_SIDE:
+    if best.bpp > HIGHEST_BPP or best.stores_cells or shorter_side < SMALLEST_SIDE:
         return best
     cost = best.cost()
     for halvings in (1, 2):

@@ -168,7 +168,9 @@ def _at_best_scale(
         own = job.at_scale(halvings)
         found = own.search(own.own_target(target), limit)
         size = len(found.value[0]) if limit is None else min(len(found.value[0]), limit)
-        return Trial((own, found), lambda: own.cost(found, target, limit), 8 * (size - job.side_bytes) / job.pixels)
+        stores_cells = found.reached and own.prepared(found.value[1]).stored is not None
+        bpp = 8 * (size - job.side_bytes) / job.pixels
+        return Trial((own, found), lambda: own.cost(found, target, limit), bpp, stores_cells)
 
     return downscaling.choose(trial, downscale, min(job.height, job.width)).result
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 
+import lpcodec
 from lpcodec.codec import cells, container, lossless
 from lpcodec.codec.cell_choice import CellChoice
 from lpcodec.codec.cells import Cells
@@ -174,3 +175,15 @@ def test_a_flat_background_is_stored_exactly() -> None:
     np.testing.assert_array_equal(chosen.cells.stored, expected)
     assert (chosen.cells.pixels[:96] == 255).all()
     assert len(chosen.payload) < 100
+
+
+@pytest.mark.parametrize("ground", [255, 0])
+@pytest.mark.parametrize("quality", [10, 20, 50, 70])
+def test_an_even_background_stays_exact_around_a_photograph(portrait: Image.Image, ground: int, quality: int) -> None:
+    """A product on white: storing pays for the background alone, not for the cells at the photograph's edge."""
+    picture = Image.new("RGB", (256, 256), (ground,) * 3)
+    picture.paste(portrait.crop((130, 60, 230, 160)), (80, 80))
+    decoded = np.asarray(lpcodec.decode(lpcodec.encode(picture, quality=quality)))
+    far = np.ones((256, 256), bool)
+    far[50:210, 50:210] = False
+    assert (decoded[far] == ground).all()
