@@ -84,15 +84,15 @@ def verify(
     from lpcodec.datasets import verify as verifying
 
     try:
-        place = registry.place(name_or_folder, root)
+        found = registry.find(name_or_folder, root)
     except ValueError as error:  # datasets knows nothing of our errors
         raise UsageError(str(error)) from error
     with progress.over_run("verifying", quiet=not watched()) as show:
-        report = verifying.verify(place.folder, place.dataset, read_rgb, show)
+        report = verifying.verify(found.folder, found.dataset, read_rgb, show)
     if as_json:
-        typer.echo(json.dumps(_document(place.folder, report), indent=2))
+        typer.echo(json.dumps(_document(found.folder, report), indent=2))
     elif report is None:
-        typer.echo(f"{printable(str(place.folder))}: pictures of no set that is known here")
+        typer.echo(f"{printable(str(found.folder))}: pictures of no set that is known here")
     else:
         typer.echo(_summary(report))
     if report is not None:

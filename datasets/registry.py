@@ -34,8 +34,8 @@ from lpcodec.datasets.dataset import DataSet, Download, Link
 from lpcodec.datasets.pictures import Reader, picture_files, read_digest, read_digests
 
 __all__ = [
-    "DataSet", "Download", "Link", "Located", "SetMissingError", "UnknownSetError", "by_names", "data_root", "locate",
-    "named", "place", "recognise", "sets",
+    "DataSet", "Download", "Link", "Located", "SetMissingError", "UnknownSetError", "by_names", "data_root", "find",
+    "locate", "named", "recognise", "sets",
 ]  # fmt: skip
 
 ROOT_VARIABLE = "LPCODEC_DATA"
@@ -99,21 +99,21 @@ def data_root() -> Path:
 
 
 def locate(name_or_folder: str, read: Reader) -> Located:
-    """Where the pictures are that `name_or_folder` means, and of what set they are: `place`, then `recognise`.
+    """The folder that `name_or_folder` means, with the set that its pictures are of: `find`, then `recognise`.
 
     Raises:
         SetMissingError: the set isn't here, the folder has no pictures, or there is neither.
         OSError: the folder can't be read.
     """
-    located = place(name_or_folder)
+    located = find(name_or_folder)
     return located if located.dataset is not None else Located(located.folder, recognise(located.folder, read))
 
 
-def place(name_or_folder: str, root: Path | None = None) -> Located:
-    """Where the pictures are that `name_or_folder` means: a set's name, or a folder; a folder's set is None.
+def find(name_or_folder: str, root: Path | None = None) -> Located:
+    """The folder that `name_or_folder` means: that of a set, by its name, or a folder itself, whose set is None.
 
-    A set's name means the set below `root` (the data root), if it is there, even if a folder of that name is in
-    the current one: ./NAME is the folder. Raises as `locate`.
+    A set's name means the set below `root` (the data root) if it is there, even if the current folder has a folder
+    of that name: that one is ./NAME. Raises as `locate`.
     """
     known = {dataset.name: dataset for dataset in sets()}
     folder = Path(name_or_folder).expanduser()
