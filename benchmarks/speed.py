@@ -5,7 +5,7 @@
 CHECKOUT is a checkout of the older build in which `python hatch_build.py` was run. Each build runs in a process of its
 own, with its own weights. Every round times both builds on every task, one straight after the other, the first of them
 in turn; a figure is the median over the rounds. With `--busy 1` a process that only computes runs beside them. Then
-`python benchmarks/tables.py` writes the table of docs/results.md.
+`python benchmarks/tables.py` writes the table of docs/reliability.md.
 """
 
 import argparse

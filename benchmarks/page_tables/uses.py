@@ -240,7 +240,36 @@ def fuzzed_lines() -> list[str]:
     return table(("module", "lines reached"), rows)
 
 
+def against_before() -> list[str]:
+    """Encoding and decoding beside the build of 22 November, idle and beside busy processes."""
+    if not (RESULTS / "speed.json").exists():
+        return ["Not measured yet: `python benchmarks/speed.py --out docs/results/speed.json`."]
+    document = result("speed.json")
+    idle = {
+        (run["set"], run["threads"], row["task"], row["bpp"]): row["now"]
+        for run in document["runs"]
+        if not run["busy"]
+        for row in run["rows"]
+    }
+    rows: list[tuple[str, ...]] = []
+    for run in document["runs"]:
+        for row in run["rows"]:
+            alone = idle.get((run["set"], run["threads"], row["task"], row["bpp"]))
+            kept = "" if alone is None or not run["busy"] else f"{alone / row['now']:.2f}"
+            rows.append(
+                (
+                    f"{run['set']}, {row['pictures']}", str(run["threads"]), str(run["busy"]), row["task"],
+                    f"{row['bpp']:g}", f"{1000 * row['before']:.0f}", f"{1000 * row['now']:.0f}",
+                    f"{row['ratio']:.2f}", kept,
+                )
+            )  # fmt: skip
+    head = ("pictures", "threads", "busy processes beside", "task", "bpp", "before, ms/MP", "now, ms/MP")
+    about = "Times are of the wall clock." if document["clock"] == "seconds" else "Times are the process's own."
+    return [*table((*head, "times as fast", "of its idle speed"), rows), "", about]
+
+
 TABLES = {
+    "speed": against_before,
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
