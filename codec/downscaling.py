@@ -33,6 +33,7 @@ picture for half the sides, 0.03 for a quarter. On the CLIC 2025 pictures the ha
 and on none by more (docs/upscaling.md)."""
 SMALLEST_SIDE = 256
 """It tries no smaller size of pictures with a shorter side than this."""
+_BISECTIONS = 20
 _REACH = 2
 """How many pixels beyond its own a pixel of bicubic enlargement depends on."""
 
@@ -76,6 +77,18 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
             break
         best, cost = next_smaller, next_cost
     return best
+
+
+def raised(quality: float, halvings: int, codec: models.Codec) -> float:
+    """The quality 0..100 of the smaller picture at which a bit is worth as much as at `quality` in the whole: an error
+    there counts for 4 or 16 of the pixels that are shown. The finest if none is fine enough."""
+    assert isinstance(codec, models.WeighingCodec)
+    wanted = codec.lambda_at(quality) * 4**halvings
+    low, high = quality, 100.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if codec.lambda_at(middle) < wanted else (low, middle)
+    return high
 
 
 def smaller(halvings: int) -> Smaller | None:

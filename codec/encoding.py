@@ -47,7 +47,6 @@ _TINY = 4096
 """Pictures of at most this many pixels are always tried losslessly as well."""
 _BAND = 1024
 """Rows of a picture that are compared at a time."""
-_BISECTIONS = 20
 _PREPARATIONS, _NEAR = 5, 10.0
 """How often a picture is prepared anew at most, and how near the quality found is to the one it was prepared for."""
 _NO_ERROR = 1e-10
@@ -153,11 +152,8 @@ def encode(
 def _at_best_scale(
     job: "_Encoding", target: Target, limit: int | None, downscale: Downscale
 ) -> tuple["_Encoding", _Search]:
-    """The picture at the scale that suits the target best, and the file that is nearest to the target there.
-
-    Raises:
-        UsageError: the model codes pictures at their own size alone, and another is asked for.
-    """
+    """The picture at the scale that suits the target best, and the file that is nearest to the target there. Raises
+    UsageError if the model codes pictures at their own size alone, and another is asked for."""
     codec = job.models[0].trained
     if not isinstance(codec, models.WeighingCodec) or isinstance(codec, models.ScalableCodec):
         if downscale in (2, 4):
@@ -259,20 +255,10 @@ class _Encoding:
         return other
 
     def own_target(self, target: Target) -> Target:
-        """The target for the picture as it is coded: a quality is raised until a bit is worth as much as before.
-
-        An error of a smaller picture counts for 4 or 16 pixels of the picture that is shown.
-        """
+        """The target for the picture as it is coded: a quality is raised for a smaller size."""
         if self.smaller is None or target.limit(1) is not None or target.psnr is not None:
             return target
-        codec = self.models[0].trained
-        assert isinstance(codec, models.WeighingCodec)
-        wanted = codec.lambda_at(_quality(target)) * 4**self.smaller.halvings
-        low, high = _quality(target), 100.0
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if codec.lambda_at(middle) < wanted else (low, middle)
-        return Target(quality=high)
+        return Target(quality=downscaling.raised(_quality(target), self.smaller.halvings, self.models[0].trained))
 
     def cost(self, found: _Search, target: Target, limit: int | None) -> tuple[bool, float]:
         """What a file found for `target` costs: (whether it misses the target, what should be small). That is its bytes
