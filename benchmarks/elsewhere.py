@@ -6,7 +6,10 @@
 What could differ is which table a symbol is decoded with: the networks' part. So `replay` gives the decoder the
 recorded symbols, compares the tables' indexes that it asks with, and then the pixels. It needs neither the range coder
 (constriction) nor anything that encodes, so it runs where only torch, numpy, Pillow and safetensors are installed.
-It prints a row of a table, and exits with 1 if an index differs or a pixel is more than two levels away.
+For aarch64 on another machine: `qemu-aarch64 -cpu cortex-a76 -L ROOT python3 ...`, with Debian's arm64 Python in ROOT
+and PyPI's aarch64 wheels on PYTHONPATH; qemu's default processor ends in an illegal instruction. Files can be taken out
+of FOLDER to make it shorter. It prints a row of a table, and exits with 1 if an index differs or a pixel is more than
+two levels away.
 """
 
 import argparse
