@@ -4,20 +4,19 @@ The bars are rich's, which is imported only if one is shown.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lpcodec.cli.failures import say
 from lpcodec.cli.streams import watched
-from lpcodec.codec.progress import Progress, clock, silent
+from lpcodec.codec.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
 SECONDS_BETWEEN_LINES = 15.0
-TrainingProgress = Callable[[int, int | None, float | None, Mapping[str, float]], None]
 
 
 class Silent:
@@ -67,22 +66,6 @@ def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> 
 
 
 @contextmanager
-def over_training(*, console: "Console | None" = None) -> Iterator[TrainingProgress]:
-    """The callback for a training loop: a bar with the time left and the latest losses, or plain lines."""
-    if console is None and not watched():
-        yield _training_lines()
-        return
-    with _bars(console) as bars:
-        task = bars.add_task("training", total=None, note="")
-
-        def advance(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> None:
-            words = training_words(step, total, eta, metrics)
-            bars.update(task, total=total, completed=step, note=words)
-
-        yield advance
-
-
-@contextmanager
 def over_run(title: str, *, quiet: bool, console: "Console | None" = None) -> Iterator[Progress]:
     """The callback for one long run: a bar with `title` and the latest words, or a line from time to time."""
     if quiet:
@@ -100,39 +83,17 @@ def over_run(title: str, *, quiet: bool, console: "Console | None" = None) -> It
         yield advance
 
 
-def training_words(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> str:
-    """`step 200 of 5,000, 0:12:30 left, loss 0.5312, bpp 0.31`."""
-    words = [f"step {step:,}" + (f" of {total:,}" if total else "")]
-    if eta is not None:
-        words.append(f"{clock(eta)} left")
-    words += [f"{name} {value:.4g}" for name, value in metrics.items()]
-    return ", ".join(words)
-
-
 def _lines() -> Progress:
     last = -SECONDS_BETWEEN_LINES
 
     def show(words: str, part: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
+        if now - last >= SECONDS_BETWEEN_LINES or part == 1:
             last = now
             say(words)
 
     return show
-
-
-def _training_lines() -> TrainingProgress:
-    last = -SECONDS_BETWEEN_LINES
-
-    def tell(step: int, total: int | None, eta: float | None, metrics: Mapping[str, float]) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES or step == total:
-            last = now
-            say(training_words(step, total, eta, metrics))
-
-    return tell
 
 
 def _bars(console: "Console | None") -> "Bars":

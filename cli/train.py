@@ -60,7 +60,7 @@ def train(
     if resume and source is not None:
         raise UsageError("--from starts a new run, --resume continues one: give one of them")
     given = {name: value for name, value in choices.items() if value is not None}
-    with progress.over_training() as tell:
+    with progress.over_run("training", quiet=False) as show:
         loop.train(
             model=model,
             data=data,
@@ -70,7 +70,7 @@ def train(
             resume=resume,
             device=device,
             options=dict(_pair(option) for option in options or ()),
-            progress=tell,
+            progress=show,
             note=lambda text: say(f"lpcodec: note: {text}"),
             **given,
         )

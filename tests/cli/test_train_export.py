@@ -18,7 +18,7 @@ def loop(replace_module: Any) -> list[dict[str, Any]]:
     def train(**given: Any) -> Path:
         calls.append(given)
         for step in (1, 2):
-            given["progress"](step, 2, 3725.4, {"loss": 0.53125, "bpp": 0.3})
+            given["progress"](f"step {step} of 2, 1:02:05 left, loss 0.5312, bpp 0.3", step / 2)
         return Path(given["out"])
 
     replace_module("lpcodec.codec.training.loop", train=train)
@@ -71,17 +71,10 @@ def test_off_a_terminal_progress_is_plain_lines(lpcodec: Any, loop: list[dict[st
 
 
 def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.over_training() as tell:
+    with progress.over_run("training", quiet=False) as show:
         for step in range(1, 101):
-            tell(step, None, None, {})
-    assert capsys.readouterr().err == "step 1\n"
-
-
-def test_on_a_terminal_progress_is_a_bar() -> None:
-    screen = io.StringIO()
-    with progress.over_training(console=Console(file=screen, force_terminal=True, width=100)) as tell:
-        tell(5, 10, 60.0, {"loss": 0.5})
-    assert "step 5 of 10, 0:01:00 left, loss 0.5" in screen.getvalue()
+            show(f"step {step}", step / 100)
+    assert capsys.readouterr().err == "step 1\nstep 100\n"
 
 
 def test_a_run_is_a_line_now_and_then_or_a_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import DivergedError, FileAccessError, UsageError
 from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 from lpcodec.codec.families.wcae.training import WcaeObjective
+from lpcodec.codec.progress import Progress
 from lpcodec.codec.training import log, loop
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
@@ -32,10 +33,10 @@ def objective_for(plan: dict[str, Any]) -> Any:
     return models.family_of(models.network_named(plan["model"])).objective(plan, "cpu")
 
 
-def stop_after(steps: int) -> loop.Progress:
-    def progress(step: int, total: int | None, left: float | None, figures: dict[str, float]) -> None:
-        if step == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
+def stop_after(steps: int, number: signal.Signals = signal.SIGTERM) -> Progress:
+    def progress(words: str, part: float) -> None:
+        if words.startswith(f"step {steps} "):
+            os.kill(os.getpid(), number)
 
     return progress
 
@@ -45,12 +46,12 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def test_a_run_writes_its_log_its_state_and_its_curve(data: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int | None, float | None]] = []
-    out = run("default", data, tmp_path / "run", progress=lambda step, total, left, _: told.append((step, total, left)))
+    told: list[tuple[str, float]] = []
+    out = run("default", data, tmp_path / "run", progress=lambda *call: told.append(call))
     assert out == tmp_path / "run"
-    assert [step for step, _, _ in told] == list(range(1, 11))
-    assert {total for _, total, _ in told} == {10}
-    assert told[-1][2] == pytest.approx(0)
+    assert [words.partition(",")[0] for words, _ in told] == [f"step {step} of 10" for step in range(1, 11)]
+    assert [part for _, part in told] == [step / 10 for step in range(1, 11)]
+    assert ", 0:00:00 left, loss " in told[-1][0]
     log = entries(out)
     assert [e["step"] for e in log] == [5, 10, 10]
     assert {"loss", "gradient", "rate", "bpp", "z_bpp", "psnr"} <= log[0].keys()
@@ -90,15 +91,16 @@ def test_the_rate_warms_up_and_falls(data: Path, tmp_path: Path, monkeypatch: py
     assert rates[-1] < 0.0003
 
 
+def test_progress_in_words() -> None:
+    assert loop.progress_words(200, 5000, 750, {"loss": 0.53125}) == "step 200 of 5,000, 0:12:30 left, loss 0.5312"
+    assert loop.progress_words(1, None, None, {}) == "step 1"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_stopped_run_goes_on_where_it_was(number: signal.Signals, data: Path, tmp_path: Path) -> None:
     before = signal.getsignal(number)
 
-    def progress(step: int, *rest: object) -> None:
-        if step == 4:
-            os.kill(os.getpid(), number)
-
-    out = run("default", data, tmp_path / "run", seed=3, progress=progress)
+    out = run("default", data, tmp_path / "run", seed=3, progress=stop_after(4, number))
     assert signal.getsignal(number) is before
     stopped = Checkpoint.load(out)
     assert stopped.step == 4
@@ -204,11 +206,6 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = run("nowcae", data, tmp_path / "run", steps=2)
-
-    def poison(step: int, *rest: object) -> None:
-        if step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     step = torch.optim.Adam.step
 
     def broken(self: torch.optim.Adam, *given: Any) -> None:
@@ -218,7 +215,7 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(
 
     monkeypatch.setattr(torch.optim.Adam, "step", broken)
     with pytest.raises(DivergedError, match="its weights aren't finite; its last checkpoint is kept"):
-        train("nowcae", data, out, resume=True, steps=50, progress=poison)
+        train("nowcae", data, out, resume=True, steps=50, progress=stop_after(4))
     assert Checkpoint.load(out).step == 2
 
 
