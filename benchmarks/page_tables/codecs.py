@@ -3,13 +3,15 @@
 from typing import Any
 
 from lpcodec.codec.evaluation.report.page import judged_by
-from page_tables.common import METRICS, measured, of_set, percent, speed, table
+from page_tables.common import METRICS, RESULTS, measured, of_set, percent, result, speed, table
 
 OURS = "lpcodec"
 PRINTED = (("NoWCAE", 0.206, 23.82, 0.8983), ("WCAE", 0.143, 25.61, 0.8965), ("JPEG", 0.147, 30.27, 0.8208),
            ("JPEG 2000", 0.149, 33.29, 0.9404))  # fmt: skip
 """Table 1 of the WCAE paper (Akyazi & Ebrahimi, CLIC 2019), on the 102 pictures of that challenge's validation set:
 name, bpp, PSNR, MS-SSIM."""
+TUNES = {OURS: "default (tune=psnr)", "default@visual": "default@visual (tune=visual)"}
+"""What the tables call the sets of weights of the default model."""
 BESIDE = ("jpeg", "avif", "avif-speed2", "avif-default")
 SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif", "avif-default")
 
@@ -72,36 +74,68 @@ def shown(target: float = 0.3) -> list[str]:
 
 
 def bd_rates(pictures: str) -> list[str]:
-    """BD-rates of ours against each peer."""
+    """BD-rates of the default model's two sets of weights against each peer."""
     rows = []
     document = of_set(pictures)
     others = {codec["name"] for codec in document["codecs"] if codec["kind"] == "peer"}
-    for row in document["bd_rates"]:
-        if row["test"] == OURS and row["anchor"] in others and fair(document, row["anchor"], row["metric"]):
-            metric = METRICS[row["metric"]]
-            if "refused" in row:
-                rows.append((row["anchor"], metric, "refused", row["refused"]))
-            else:
-                unit = "" if row["metric"] == "ssimulacra2" else " dB"
-                overlap = f"{row['low_db']:.1f} to {row['high_db']:.1f}{unit}"
-                rows.append((row["anchor"], metric, f"{row['percent']:+.1f} %", overlap))
-    return table(("against", "metric", "BD-rate", "overlap"), rows)
+    found = [
+        row
+        for row in document["bd_rates"]
+        if row["test"] in TUNES and row["anchor"] in others and fair(document, row["anchor"], row["metric"])
+    ]
+    if measured(f"{pictures}-speed2"):
+        more = of_set(f"{pictures}-speed2")["bd_rates"]
+        found += [row for row in more if (row["test"], row["anchor"], row["metric"]) == (OURS, "avif-speed2", "psnr")]
+    for row in sorted(found, key=lambda row: list(TUNES).index(row["test"])):
+        cells = (TUNES[row["test"]], row["anchor"], METRICS[row["metric"]])
+        if "refused" in row:
+            rows.append((*cells, "refused", row["refused"]))
+        else:
+            unit = "" if row["metric"] == "ssimulacra2" else " dB"
+            rows.append((*cells, f"{row['percent']:+.1f} %", f"{row['low_db']:.1f} to {row['high_db']:.1f}{unit}"))
+    return table(("weights", "against", "metric", "BD-rate", "overlap"), rows)
 
 
 def own(pictures: str) -> list[str]:
-    """BD-rates of each of our models with a quality against AVIF and JPEG."""
+    """BD-rates of each of our models with a quality against AVIF (by PSNR as it is tuned for that, by other metrics at
+    its defaults) and JPEG."""
     document = of_set(pictures)
     figures = {(row["test"], row["anchor"], row["metric"]): row for row in document["bd_rates"]}
     eye = "avif-default" if any(codec["name"] == "avif-default" for codec in document["codecs"]) else "avif"
-    columns = (("avif", "psnr"), (eye, "ms_ssim"), ("jpeg", "psnr"), ("jpeg", "ms_ssim"))
+    wanted = (("avif", "psnr"), (eye, "ms_ssim"), (eye, "ssimulacra2"), ("jpeg", "psnr"), ("jpeg", "ms_ssim"))
+    columns = [column for column in wanted if any(key[1:] == column for key in figures)]
     rows = []
     for codec in document["codecs"]:
         if codec["kind"] == "model" and codec["has_dial"]:
             found = [figures[codec["name"], *column] for column in columns]
             cells = ["refused" if "refused" in row else f"{row['percent']:+.1f} %" for row in found]
-            rows.append((codec["name"], f"{codec['parameters']:,}", *cells))
+            rows.append((TUNES.get(codec["name"], codec["name"]), f"{codec['parameters']:,}", *cells))
     head = [f"against {anchor}, {METRICS[metric]}" for anchor, metric in columns]
     return table(("model", "parameters", *head), rows)
+
+
+def awkward() -> list[str]:
+    """Pictures with a flat half or one strong colour: PSNR beside that of other codecs at the same bytes."""
+    rows = [
+        (row["picture"], row["change"], f"{row['bpp']:.3f}", *(f"{psnr:.2f}" for psnr in row["psnr"].values()))
+        for row in result("awkward.json")["rows"]
+    ]
+    names = list(result("awkward.json")["rows"][0]["psnr"])
+    return table(("picture", "changed to", "bpp", *(f"{name}, dB" for name in names)), rows)
+
+
+def tunes() -> list[str]:
+    """Both sets of weights and AVIF's defaults at the same bytes, on twelve pictures."""
+    if not (RESULTS / "tunes.json").exists():
+        return ["Not measured yet: `python benchmarks/tunes.py` makes this table."]
+    metrics, rows = (("ssimulacra2", 1), ("ms_ssim", 4), ("psnr", 2)), []
+    for row in result("tunes.json")["rows"]:
+        found = row["codecs"]
+        scores = [f"{found[name][metric]:.{digits}f}" for metric, digits in metrics for name in found]
+        rows.append((row["picture"][:8], f"{row['bpp']:.3f}", *scores))
+    names = list(result("tunes.json")["rows"][0]["codecs"])
+    head = [f"{metric} of {name}" for metric in ("SSIMULACRA 2", "MS-SSIM", "PSNR") for name in names]
+    return table(("picture", "bpp", *head), rows)
 
 
 def by_picture(pictures: str) -> list[str]:
@@ -146,6 +180,7 @@ def printed() -> list[str]:
 
 TABLES = {
     "shown": shown, "targets": targets, "bd-rates": lambda: bd_rates("kodak"), "models": lambda: own("kodak"),
+    "clic models": lambda: own("clic2025-test"), "awkward": awkward, "tunes": tunes,
     "clic bd-rates": lambda: bd_rates("clic2025-test"), "kodak by picture": lambda: by_picture("kodak"),
     "clic by picture": lambda: by_picture("clic2025-test"), "screens by picture": lambda: by_picture("screens"),
     "paper": paper, "printed": printed,
