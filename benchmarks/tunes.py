@@ -60,8 +60,8 @@ TITLES = {"original": "original", "visual": "tune=visual", "psnr": "tune=psnr", 
 
 def versions(pixels: "np.ndarray[Any, Any]", bpp: float) -> dict[str, Version]:
     """The picture by each of the three, none larger than that of `visual`."""
-    visual = Comparison(pixels, "default@visual").ours(bpp, lambda: False)
-    psnr = Comparison(pixels, "default").ours(8 * visual.size / (pixels.shape[0] * pixels.shape[1]), lambda: False)
+    visual = Comparison(pixels, tune="visual").ours(bpp, lambda: False)
+    psnr = Comparison(pixels, tune="psnr").ours(8 * visual.size / (pixels.shape[0] * pixels.shape[1]), lambda: False)
     avif = Comparison(pixels).other("avif", visual.size, lambda: False)
     return {"visual": visual, "psnr": psnr, "avif": avif}
 

@@ -94,7 +94,9 @@ def encode(
     ] = "default",
     tune: Annotated[
         Literal["psnr", "visual"] | None,
-        typer.Option("--tune", help="Weights trained on the squared error, or on what people see."),
+        typer.Option(
+            "--tune", help="Weights trained on the squared error (default for --psnr), or on what people see (default)."
+        ),
     ] = None,
     effort: Annotated[
         int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="Search longer for smaller files.")
@@ -125,7 +127,7 @@ def encode(
 
     Target(quality, bpp, size, psnr, lossless)
     efforts.check_effort(effort)
-    models.variants(models.tuned(model, tune))
+    models.variants(models.tuned(model, tune, psnr))
     options = {
         "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
         "tune": tune, "effort": effort, "downscale": downscale, "strip": strip, "best_effort": best_effort,

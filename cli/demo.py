@@ -33,7 +33,7 @@ def demo(
     from lpcodec.codec import api, models
     from lpcodec.codec.picture import load_rgb
 
-    models.load("default")
+    models.load(models.tuned("default", None))
     ready = time.perf_counter()
     source = Path(cbook.get_sample_data(PHOTOGRAPH, asfileobj=False))
     result = api.encode_report(source, bpp=bpp)

@@ -93,7 +93,9 @@ def encode(
     ] = None,
     tune: Annotated[
         Literal["psnr", "visual"] | None,
-        typer.Option("--tune", help="Weights trained on the squared error, or on what people see (SSIMULACRA 2)."),
+        typer.Option(
+            "--tune", help="Weights trained on the squared error (default for --psnr), or on what people see (default)."
+        ),
     ] = None,
     effort: Annotated[
         int,

@@ -53,8 +53,8 @@ FAMILIES = [
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 TUNES = ("psnr", "visual")
 """The measures that weights are trained for."""
-DEFAULT_TUNE = "psnr"
-"""The one that encoding takes if none is asked for and the model has weights for it."""
+DEFAULT_TUNE = "visual"
+"""What encoding takes if none is asked for and the model has weights for it; for a target of PSNR it is psnr."""
 _PACKAGED = Path(__file__).parent / "weights"
 _DOES = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
@@ -234,9 +234,10 @@ def variants(name: str, task: Task = "codec") -> list[str]:
     return found
 
 
-def tuned(model: str, tune: str | None) -> str:
+def tuned(model: str, tune: str | None, psnr: float | None = None) -> str:
     """The name of a model's weights that were trained for a measure: "psnr" is its plain set, "visual" the set
-    MODEL@visual, trained on SSIMULACRA 2. None: DEFAULT_TUNE if the model has such a set, else the plain one.
+    MODEL@visual, trained on SSIMULACRA 2. None: DEFAULT_TUNE if the model has such a set, else the plain one; that too
+    if a `psnr` is asked for.
 
     Raises:
         UsageError: no such measure, or the model has no weights for it.
@@ -248,7 +249,8 @@ def tuned(model: str, tune: str | None) -> str:
     if tune == "visual" and not there:
         having = [name.split("@")[0] for name in names() if name.endswith("@visual")]
         raise UsageError(f"{model} has no weights tuned for the eye; these have: {', '.join(having) or 'none'}")
-    return visual if there and (tune or DEFAULT_TUNE) == "visual" else model
+    wanted = tune or (DEFAULT_TUNE if psnr is None else "psnr")
+    return visual if there and wanted == "visual" else model
 
 
 def card_of(name: str) -> dict[str, Any]:

@@ -10,10 +10,11 @@ PRINTED = (("NoWCAE", 0.206, 23.82, 0.8983), ("WCAE", 0.143, 25.61, 0.8965), ("J
            ("JPEG 2000", 0.149, 33.29, 0.9404))  # fmt: skip
 """Table 1 of the WCAE paper (Akyazi & Ebrahimi, CLIC 2019), on the 102 pictures of that challenge's validation set:
 name, bpp, PSNR, MS-SSIM."""
-TUNES = {OURS: "default (tune=psnr)", "default@visual": "default@visual (tune=visual)"}
+VISUAL = "default@visual"
+TUNES = {VISUAL: "lpcodec", OURS: "lpcodec, tune=psnr"}
 """What the tables call the sets of weights of the default model."""
 BESIDE = ("jpeg", "avif", "avif-speed2", "avif-default")
-SHOWN = (OURS, "jpeg", "jpeg2000", "webp", "avif", "avif-default")
+SHOWN = (VISUAL, OURS, "jpeg", "jpeg2000", "webp", "avif", "avif-default")
 
 
 def targets() -> list[str]:
@@ -21,7 +22,8 @@ def targets() -> list[str]:
     qualities of codecs with whole-number settings are interpolated to the target (docs/reports.md)."""
     rows = [
         (
-            f"{row['target_bpp']:g}", row["codec"], f"{row.get('file_bpp', row['bpp']):.4f}", f"{row['psnr']:.2f}",
+            f"{row['target_bpp']:g}", TUNES.get(row["codec"], row["codec"]),
+            f"{row.get('file_bpp', row['bpp']):.4f}", f"{row['psnr']:.2f}",
             f"{row['ms_ssim']:.4f}", speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
         for row in of_set("kodak")["target_means"]
@@ -36,41 +38,42 @@ def fair(document: dict[str, Any], anchor: str, metric: str) -> bool:
 
 
 def shown(target: float = 0.3) -> list[str]:
-    """The README's four rows: the default model and three peers at one rate target, the bits that the model needs
-    beside each, and a sentence that compares it with AVIF. By MS-SSIM the peer is AVIF at its defaults if that was
-    measured: the other one is tuned for PSNR."""
+    """The README's rows: both sets of weights of the default model and four peers at one rate target, and a sentence
+    that compares them with AVIF: each set with the AVIF that is tuned alike."""
     document = of_set("kodak")
     figures = {row["codec"]: row for row in document["target_means"] if row["target_bpp"] == target}
     changes = {
-        (row["anchor"], row["metric"]): row["percent"]
-        for row in document["bd_rates"]
-        if row["test"] == OURS and "percent" in row
+        (row["test"], row["anchor"], row["metric"]): row["percent"] for row in document["bd_rates"] if "percent" in row
     }
-    eye = "avif-default" if ("avif-default", "ms_ssim") in changes else "avif"
-
-    def bits(codec: str, metric: str) -> str:
-        anchor = eye if (codec, metric) == ("avif", "ms_ssim") else codec
-        return "" if codec == OURS else percent(changes.get((anchor, metric)))
-
     rows = [
         (
-            codec, f"{figures[codec]['psnr']:.2f}", bits(codec, "psnr"), bits(codec, "ms_ssim"),
-            speed(figures[codec]["encode_mps"]), speed(figures[codec]["decode_mps"]),
+            TUNES.get(codec, codec), f"{row['ssimulacra2']:.1f}", f"{row['ms_ssim']:.4f}", f"{row['psnr']:.2f}",
+            speed(row["encode_mps"]), speed(row["decode_mps"]),
         )
-        for codec in (OURS, "jpeg", "webp", "avif")
+        for codec in (VISUAL, OURS, "avif-default", "avif", "webp", "jpeg")
+        if (row := _with_extra(figures.get(codec)))
     ]  # fmt: skip
-    head = (
-        f"codec at {target:g} bpp", "PSNR, dB", "lpcodec's bits for its PSNR", "for its MS-SSIM", "encode, MP/s",
-        "decode, MP/s",
-    )  # fmt: skip
-    against = [
-        f"{abs(change):.1f} % {'more' if change > 0 else 'fewer'} bits than AVIF for the same {name}"
-        for name, metric, anchor in (("PSNR", "psnr", "avif"), ("MS-SSIM", "ms_ssim", eye))
-        if (change := changes.get((anchor, metric))) is not None
-    ]
+    head = (f"codec at {target:g} bpp", "SSIMULACRA 2", "MS-SSIM", "PSNR, dB", "encode, MP/s", "decode, MP/s")
+    words = {
+        f"{abs(change):.1f} % {'more' if change > 0 else 'fewer'} bits for the same {METRICS[metric]}": test
+        for test, anchor, metric in (
+            (VISUAL, "avif-default", "ssimulacra2"), (VISUAL, "avif-default", "ms_ssim"), (OURS, "avif", "psnr"),
+        )
+        if (change := changes.get((test, anchor, metric))) is not None
+    }  # fmt: skip
+    eye = " and ".join(text for text, test in words.items() if test == VISUAL)
+    plain = " and ".join(text for text, test in words.items() if test == OURS)
     slower = figures["avif"]["decode_mps"] / figures[OURS]["decode_mps"]
-    sentence = f"lpcodec needs {' and '.join(against)}. AVIF decodes {slower:.2g} times as fast."
-    return [*table(head, rows), "", f"**Beside AVIF:** {sentence}"]
+    sentence = (
+        f"**Beside AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults. With `--tune psnr` it needs {plain} as"
+        f" AVIF tuned for PSNR. AVIF decodes {slower:.2g} times as fast."
+    )
+    return [*table(head, rows), "", sentence]
+
+
+def _with_extra(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A row of means with its extra metrics beside the usual ones."""
+    return row if row is None else row | row["others"]
 
 
 def bd_rates(pictures: str) -> list[str]:
@@ -139,7 +142,8 @@ def tunes() -> list[str]:
 
 
 def by_picture(pictures: str) -> list[str]:
-    """The BD-rate of ours on each picture by itself against each fair peer, and the mean of the pictures' own."""
+    """The BD-rate of ours on each picture by itself against each fair peer, and the mean of the pictures' own: by PSNR
+    with the weights for that, by other metrics with the default ones."""
     if not measured(pictures):
         return ["Not measured yet: `python benchmarks/reports.py` makes this table."]
     document = of_set(pictures)
@@ -147,7 +151,9 @@ def by_picture(pictures: str) -> list[str]:
     columns = [
         row
         for row in document["bd_rates_by_picture"]
-        if row["test"] == OURS and row["anchor"] in peers & set(BESIDE) and fair(document, row["anchor"], row["metric"])
+        if row["test"] == (OURS if row["metric"] == "psnr" else VISUAL)
+        and row["anchor"] in peers & set(BESIDE)
+        and fair(document, row["anchor"], row["metric"])
     ]
     names = [picture["name"] for picture in document["pictures"]["pictures"]]
     rows = [(name, *(percent(column["percent"].get(name)) for column in columns)) for name in names]

@@ -40,7 +40,8 @@ class Settings:
             return []
         from lpcodec.codec import models
 
-        return models.variants(models.tuned(self.options.get("model", "default"), self.options.get("tune")))
+        asked = self.options.get
+        return models.variants(models.tuned(asked("model") or "default", asked("tune"), asked("psnr")))
 
     def output_name(self, name: str) -> str:
         """The name of the output of an input: `a/photo.png` becomes `a/photo.lpc`."""

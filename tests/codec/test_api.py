@@ -220,7 +220,7 @@ class TestTargets:
         finest, stored = len(lpcodec.encode(face, quality=100)), len(lpcodec.encode(face, lossless=True))
         assert finest < 0.97 * (stored - 1)
         result = api.encode_report(face, size=stored - 1)
-        assert (len(result.data), result.quality, result.model) == (finest, 100, "default")
+        assert (len(result.data), result.quality, result.model) == (finest, 100, "default@visual")
         assert result.notes == (
             f"the limit of {stored - 1:,} bytes isn't used up: the finest quality takes {finest:,}",
         )

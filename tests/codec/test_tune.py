@@ -43,10 +43,11 @@ def test_each_measure_names_its_set_and_files_decode(visual: str) -> None:
 
 
 def test_the_default_measure_is_taken_only_if_the_model_has_weights_for_it(
-    visual: str, monkeypatch: pytest.MonkeyPatch
+    visual: str,
 ) -> None:
-    monkeypatch.setattr(models, "DEFAULT_TUNE", "visual")
     assert models.tuned("fast", None) == visual
+    assert models.tuned("fast", None, psnr=40.0) == "fast"
+    assert models.tuned("fast", "visual", psnr=40.0) == visual
     assert models.tuned("fast", "psnr") == "fast"
     assert models.tuned("lpcae", None) == "lpcae"
     assert models.tuned(visual, None) == visual

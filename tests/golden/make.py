@@ -56,7 +56,7 @@ def main() -> None:
             if model == "default":
                 targets = {"q25": (25.0, 1), "q60": (60.0, 1)} | ({"half": (25.0, 2)} if name == "face" else {})
             for label, (quality, downscale) in targets.items():
-                data = lpcodec.encode(crop(name), model=model, quality=quality, downscale=downscale)
+                data = lpcodec.encode(crop(name), model=model, tune="psnr", quality=quality, downscale=downscale)
                 decoded = lpcodec.decode(data)
                 stem = "-".join(part for part in (name, model, label) if part)
                 (HERE / f"{stem}.lpc").write_bytes(data)

@@ -11,8 +11,8 @@ from lpcodec.codec.arrays import Pixels
 
 @dataclass(frozen=True)
 class Ours:
-    """One of our models as a codec: its setting is the quality 0..100, which a model without a dial
-    ignores. `label` is what a report calls it, by default the model's name."""
+    """One set of weights as a codec: its setting is the quality 0..100, which a model without a dial ignores. `model`
+    names the set: `default` is the one for PSNR. `label` is what a report calls it, by default that name."""
 
     model: str
     has_quality: bool = True
@@ -27,13 +27,13 @@ class Ours:
         from lpcodec.codec.api import encode_report
 
         wanted = quality if self.has_quality else None
-        return encode_report(Image.fromarray(pixels), model=self.model, quality=wanted).data
+        return encode_report(Image.fromarray(pixels), model=self.model, tune="psnr", quality=wanted).data
 
     def encode_to_bpp(self, pixels: Pixels, bpp: float) -> tuple[bytes, float]:
         """The .lpc file for a rate target, as near as the model comes to it, and the quality it took."""
         from lpcodec.codec.api import encode_report
 
-        result = encode_report(Image.fromarray(pixels), model=self.model, bpp=bpp, best_effort=True)
+        result = encode_report(Image.fromarray(pixels), model=self.model, tune="psnr", bpp=bpp, best_effort=True)
         return result.data, 0.0 if result.quality is None else result.quality
 
     def decode(self, data: bytes) -> Pixels:

@@ -1,7 +1,7 @@
 """The codecs of a report, by the names that people give them.
 
 name --find_codec--> CodecEntry: the codec, its sweep, and what the report says of it
-  lpcodec                        the default model
+  lpcodec                        the default model's weights for PSNR; default@visual: those that encoding takes
   default, wcae, wcae@0.13, ...  a model, or all sets of weights of a network without a quality as one codec
   jpeg, jpeg2000, webp, avif, avif-speed2, avif-default, jxl, heic               pillow.py
   mbt2018-mean, ...              CompressAI's models (compressai_models.py), if its weights are installed
@@ -29,6 +29,7 @@ from lpcodec.codec.evaluation.codecs.ours import OurFamily, Ours
 
 DEFAULT = "lpcodec"
 DEFAULT_MODEL = "default"
+VISUAL = "default@visual"
 QUALITIES = (5.0, 12.0, 20.0, 30.0, 42.0, 54.0, 66.0, 80.0, 92.0)
 """Our sweep: about 0.05 to 2 bpp on photographs."""
 USUAL_PEERS = ("jpeg", "jpeg2000", "webp", "avif", "avif-default", "jxl", "heic")
@@ -49,7 +50,7 @@ class CodecEntry:
 def usual() -> tuple[str, ...]:
     """The codecs of a report that names none: ours, and the peers that are installed."""
     installed = pillow.available()
-    return (DEFAULT, *(name for name in USUAL_PEERS if name in installed))
+    return (DEFAULT, VISUAL, *(name for name in USUAL_PEERS if name in installed))
 
 
 def missing(names: Sequence[str]) -> dict[str, str]:
@@ -121,7 +122,7 @@ def _ours(name: str, threads: int) -> CodecEntry:
         codec, settings = OurFamily(name, numbered), tuple(numbered)
     about = CodecAbout(
         name=name,
-        title=f"lpcodec ({model})" if name == DEFAULT else f"lpcodec {name}",
+        title=f"lpcodec ({model}, tune=psnr)" if name == DEFAULT else f"lpcodec {name}",
         kind="model",
         options=f"lpcodec {lpcodec.__version__}, weights {weights}",
         has_dial=bool(row["has_quality"]),

@@ -73,8 +73,8 @@ TITLES = {OURS: "lpcodec", "avif": "AVIF", "webp": "WebP", "jpeg": "JPEG", "jxl"
 class Comparison:
     """A picture that is compared at many rates. Sizes that were found once shorten the next search."""
 
-    def __init__(self, pixels: Pixels, model: str = "default") -> None:
-        self.pixels, self.model = pixels, model
+    def __init__(self, pixels: Pixels, model: str = "default", tune: str | None = None) -> None:
+        self.pixels, self.model, self.tune = pixels, model, tune
         self.count = pixels.shape[0] * pixels.shape[1]
         self.peers = others()
         self._sizes: dict[str, dict[float, int]] = {name: {} for name in self.peers}
@@ -92,7 +92,7 @@ class Comparison:
                 raise CancelledError
 
         image = Image.fromarray(self.pixels)
-        coded = api.encode_report(image, model=self.model, bpp=bpp, best_effort=True, progress=progress)
+        coded = api.encode_report(image, model=self.model, tune=self.tune, bpp=bpp, best_effort=True, progress=progress)
         decoded = np.asarray(api.decode(coded.data, progress=progress).convert("RGB"))
         note = "; ".join(coded.notes)
         return self._version(OURS, coded.data, decoded, coded.quality, note, is_cancelled, file=coded.data)

@@ -45,8 +45,8 @@ def test_peers_have_their_options_and_the_versions_that_decide_their_files() -> 
     avif = find_codec("avif", threads=2)
     assert avif.about.options == pillow.avif(threads=2).options
     assert f"libavif={versions()['libavif']}" in avif.made_by
-    assert usual()[:2] == ("lpcodec", "jpeg")
-    assert set(usual()[1:]) <= set(pillow.available())
+    assert usual()[:3] == ("lpcodec", "default@visual", "jpeg")
+    assert set(usual()[2:]) <= set(pillow.available())
 
 
 def test_a_command_goes_before_all_other_names() -> None:
