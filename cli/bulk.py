@@ -95,7 +95,8 @@ def encode(
     tune: Annotated[
         Literal["psnr", "visual"] | None,
         typer.Option(
-            "--tune", help="Weights trained on the squared error (default for --psnr), or on what people see (default)."
+            "--tune",
+            help="Weights trained on squared error (default for --psnr, --effort) or on what people see (default).",
         ),
     ] = None,
     effort: Annotated[
@@ -127,7 +128,7 @@ def encode(
 
     Target(quality, bpp, size, psnr, lossless)
     efforts.check_effort(effort)
-    models.variants(models.tuned(model, tune, psnr))
+    models.variants(models.tuned(model, tune, squared_error=psnr is not None or effort > 0))
     options = {
         "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
         "tune": tune, "effort": effort, "downscale": downscale, "strip": strip, "best_effort": best_effort,

@@ -94,7 +94,8 @@ def encode(
     tune: Annotated[
         Literal["psnr", "visual"] | None,
         typer.Option(
-            "--tune", help="Weights trained on the squared error (default for --psnr), or on what people see (default)."
+            "--tune",
+            help="Weights trained on squared error (default for --psnr, --effort) or on what people see (default).",
         ),
     ] = None,
     effort: Annotated[

@@ -61,7 +61,8 @@ def encode(
             (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, of uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
         tune: "psnr" or "visual": the model's weights that were trained on the squared error, or on SSIMULACRA 2. By
-            default visual if the model has such, but psnr if `psnr` is given.
+            default visual if the model has such, but psnr if `psnr` or an effort is given: effort refines the squared
+            error, and SSIMULACRA 2 falls if the weights for it are refined so.
         quality: 0..100, 100 is the finest. An error for models without a quality (the wcae family).
         bpp: at most this many bits per pixel, the whole file counted. The file is the best that fits: it has 97 % of
             that or more if the model can fill it; a picture that takes less is stored losslessly if that fits too, or
@@ -118,7 +119,7 @@ def check_encode(
     alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
         alpha.colour(background)
-    encoding.models_for(target, models.tuned(model, tune, psnr), device, effort)
+    encoding.models_for(target, models.tuned(model, tune, squared_error=psnr is not None or effort > 0), device, effort)
 
 
 def encode_report(
@@ -138,9 +139,10 @@ def encode_report(
         alpha.colour(background)
     source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     source = alpha.prepared(source, exact=exact or lossless, background=background)
+    weights = models.tuned(model, tune, squared_error=psnr is not None or effort > 0)
     return encoding.encode(
-        source, target, model=models.tuned(model, tune, psnr), strip=strip, best_effort=best_effort, effort=effort,
-        device=device, alpha_error=alpha_error, downscale=downscale, progress=progress,
+        source, target, model=weights, strip=strip, best_effort=best_effort, effort=effort, device=device,
+        alpha_error=alpha_error, downscale=downscale, progress=progress,
     )  # fmt: skip
 
 

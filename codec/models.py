@@ -54,7 +54,7 @@ WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 TUNES = ("psnr", "visual")
 """The measures that weights are trained for."""
 DEFAULT_TUNE = "visual"
-"""What encoding takes if none is asked for and the model has weights for it; for a target of PSNR it is psnr."""
+"""What encoding takes if none is asked for and the model has weights for it, unless squared error is what counts."""
 _PACKAGED = Path(__file__).parent / "weights"
 _DOES = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
@@ -234,10 +234,10 @@ def variants(name: str, task: Task = "codec") -> list[str]:
     return found
 
 
-def tuned(model: str, tune: str | None, psnr: float | None = None) -> str:
+def tuned(model: str, tune: str | None, *, squared_error: bool = False) -> str:
     """The name of a model's weights that were trained for a measure: "psnr" is its plain set, "visual" the set
     MODEL@visual, trained on SSIMULACRA 2. None: DEFAULT_TUNE if the model has such a set, else the plain one; that too
-    if a `psnr` is asked for.
+    if `squared_error` is what the file is judged by: for a target of PSNR, and with effort, which refines it.
 
     Raises:
         UsageError: no such measure, or the model has no weights for it.
@@ -249,7 +249,7 @@ def tuned(model: str, tune: str | None, psnr: float | None = None) -> str:
     if tune == "visual" and not there:
         having = [name.split("@")[0] for name in names() if name.endswith("@visual")]
         raise UsageError(f"{model} has no weights tuned for the eye; these have: {', '.join(having) or 'none'}")
-    wanted = tune or (DEFAULT_TUNE if psnr is None else "psnr")
+    wanted = tune or ("psnr" if squared_error else DEFAULT_TUNE)
     return visual if there and wanted == "visual" else model
 
 

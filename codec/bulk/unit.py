@@ -41,7 +41,8 @@ class Settings:
         from lpcodec.codec import models
 
         asked = self.options.get
-        return models.variants(models.tuned(asked("model") or "default", asked("tune"), asked("psnr")))
+        squared_error = asked("psnr") is not None or (asked("effort") or 0) > 0
+        return models.variants(models.tuned(asked("model") or "default", asked("tune"), squared_error=squared_error))
 
     def output_name(self, name: str) -> str:
         """The name of the output of an input: `a/photo.png` becomes `a/photo.lpc`."""

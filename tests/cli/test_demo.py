@@ -24,7 +24,7 @@ def test_panels_stand_side_by_side_on_one_ground() -> None:
 
 
 def test_the_demo_measures_and_writes(lpcodec: Any, api: Any, replace_module: Any, folder: Path) -> None:
-    replace_module("lpcodec.codec.models", load=lambda name: name)
+    replace_module("lpcodec.codec.models", load=lambda name: name, tuned=lambda model, tune: model)
     from matplotlib import cbook
 
     def encode_report(source: Path, **options: Any) -> Any:

@@ -63,7 +63,7 @@ def test_its_words_become_a_request(lpcodec: Run, pictures: Path, asked: list[ru
 
 def test_the_default_is_ours_beside_the_peers(lpcodec: Run, pictures: Path, asked: list[runner.Request]) -> None:
     assert lpcodec("report", "--data", str(pictures), "--pictures", "none").exit_code == 0
-    assert asked[0].codecs[:6] == ("lpcodec", "jpeg", "jpeg2000", "webp", "avif", "avif-default")
+    assert asked[0].codecs[:7] == ("lpcodec", "default@visual", "jpeg", "jpeg2000", "webp", "avif", "avif-default")
     assert asked[0].targets == runner.TARGETS
     assert asked[0].extra_metrics == extra_metrics.installed()
 

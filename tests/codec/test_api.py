@@ -352,7 +352,7 @@ class TestNeverAbsurdlyLarge:
                 assert any("losslessly" in note for note in result.notes)
 
     def test_a_photograph_is_not_stored(self, face: Image.Image) -> None:
-        assert api.encode_report(face, quality=90).model == "default"
+        assert api.encode_report(face, quality=90).model == "default@visual"
 
     def test_storing_is_chosen_only_where_it_is_smaller(self) -> None:
         """A picture of 2 bits a pixel losslessly, and next to nothing coded, is not stored at the default quality."""
@@ -459,9 +459,9 @@ class TestInfoAndVerify:
             "bpp": 8 * len(data) / (256 * 224), "quality": 33.0,
         }  # fmt: skip
         assert expected.items() <= about.items()
-        codec = models.load("default")
+        codec = models.load("default@visual")
         assert about["model"] == {
-            "name": "default", "number": codec.number, "digest": codec.digest.hex(), "installed": True,
+            "name": "default@visual", "number": codec.number, "digest": codec.digest.hex(), "installed": True,
             "has_quality": True,
         }  # fmt: skip
         assert [section["type"] for section in about["sections"]] == ["LATENTS", "ALPHA"]
@@ -469,7 +469,7 @@ class TestInfoAndVerify:
         assert lpcodec.verify(data) == about
 
     def test_a_missing_model_is_named_by_decode_and_shown_by_info(self, thumbnail: Image.Image) -> None:
-        codec = models.load("default")
+        codec = models.load("default@visual")
         header = Header(44, 52, Kind.MODEL, False, codec.number, b"none", COARSEST, b"hash")
         data = container.write(LpcFile(header, (Section(SectionType.LATENTS, bytes(8)),)))
         about = lpcodec.info(data)

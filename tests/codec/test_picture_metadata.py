@@ -1,5 +1,6 @@
 """What pictures carry beside pixels, in and out: orientation, EXIF, XMP, profiles (docs/pictures.md)."""
 
+import importlib.util
 import re
 import struct
 import time
@@ -403,6 +404,8 @@ def test_text_comments_and_captions_are_named() -> None:
     ],
 )
 def test_the_package_that_reads_a_format_is_named(data: bytes, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec(package.removesuffix("-plugin").replace("-", "_")):
+        pytest.skip("the package is installed and says itself what is wrong with the file")
     monkeypatch.setattr(plugins, "_registered", lambda plugin: False)
     with pytest.raises(FileAccessError, match=f"pip install {package} to read it"):
         load(data, max_pixels=None)

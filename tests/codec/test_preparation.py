@@ -113,7 +113,7 @@ class TestStoredCells:
         result = api.encode_report(page, quality=40)
         header = container.read(result.data).header
         assert (header.kind, header.fewer_colours) == (Kind.STORED, True)
-        assert (result.model, result.quality) == ("default", 40)
+        assert (result.model, result.quality) == ("default@visual", 40)
         assert "stored with fewer colours: cheaper than coding it at this quality" in result.notes
         assert lpcodec.info(result.data)["lossless"] is False
         assert len(result.data) < 0.8 * len(lpcodec.encode(page, lossless=True))
@@ -170,7 +170,7 @@ class TestRotatedColours:
 
     def test_effort_refines_them(self, strong: Image.Image) -> None:
         small = strong.crop((60, 20, 156, 116))
-        plain, refined = (lpcodec.encode(small, quality=60, effort=effort) for effort in (0, 2))
+        plain, refined = (lpcodec.encode(small, quality=60, tune="psnr", effort=effort) for effort in (0, 2))
         assert container.read(refined).header.rotation != PLAIN
         assert len(refined) < len(plain)
         assert psnr(small, lpcodec.decode(refined)) > psnr(small, lpcodec.decode(plain)) - 0.6

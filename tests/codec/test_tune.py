@@ -46,8 +46,8 @@ def test_the_default_measure_is_taken_only_if_the_model_has_weights_for_it(
     visual: str,
 ) -> None:
     assert models.tuned("fast", None) == visual
-    assert models.tuned("fast", None, psnr=40.0) == "fast"
-    assert models.tuned("fast", "visual", psnr=40.0) == visual
+    assert models.tuned("fast", None, squared_error=True) == "fast"
+    assert models.tuned("fast", "visual", squared_error=True) == visual
     assert models.tuned("fast", "psnr") == "fast"
     assert models.tuned("lpcae", None) == "lpcae"
     assert models.tuned(visual, None) == visual
@@ -58,3 +58,13 @@ def test_what_there_is_not_is_refused(visual: str) -> None:
         models.tuned("lpcae", "visual")
     with pytest.raises(UsageError, match="psnr, visual"):
         models.tuned("fast", "loud")
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"), [({"quality": 30}, "visual"), ({"psnr": 30.0}, "psnr"), ({"effort": 1}, "psnr")]
+)
+def test_the_weights_suit_what_the_file_is_judged_by(visual: str, asked: dict[str, float], name: str) -> None:
+    """Effort refines the squared error: with weights for the eye, SSIMULACRA 2 would fall."""
+    with Image.open(FACE) as face:
+        data = lpcodec.encode(face.crop((0, 0, 64, 64)), model="fast", **asked)
+    assert lpcodec.info(data)["model"]["name"] == (visual if name == "visual" else "fast")

@@ -159,24 +159,24 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 def test_our_model_at_a_quality_and_at_a_rate(original: Original, api: list[dict[str, Any]]) -> None:
     point = measure(Ours("default"), 40, original)
     assert (point.codec, point.setting, point.mse) == ("default", 40, 0)
-    assert api[-1] == {"model": "default", "quality": 40}
+    assert api[-1] == {"model": "default", "tune": "psnr", "quality": 40}
     at_rate = measure_at_bpp(Ours("default"), 0.3, original).point
     assert at_rate.setting == 37.5  # the quality that the search came to
-    assert api[-1] == {"model": "default", "bpp": 0.3, "best_effort": True}
+    assert api[-1] == {"model": "default", "tune": "psnr", "bpp": 0.3, "best_effort": True}
     assert at_rate.target_bpp == 0.3
     assert measure(Ours("default", label="lpcodec"), 40, original).codec == "lpcodec"
 
 
 def test_a_model_without_a_dial_is_not_given_a_quality(original: Original, api: list[dict[str, Any]]) -> None:
     assert measure(Ours("plain", has_quality=False), 0, original).setting == 0
-    assert api[-1] == {"model": "plain", "quality": None}
+    assert api[-1] == {"model": "plain", "tune": "psnr", "quality": None}
     assert measure_at_bpp(Ours("plain", has_quality=False), 0.3, original).point.setting == 0
 
 
 def test_sets_of_weights_are_the_settings_of_their_family(original: Original, api: list[dict[str, Any]]) -> None:
     family = OurFamily("wcae", {0.1: "wcae@0.10", 0.2: "wcae@0.20"})
     assert measure(family, 0.2, original).codec == "wcae"
-    assert api[-1] == {"model": "wcae@0.20", "quality": None}
+    assert api[-1] == {"model": "wcae@0.20", "tune": "psnr", "quality": None}
     with pytest.raises(ValueError, match=r"settings 0.1, 0.2, not 0.3"):
         family.encode(original.pixels, 0.3)
     with pytest.raises(TypeError, match="no setting"):
