@@ -68,6 +68,8 @@ def shown(target: float = 0.3) -> list[str]:
         f"**Beside AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults. With `--tune psnr` it needs {plain} as"
         f" AVIF tuned for PSNR. AVIF decodes {slower:.2g} times as fast."
     )
+    if document["machine"]["contended"]:
+        sentence += " Speeds are those of one thread, taken beside other work."
     return [*table(head, rows), "", sentence]
 
 
