@@ -1,9 +1,9 @@
 """Tables fitted to what the trained model really codes.
 
-Training assumes Gaussians; the residuals of a trained model are a little heavier in their tails and their centre, and
-hyper-latents hardly Gaussian at all. Tables are shipped as integers, so they may have any shape: here the training
-pictures are coded at many qualities, the symbols counted, and each table becomes the counts with the Gaussian as
-a prior. It saves 2 to 3 % of the rate of r, a fifth to a half of that of z, and costs the decoder nothing.
+Training assumes Gaussians. The symbols of a trained model have a little more weight in their tails and their centre,
+and hyper-latents are hardly Gaussian at all. Tables are stored as integers, so they may have any shape: here the
+training pictures are coded at many qualities, the symbols are counted, and each table becomes the counts with the
+Gaussian as a prior. It saves 2 to 3 % of the rate of r, a fifth to a half of that of z, and costs the decoder nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ import torch
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.hyperlatents import (
+    MEAN_UNIT,
     WEIGHT_MAX,
     WEIGHT_UNIT,
     HyperTables,
@@ -50,7 +51,7 @@ def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path
         layers_of: the codec's own: pixels -> quality 0..100 -> what each coder made of the picture.
 
     Returns:
-        Counts of pictures and symbols, and what the old and the new tables take for those symbols, bits each.
+        Counts of pictures and symbols, and the bits per symbol of r with the old and the new tables.
     """
     counted = [_Counts(coder) for coder in coders]
     anchors = coders[0].entropy.anchors
@@ -75,7 +76,7 @@ def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path
 
 
 class _Counts:
-    """The symbols of one coder, counted by table."""
+    """The symbols that one coder coded: `r` counts them by table and entry, `z` keeps the hyper-latents by anchor."""
 
     def __init__(self, coder: HyperpriorCodec) -> None:
         self.coder = coder
@@ -93,7 +94,7 @@ class _Counts:
         return sum(int(c.sum()) for c in self.r)
 
     def bits(self) -> float:
-        """What the coder's tables take for all r, the side bits of escapes apart."""
+        """The bits that the coder's tables take for all r, without the extra bits of escapes."""
         frequencies = self.coder.entropy.tables.frequencies
         return sum(float(-(c * np.log2(f / 65536)).sum()) for c, f in zip(self.r, frequencies, strict=True))
 
@@ -117,7 +118,7 @@ def _count(
 def _fitted(counts: list[npt.NDArray[np.int64]], tables: TableSet) -> TableSet:
     fitted = []
     for count, gaussian in zip(counts, tables.frequencies, strict=True):
-        # Signs carry nothing: both sides of a symbol share their counts.
+        # A symbol and its negative are equally likely, so they share their counts.
         inside = count[:-1] + count[-2::-1]
         masses = np.append(inside / 2, count[-1]) + PRIOR_COUNTS * gaussian / 65536
         fitted.append(apportion((masses / masses.sum() * _MASS).astype(np.int64)))
@@ -144,7 +145,7 @@ def _weights(found: list[Integers], channels: int) -> npt.NDArray[np.int8]:
     products, squares = np.zeros(channels), np.full(channels, 1e-9)
     for z in found:
         others = ~first_places(*z.shape[1:])
-        near = neighbours(z)[0][:, others] / 12
+        near = neighbours(z)[0][:, others] / MEAN_UNIT
         products += (z[:, others] * near).sum(1)
         squares += (near**2).sum(1)
     weights: npt.NDArray[np.int8] = np.clip(np.round(WEIGHT_UNIT * products / squares), 0, WEIGHT_MAX).astype(np.int8)

@@ -19,7 +19,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import EllipsisType
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
-from lpcodec.codec.colour import PLAIN, Rotation, rotated, rotated_back
+from lpcodec.codec.colour import PLAIN, Rotation, rotated
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
@@ -43,7 +42,8 @@ from lpcodec.codec.families.hyperprior.network import (
 )
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
-from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, latent_grid
+from lpcodec.codec.families.hyperprior.synthesis import Canvas, Reference, RowsOfValues
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
 from lpcodec.codec.threads import in_threads, threads
@@ -55,27 +55,17 @@ GROUP = 64
 """Side of a group in latents."""
 TILE = 64
 """Side of a tile of the transforms in latents."""
-_BAND_PLACES = 128 * 128
-"""Places of latents in a band of a picture that is synthesised at once: 4 megapixels."""
 _SEEN_PLACES = 256
-"""About how many places of the latents an estimate of the rate samples."""
+"""An estimate of the rate samples about this many places of the latents."""
 _BITS_FACTOR = 2.1
-"""What is coded takes this many times the bits that independent Gaussians of the latents' magnitudes say."""
+"""Latents take this many times the bits of independent Gaussians with their magnitudes."""
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
 _NETWORK, _TABLES = "network.", "tables."
 
 
-class Reference(Protocol):
-    """What a picture is coded as the difference from."""
-
-    def tile(self, rows: slice, columns: slice) -> Tensor:
-        """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
-        ...
-
-
 class HyperpriorCoded:
-    """A picture's symbols at one quality: the ideal size at once, the bytes on demand."""
+    """A picture's symbols at one quality. `bits`, their ideal size, is known at once; the bytes are made on demand."""
 
     def __init__(self, groups: list[Group]) -> None:
         self.groups = groups
@@ -159,7 +149,7 @@ class HyperpriorCodec:
         Sides are extended to multiples of 16 by repeating the last row and column.
         """
         height, width = pixels.shape[:2]
-        h, w = ceil_div(height, STRIDE), ceil_div(width, STRIDE)
+        h, w = latent_grid(height, width)
         y = torch.empty(self.network.sizes.latents, h, w)
 
         def analyse(place: tuple[Span, Span]) -> None:
@@ -182,9 +172,9 @@ class HyperpriorCodec:
 
     @torch.inference_mode()
     def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
-        """About how many bits latents (M, h, w) will take at the anchors' qualities: what independent Gaussians of each
-        latent's own magnitude would take, times a factor. Large pictures are sampled. DC latents don't count: they are
-        predicted much better than their magnitudes say."""
+        """Return qualities 0..100, those of the anchors, and about how many bits latents (M, h, w) take at each: the
+        bits of independent Gaussians with the latents' magnitudes, times a factor. Large pictures are sampled. DC
+        latents are left out: they are predicted much better than their magnitudes suggest."""
         first = self.network.sizes.dc_latents
         places = latents.shape[1] * latents.shape[2]
         stride = max(2, math.isqrt(places // _SEEN_PLACES)) if places >= 4 * _SEEN_PLACES else 1
@@ -200,7 +190,7 @@ class HyperpriorCodec:
         return (qualities, bits) if len(bits) > PLACES else ([*qualities, 100.0], [*bits, bits[-1]])
 
     def lambda_at(self, quality: float) -> float:
-        """lambda of bits per pixel + lambda * mean squared error (8-bit units) at a quality 0..100."""
+        """Return lambda of bits per pixel + lambda * mean squared error (8-bit units) at a quality 0..100."""
         q = torch.tensor([Quality.of(quality).units], dtype=torch.float64)
         return float(lambda_of_quality(q, self.network.sizes.anchors))
 
@@ -208,14 +198,15 @@ class HyperpriorCodec:
         self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
         progress: Progress | None = None, *, rotation: Rotation = PLAIN,
     ) -> Refined:  # fmt: skip
-        """Latents of less cost (rate and distortion) at a quality 0..100 and near it, for `code`; see refinement.py."""
+        """Return latents with a lower cost in rate and distortion at a quality 0..100 and near it, for `code`; see
+        refinement.py."""
         plain, groups = self.code(latents, quality).groups, list(self.groups(latents.shape[1], latents.shape[2]))
         return refine(
             self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress, rotation
         )
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
-        """Pixels -> quality 0..100 -> the picture's symbols, layer by layer: one layer."""
+        """Analyse pixels (H, W, 3 or 1) uint8; return a function of a quality 0..100 that codes them in one layer."""
         latents = self.analyse(pixels)
         return lambda quality: (self.code(latents, quality),)
 
@@ -252,7 +243,7 @@ class HyperpriorCodec:
         Raises:
             DamagedFileError: the payload is not a stream of this picture's size.
         """
-        tiles = list(self.groups(*_grid_size(frame)))
+        tiles = list(self.groups(*latent_grid(frame.height, frame.width)))
         q = torch.tensor([frame.quality.units])
         (whole,) = payloads
         streams = payload.split(whole, len(tiles))
@@ -285,7 +276,11 @@ class HyperpriorCodec:
             raise DamagedFileError(f"the coded picture is damaged: {error}") from error
 
     def _check_length(self, stream: bytes, q: Tensor, rows: Span, columns: Span) -> None:
-        """A cheap look before anything is parsed: a small file must not declare a large picture."""
+        """Check the length before anything is parsed: a small file must not declare a large picture.
+
+        Raises:
+            DamagedFileError: no group of this size is that short.
+        """
         least = self.entropy.z_tables.least_bits(int(row_of_quality(q, self.entropy.anchors)))
         places = ceil_div(rows.stop - rows.start, 4) * ceil_div(columns.stop - columns.start, 4)
         if 8 * len(stream) + _SLACK_BITS < least * places:
@@ -305,67 +300,35 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def synthesise(self, symbols: list[Group], frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
-        h, w = _grid_size(frame)
-        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-        tiles = shares(h, w, self.tile, self.synthesis_halo, threads(self.device))
-        groups_abreast, first, known, done = ceil_div(w, self.group), 0, 0, 0
-        values = torch.empty(1, self.network.sizes.latents, 0, w)
-        for band in _bands(tiles):
-            # Values take as much memory as anything in decoding: only those of the band's rows are there at a time.
+        h, w = latent_grid(frame.height, frame.width)
+        in_a_row = ceil_div(w, self.group)
+
+        def make(first: int, stop: int) -> Tensor:
+            groups = symbols[first // self.group * in_a_row : ceil_div(stop, self.group) * in_a_row]
+            return self.values(groups, replace(frame, height=STRIDE * (stop - first)))
+
+        values = RowsOfValues(make, h, self.group, torch.empty(1, self.network.sizes.latents, 0, w))
+        canvas = self._canvas(frame, progress)
+        for band in canvas.bands():
             top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
-            parts = [values[:, :, top - first :]]
-            if known < bottom:
-                new = slice(known // self.group, ceil_div(bottom, self.group))
-                rows = min(self.group * new.stop, h) - known
-                groups = symbols[new.start * groups_abreast : new.stop * groups_abreast]
-                parts.append(self.values(groups, replace(frame, height=STRIDE * rows)))
-                known += rows
-            values, first = torch.cat([part for part in parts if part.shape[2]], 2), top
-            for _ in self._paint(pixels, band, values, first, frame):
-                done += 1
-                if progress:
-                    progress("synthesis", done / len(tiles))
-        return pixels
+            canvas.paint(band, values.since(top, bottom), top)
+        return canvas.pixels
 
     @torch.inference_mode()
     def picture(
         self, values: Tensor, frame: Frame, progress: Progress | None = None, reference: Reference | None = None
     ) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of values r + mean (1, M, h, w); `reference` is added, if given."""
-        h, w = values.shape[2:]
-        pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-        tiles = shares(h, w, self.tile, self.synthesis_halo, threads(self.device))
-        for number, _ in enumerate(self._paint(pixels, tiles, values, 0, frame, reference)):
-            if progress:
-                progress("synthesis", (number + 1) / len(tiles))
-        return pixels
+        canvas = self._canvas(frame, progress, reference)
+        canvas.paint(canvas.tiles, values)
+        return canvas.pixels
 
-    def _paint(
-        self, pixels: npt.NDArray[np.uint8], tiles: Sequence[tuple[Span, Span]], values: Tensor, first: int,
-        frame: Frame, reference: Reference | None = None,
-    ) -> Iterator[None]:  # fmt: skip
-        """Fill the pixels of tiles from values (1, M, rows, w) whose first row is the latents' row `first`."""
-        q = torch.tensor([frame.quality.units], device=self.device)
-        inverse_gain = self.network.inverse_gain(q)
-
-        def paint(place: tuple[Span, Span]) -> None:
-            rows, columns = place
-            outer = slice(rows.outer_start - first, rows.outer_stop - first)
-            tile = values[..., outer, columns.outer].to(self.device) * inverse_gain
-            picture = self.transforms.synthesise(tile.contiguous(memory_format=torch.channels_last), q)
-            part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
-            if reference is not None:
-                part = part + reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
-            part = rotated_back(part, frame.rotation)
-            part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
-            target = pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
-            target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
-
-        yield from in_threads(paint, tiles, self.device)
+    def _canvas(self, frame: Frame, progress: Progress | None, reference: Reference | None = None) -> Canvas:
+        return Canvas(self.transforms, self.tile, self.synthesis_halo, self.device, frame, progress, reference)
 
     def symbols(self, groups: list[Group], frame: Frame) -> Tensor:
         """The r of all groups (1, M, h, w), whole numbers."""
-        h, w = _grid_size(frame)
+        h, w = latent_grid(frame.height, frame.width)
         symbols = torch.empty(1, self.network.sizes.latents, h, w)
         for group, (rows, columns) in zip(groups, self.groups(h, w), strict=True):
             symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
@@ -373,7 +336,7 @@ class HyperpriorCodec:
 
     def values(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> Tensor:
         """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
-        h, w = _grid_size(frame)
+        h, w = latent_grid(frame.height, frame.width)
         q = torch.tensor([frame.quality.units])
         values = torch.empty((1, self.network.sizes.latents, h, w), memory_format=torch.channels_last)
 
@@ -389,23 +352,6 @@ class HyperpriorCodec:
     def context(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> CoarserContext:
         """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
         return CoarserContext(self.symbols(groups, frame), self.values(groups, frame, coarser))
-
-
-def _bands(tiles: Sequence[tuple[Span, Span]]) -> Iterator[list[tuple[Span, Span]]]:
-    """Tiles row by row, in lists of whole rows that are just large enough to keep all threads at work."""
-    band: list[tuple[Span, Span]] = []
-    for number, tile in enumerate(tiles, 1):
-        band.append(tile)
-        last_in_row = number == len(tiles) or tiles[number][0] != tile[0]
-        size = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in band)
-        if number == len(tiles) or (last_in_row and size >= _BAND_PLACES):
-            yield band
-            band = []
-
-
-def _grid_size(frame: Frame) -> tuple[int, int]:
-    """Rows and columns of the latents."""
-    return ceil_div(frame.height, STRIDE), ceil_div(frame.width, STRIDE)
 
 
 def _coarser_place(rows: Span, columns: Span) -> tuple[EllipsisType, slice, slice]:

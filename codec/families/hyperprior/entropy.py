@@ -42,9 +42,11 @@ SYMBOL_MAX = 32767
 
 @dataclass(frozen=True)
 class Group:
-    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded. r is
-    in bytes if they hold it: there are many groups in a large picture.
-    `means` (1, M, h, w), if a second thread finds them while the group is parsed."""
+    """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded.
+
+    r is int8 if its values fit, because a large picture has many groups. `means` (1, M, h, w) are there if a second
+    thread computes them while the group is parsed.
+    """
 
     z: npt.NDArray[np.int32]
     r: npt.NDArray[np.int16] | npt.NDArray[np.int8]
@@ -135,7 +137,7 @@ class EntropyModel:
         with helper(self.device) as second:
             means = None
             if second is not None and coarser_symbols is None:
-                means = second.submit(self._means_behind, z, q, height, width, blocks)
+                means = second.submit(self._means_while_parsing, z, q, height, width, blocks)
             try:
                 walk(self.steps, source, scales, None, self.context_channels)
                 decoder.finish()
@@ -143,7 +145,7 @@ class EntropyModel:
                 blocks.put(None)
         return Group(z, source.smallest(), z_runs, tuple(source.runs), means)
 
-    def _means_behind(
+    def _means_while_parsing(
         self, z: npt.NDArray[np.int32], q: Tensor, height: int, width: int, blocks: "SimpleQueue[Tensor | None]"
     ) -> Tensor:
         """The means (1, M, h, w) of a group that is being parsed, from the blocks of symbols as they are read."""
@@ -188,12 +190,12 @@ class _Coding:
         self.r = np.zeros(shape, np.int16)
 
     def smallest(self) -> npt.NDArray[np.int16] | npt.NDArray[np.int8]:
-        """r, in bytes if they hold it."""
+        """r, as int8 if its values fit."""
         largest = max((int(np.abs(run.symbols).max(initial=0)) for run in self.runs), default=0)
         return self.r.astype(np.int8) if largest <= np.iinfo(np.int8).max else self.r
 
     def coded(self, prediction: Prediction) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
-        """Which of the step's latents are coded, as flat places in its block (c, h, w), and their scale indexes."""
+        """The step's latents that are coded, as flat places in its block (c, h, w), and their scale indexes."""
         assert prediction.index is not None
         index = prediction.index[0].to(torch.uint8, memory_format=torch.contiguous_format)
         coded = prediction.step.mask(index[None])[0] & (index >= self.model.skip_below)
@@ -204,7 +206,7 @@ class _Coding:
         self, step: Step, channels: int, places: npt.NDArray[np.intp], symbols: npt.NDArray[np.int32],
         index: npt.NDArray[np.uint8],
     ) -> Tensor:  # fmt: skip
-        """Take the step's symbols; return them as a block (1, channels, h, w)."""
+        """Keep the step's symbols; return those of its first `channels` channels as a block (1, channels, h, w)."""
         self.runs.append(SymbolRun(symbols, index, self.model.tables))
         self.r[step.channels].reshape(-1)[places] = symbols
         block = np.zeros((channels, *self.r.shape[1:]), np.float32)

@@ -75,8 +75,10 @@ def _front_end(text: str) -> str:
 
 
 def _tune(text: str) -> str:
-    if text not in ("psnr", "visual"):
-        raise ValueError("psnr or visual")
+    from lpcodec.codec.models import TUNES
+
+    if text not in TUNES:
+        raise ValueError(" or ".join(TUNES))
     return text
 
 

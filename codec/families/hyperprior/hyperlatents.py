@@ -5,8 +5,8 @@ places with even i + j: z by the table of the channel
 the others:             z - weight * mean of the neighbours, by the table of the channel and of how far apart those are
 ```
 
-All in integers, so that every decoder arrives at the same tables. Where a picture is smooth, neighbours say much about
-a hyper-latent, and there hyper-latents take the largest part of a file. Calibration fits weights and tables.
+All of it is integers, so that every decoder arrives at the same tables. Where a picture is smooth, neighbours predict a
+hyper-latent well, and there hyper-latents are the largest part of a file. Calibration fits weights and tables.
 """
 
 import functools
@@ -27,7 +27,8 @@ WEIGHT_MAX = 20
 """The largest weight, in units; the smallest is 0."""
 _TENTHS = (3, 8)
 """Where classes 2 and 3 of the others begin: mean distances of the neighbours from their mean, in tenths."""
-_TWELFTHS = 12
+MEAN_UNIT = 12
+"""Means of neighbours are integers in units of one over this, which 1, 2, 3 and 4 divide."""
 
 Integers = npt.NDArray[np.int32]
 
@@ -39,8 +40,8 @@ def first_places(height: int, width: int) -> npt.NDArray[np.bool_]:
 
 
 def neighbours(z: Integers) -> tuple[Integers, npt.NDArray[np.uint8]]:
-    """Twelve times the mean of the up to four neighbours at each place of z (Z, h, w), and its class 1..3; 0 and 1
-    if there is none."""
+    """Return the mean of the up to four neighbours of each place of z (Z, h, w), in units of 1 / MEAN_UNIT, and the
+    class 1..3 of the place; 0 and 1 if it has no neighbour."""
     height, width = z.shape[1:]
     padded = np.pad(z, ((0, 0), (1, 1), (1, 1)))
     inside = np.pad(np.ones((height, width), np.int32), 1)
@@ -53,7 +54,7 @@ def neighbours(z: Integers) -> tuple[Integers, npt.NDArray[np.uint8]]:
     classes = np.ones(z.shape, np.uint8)
     for tenths in _TENTHS:
         classes += 10 * apart >= tenths * count * count
-    return total * (_TWELFTHS // count), classes
+    return total * (MEAN_UNIT // count), classes
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class HyperTables:
         return int(self.weights.shape[1])
 
     def least_bits(self, anchor: int) -> float:
-        """The bits of the cheapest hyper-latents there can be at one place."""
+        """The fewest bits that the hyper-latents of one place can take."""
         return self._least_bits[anchor]
 
     @functools.cached_property
@@ -79,9 +80,9 @@ class HyperTables:
         return tuple(float((16 - np.log2(row)).sum()) for row in largest)
 
     def predicted(self, z: Integers, anchor: int) -> tuple[Integers, npt.NDArray[np.uint8]]:
-        """What z (Z, h, w), right at the first places, says of the others: their prediction, and the table's index."""
+        """From z (Z, h, w), valid at the first places: predictions of the others, and the indexes of their tables."""
         near, classes = neighbours(z)
-        unit = WEIGHT_UNIT * _TWELFTHS
+        unit = WEIGHT_UNIT * MEAN_UNIT
         prediction = (self.weights[anchor].astype(np.int32)[:, None, None] * near + unit // 2) // unit
         channel = np.arange(len(z), dtype=np.int32)[:, None, None]
         return prediction, (classes * np.int32(len(z)) + channel).astype(np.uint8)

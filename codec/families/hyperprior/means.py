@@ -151,7 +151,7 @@ class MeanWalk:
     from_z: Cuts
 
     def means(self, step: Step, values: Channels) -> Tensor:
-        """Means (B, c, h, w) of the step's channels, right at its places.
+        """Means (B, c, h, w) of the step's channels, valid at its places.
 
         Args:
             values: r + mean of the latents decoded so far.

@@ -49,7 +49,7 @@ from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
 MIDDLE = 0.5
-"""Subtracted from a picture in 0..1 first. If differences are coded, a difference of 0 is coded as this value."""
+"""What is subtracted from a picture in 0..1 first. A difference of pictures is coded with this value added."""
 LATENT_SCALE = 8.0
 """y is this many times an orthonormal transform coefficient of the picture in 0..1."""
 
@@ -225,12 +225,12 @@ class HyperpriorNetwork(nn.Module):
 
     @property
     def analysis_halo(self) -> int:
-        """Latents beyond a tile whose pixels the tile's latents depend on."""
+        """How many latents around a tile have pixels that the tile's own latents depend on."""
         return ceil_div(2 + 2 * self.sizes.analysis_pairs + self.frontend.reach, 2)
 
     @property
     def synthesis_halo(self) -> int:
-        """Latents beyond a tile that the tile's pixels depend on."""
+        """How many latents around a tile its pixels depend on."""
         return 1 + ceil_div(1 + 2 * self.sizes.synthesis_pairs + self.frontend.reach, 2)
 
     def gain(self, quality: Tensor) -> Tensor:
@@ -238,6 +238,7 @@ class HyperpriorNetwork(nn.Module):
         return self._at_anchors(self.log_gain, quality).exp()
 
     def inverse_gain(self, quality: Tensor) -> Tensor:
+        """16-bit qualities (B,) -> what values r + mean are multiplied by (B, M, 1, 1)."""
         return self._at_anchors(self.log_inverse_gain, quality).exp()
 
     def analyse(self, pictures: Tensor) -> Tensor:
@@ -260,8 +261,8 @@ class HyperpriorNetwork(nn.Module):
     def predict(
         self, scaled: Tensor, z: Tensor, quality: Tensor, coarser: CoarserContext | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Means and scale indexes (B, M, h, w) of the latents y * gain, each as a decoder that reads them rounded has
-        them in its step; with straight-through gradients."""
+        """Means and scale indexes (B, M, h, w) of the latents y * gain, as a decoder of the rounded latents has them,
+        step by step; with straight-through gradients."""
         level, size = level_of_quality(quality, self.sizes.anchors), (scaled.shape[2], scaled.shape[3])
         symbols, values = coarser or (None, None)
         parts = Cuts(scaled, self.steps)

@@ -4,7 +4,7 @@
 y, z of the encoder's networks ---> u, z  --soft symbols--> values --synthesis--> picture
                                     ^                                                |
                                     +-- distortion's gradient through the decoder ---+     n times, group by group
-u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest that was met is kept
+u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest is kept
 ```
 
 The cost is bits + lambda * 255**2 * MSE * pixels, as in training, with a somewhat larger lambda. Around the present
@@ -13,9 +13,9 @@ by sending random signs backwards through the synthesis. Then each latent has a 
 
     bits of its table for symbol n  +  curvature / 2 * (u - mean - n)**2
 
-and u, the value that the distortion alone would like, follows from the gradient: values - gradient / curvature. A
-symbol is the mean of its few candidates under exp(-cost / temperature) while the search goes on (mean-field annealing:
-one that is undecided stays between two integers), and the cheapest of them when it is coded. The gradient includes what
+and u, the value with the least distortion, follows from the gradient: values - gradient / curvature. While the search
+goes on, a symbol is the mean of its few candidates under exp(-cost / temperature), so one that is undecided stays
+between two integers (mean-field annealing). When it is coded, it is the cheapest of them. The gradient includes what
 the symbols of a step do to the means of later steps; z moves too, by its gradient in rate and distortion.
 
 Results are measured by what will be coded: the codec's own symbols, integer tables and 8-bit pixels. The plain latents
@@ -47,17 +47,17 @@ from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
 
 STEP_START, STEP_END = 0.4, 0.05
-"""The part of the way to its target that u goes in an iteration; falls geometrically."""
+"""How much of the way to its target u goes per iteration; falls geometrically."""
 STEP_SUM, LARGEST_END = 0.8, 0.3
-"""With few iterations it falls less far: its end is STEP_SUM over their number, at most LARGEST_END."""
+"""With few iterations it falls less: its end is STEP_SUM over their number, at most LARGEST_END."""
 TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
 """The temperature of the soft symbols, in bits; falls geometrically."""
 Z_STEP = 0.02
 """Adam's step for z, falling linearly."""
 _ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
 STIFFNESS = (1.0, 2.0, 4.0)
-"""Curvatures, in units of the measured one, that the last rounding is tried with: errors of several latents cost more
-together than their own curvatures say, above all after few iterations."""
+"""Curvatures, in units of the measured one, that the last rounding is tried with: errors of several latents together
+cost more than the sum of their own costs, most of all after few iterations."""
 LAMBDA_FACTOR = 1.25
 """The lambda here, in units of that of training; 1.25 gave the smallest files for their quality (docs/effort.md). With
 1, refined files have lower rates than those that the quality's gains and tables were made for."""
@@ -65,13 +65,13 @@ _PROBED_PLACES, _MOST_PROBES = 256, 8
 """A curvature is the mean over about this many places, in at most this many passes."""
 _SEED = 1
 _WORTH_LOOKING_EARLY = 16
-"""From this many iterations on the best may come before the end, so it is looked for on the way as well."""
+"""With this many iterations or more, the best may come before the end, so symbols are tried on the way too."""
 
 
 @dataclass(frozen=True)
 class Refined:
-    """Latents y (M, h, w), and by group z (1, Z, h/4, w/4), whole numbers, and the curvature (M, 1, 1) that symbols are
-    chosen with (None: plain rounding). Made at one quality, good at those near it."""
+    """Latents y (M, h, w); for each group z (1, Z, h/4, w/4), whole numbers, and the curvature (M, 1, 1) that symbols
+    are chosen with (None: plain rounding). They are made for one quality and good at those near it."""
 
     y: Tensor
     z: list[Tensor]
@@ -108,8 +108,8 @@ def refine(
 
 
 class _Work:
-    """What all groups of a picture share. `values` (M, h, w) are what the decoder would have: the plain ones at first,
-    then group by group those of the refined latents."""
+    """What all groups of a picture share. `values` (M, h, w) are the decoder's y: those of the plain latents at first,
+    then, group by group, those of the refined ones."""
 
     def __init__(
         self, transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]],
@@ -137,9 +137,12 @@ class _Work:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Best:
+    """The cheapest that was coded so far, and the u, z and curvature that it was coded from."""
+
     cost: float
+    group: Group
     u: Tensor
     z: Tensor
     curvature: Tensor | None
@@ -152,7 +155,7 @@ class _Adam:
         self.mean, self.square, self.taken = torch.zeros_like(like), torch.zeros_like(like), 0
 
     def step(self, gradient: Tensor, rate: float) -> Tensor:
-        """What to subtract."""
+        """Return what to subtract."""
         self.taken += 1
         self.mean = self.mean.lerp(gradient, 1 - _ADAM_DECAYS[0])
         self.square = self.square.lerp(gradient.square(), 1 - _ADAM_DECAYS[1])
@@ -173,41 +176,82 @@ class _RoundedSymbols:
         return self.scales.seen(symbols.round())
 
 
+class _Distortion:
+    """The error of the pixels that one group of latents reaches, weighed as in the cost. Latents around the group, out
+    to where the synthesis reaches, are constant: they are what the work has when this is made."""
+
+    def __init__(self, work: _Work, rows: Span, columns: Span) -> None:
+        self.work = work
+        halo = work.transforms.synthesis_halo
+        shape = work.latents.shape[1:]
+        (seen_y, outer_y), (seen_x, outer_x) = (
+            [Span(s.start, s.stop, max(0, s.start - h), min(n, s.stop + h)) for h in (halo, 2 * halo)]
+            for s, n in ((rows, shape[0]), (columns, shape[1]))
+        )
+        part = work.pixels[seen_y.scaled(STRIDE).outer, seen_x.scaled(STRIDE).outer]
+        original = torch.from_numpy(part.copy()).to(work.device).permute(2, 0, 1)[None]
+        self.original = original.float() / 255
+        top, left = (STRIDE * (s.outer_start - o.outer_start) for s, o in ((seen_y, outer_y), (seen_x, outer_x)))
+        self.reached = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
+        self.around = work.values[None, :, outer_y.outer, outer_x.outer].to(work.device)
+        self.inside = (outer_y.inner, outer_x.inner)
+
+    def picture(self, values: Tensor) -> Tensor:
+        """The decoded pixels (1, 3 or 1, H, W) that the group reaches, not rounded, from its values r + mean."""
+        latents = values * self.work.inverse_gain
+        whole = self.around.clone()
+        whole[:, :, *self.inside] = latents
+        picture: Tensor = self.work.transforms.synthesise(
+            whole.contiguous(memory_format=torch.channels_last), self.work.q
+        )
+        picture = rotated_back(picture[:, :, *self.reached], self.work.rotation)
+        return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
+
+    def error(self, values: Tensor) -> Tensor:
+        """The distortion's part of the cost, with gradients."""
+        error: Tensor = self.work.error_weight * (self.picture(values) - self.original).square().sum()
+        return error
+
+    @torch.no_grad()
+    def shown_error(self, values: Tensor) -> float:
+        """The distortion's part of the cost, of the pixels as they will be shown: with 8 bits."""
+        shown = self.picture(values).mul(255).round().clamp(0, 255) / 255
+        error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
+        return error
+
+    def curvature(self, values: Tensor) -> Tensor:
+        """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group."""
+        start = values.requires_grad_()
+        picture = self.picture(start)
+        probes = min(max(_PROBED_PLACES // (start.shape[2] * start.shape[3]), 1), _MOST_PROBES)
+        generator = torch.Generator().manual_seed(_SEED)
+        total = torch.zeros_like(start)
+        for number in range(probes):
+            signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
+            (back,) = torch.autograd.grad(picture, start, signs, retain_graph=number + 1 < probes)
+            total += back.square()
+        curvature: Tensor = 2 * self.work.error_weight / probes * total.mean((0, 2, 3), keepdim=True)
+        return curvature.clamp_min(max(float(curvature.mean()) / 4, 1e-3))
+
+
 class _Refinement:
-    """One group on its way."""
+    """One group on its way: `u` and `z` move, `best` is the cheapest of what was coded so far."""
 
     def __init__(self, work: _Work, number: int, rows: Span, columns: Span) -> None:
-        self.work, self.number = work, number
-        self.plain: Group = work.plain[number]
+        self.work, self.rows, self.columns = work, rows, columns
+        self.distortion = _Distortion(work, rows, columns)
         u = (work.latents[None, :, rows.core, columns.core].to(work.device) * work.gain).clone()
         self.u = u.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             self.z = work.transforms.hyper_analysis(self.u)
         self.height, self.width = u.shape[2:]
-        self._take_surroundings(rows, columns)
-
-    def _take_surroundings(self, rows: Span, columns: Span) -> None:
-        """The pixels that the group reaches, and the latents that those pixels depend on."""
-        halo = self.work.transforms.synthesis_halo
-        shape = self.work.latents.shape[1:]
-        (seen_y, outer_y), (seen_x, outer_x) = (
-            [Span(s.start, s.stop, max(0, s.start - h), min(n, s.stop + h)) for h in (halo, 2 * halo)]
-            for s, n in ((rows, shape[0]), (columns, shape[1]))
-        )
-        self.rows, self.columns = outer_y, outer_x
-        part = self.work.pixels[seen_y.scaled(STRIDE).outer, seen_x.scaled(STRIDE).outer]
-        original = torch.from_numpy(part.copy()).to(self.work.device).permute(2, 0, 1)[None]
-        self.original = original.float() / 255
-        top, left = (STRIDE * (s.outer_start - o.outer_start) for s, o in ((seen_y, outer_y), (seen_x, outer_x)))
-        self.seen = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
-        self.around = self.work.values[None, :, outer_y.outer, outer_x.outer].to(self.work.device)
+        self.plain: Group = work.plain[number]
+        z = torch.from_numpy(self.plain.z).to(work.device).float()[None]
+        self.best = _Best(self._cost(self.plain), self.plain, self.u, z, None)
 
     def run(self, report: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return y (M, h, w), z and curvature of the best that was met, and leave its values in the work."""
-        z = torch.from_numpy(self.plain.z).to(self.work.device).float()[None]
-        self.best = _Best(self._cost(self.plain), self.u, z, None)
-        self.best_group = self.plain
-        curvature = self._curvature()
+        """Return y (M, h, w), z and curvature of the best that was found, and put its values into the work."""
+        curvature = self.distortion.curvature(self._values(self.plain))
         n = self.work.iterations
         early = (n // 2, 3 * n // 4) if n >= _WORTH_LOOKING_EARLY else ()
         for done in self._iterate(curvature):
@@ -217,11 +261,11 @@ class _Refinement:
         for factor in STIFFNESS:
             self._try(factor * curvature)
         report(1.0)
-        values = self._scaled_values(self.best_group) * self.work.inverse_gain
+        values = self._values(self.best.group) * self.work.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
         y = (self.best.u / self.work.gain)[0].cpu()
-        best = self.best.curvature
-        return y, self.best.z.cpu(), None if best is None else best[0].cpu()
+        chosen_with = self.best.curvature
+        return y, self.best.z.cpu(), None if chosen_with is None else chosen_with[0].cpu()
 
     def _iterate(self, curvature: Tensor) -> Iterator[int]:
         """Move u and z; yields after each iteration how many are done."""
@@ -267,47 +311,17 @@ class _Refinement:
         values = r + combined((p.step, p.mean) for p in predictions if p.mean is not None)
         index = combined((p.step, p.index) for p in predictions if p.index is not None)
         bits = gaussian_bits(r.detach().round(), index) * (index.detach() >= work.entropy.skip_below)
-        cost = self._error(values) + bits.sum()
+        cost = self.distortion.error(values) + bits.sum()
         *gradients, for_z = torch.autograd.grad(cost, (*(own for _, own in found), z))
         gradient = combined((step, own) for (step, _), own in zip(found, gradients, strict=True))
         return values.detach(), gradient, for_z + self._z_slopes(z.detach())
 
     def _z_slopes(self, z: Tensor) -> Tensor:
-        """The slope of z's bits in z, by the tables' entries on both sides; all places take those of the first."""
+        """The slope of z's bits in z, from the tables' entries on both sides. All places are taken for first places."""
         channel = torch.arange(z.shape[1], device=z.device).view(1, -1, 1, 1)
         place = z.long() + Z_MAX + 1
         slopes: Tensor = (self.work.z_bits[channel, place + 1] - self.work.z_bits[channel, place - 1]) / 2
         return slopes
-
-    def _picture(self, values: Tensor) -> Tensor:
-        """The decoded pixels (1, 3 or 1, H, W) that the group has to do with, not rounded, from its values r + mean."""
-        inside = values * self.work.inverse_gain
-        whole = self.around.clone()
-        whole[:, :, self.rows.inner, self.columns.inner] = inside
-        picture: Tensor = self.work.transforms.synthesise(
-            whole.contiguous(memory_format=torch.channels_last), self.work.q
-        )
-        picture = rotated_back(picture[:, :, *self.seen], self.work.rotation)
-        return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
-
-    def _error(self, values: Tensor) -> Tensor:
-        """The distortion's part of the cost."""
-        error: Tensor = self.work.error_weight * (self._picture(values) - self.original).square().sum()
-        return error
-
-    def _curvature(self) -> Tensor:
-        """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group."""
-        start = self._scaled_values(self.plain).requires_grad_()
-        picture = self._picture(start)
-        probes = min(max(_PROBED_PLACES // (self.height * self.width), 1), _MOST_PROBES)
-        generator = torch.Generator().manual_seed(_SEED)
-        total = torch.zeros_like(start)
-        for number in range(probes):
-            signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
-            (back,) = torch.autograd.grad(picture, start, signs, retain_graph=number + 1 < probes)
-            total += back.square()
-        curvature: Tensor = 2 * self.work.error_weight / probes * total.mean((0, 2, 3), keepdim=True)
-        return curvature.clamp_min(max(float(curvature.mean()) / 4, 1e-3))
 
     def _try(self, curvature: Tensor) -> None:
         """Code what u and z are now; keep it if it is the cheapest."""
@@ -317,15 +331,13 @@ class _Refinement:
         group = self.work.entropy.code(self.u[0].cpu(), z, self.work.q.cpu(), curvature[0].cpu())
         cost = self._cost(group)
         if cost < self.best.cost:
-            self.best, self.best_group = _Best(cost, self.u, z, curvature), group
+            self.best = _Best(cost, group, self.u, z, curvature)
 
-    @torch.no_grad()
     def _cost(self, group: Group) -> float:
         """Bits by the tables, and the error of the pixels as they will be shown."""
-        shown = self._picture(self._scaled_values(group)).mul(255).round().clamp(0, 255) / 255
-        error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
-        return error + sum(run.tables.bits(run.symbols, run.indexes) for run in group.runs)
+        bits = sum(run.tables.bits(run.symbols, run.indexes) for run in group.runs)
+        return self.distortion.shown_error(self._values(group)) + bits
 
-    def _scaled_values(self, group: Group) -> Tensor:
-        """r + mean (1, M, h, w)."""
+    def _values(self, group: Group) -> Tensor:
+        """r + mean (1, M, h, w); the gain is still in them."""
         return self.work.entropy.values(group, self.work.q.cpu())

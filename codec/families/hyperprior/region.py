@@ -20,13 +20,13 @@ from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
-from lpcodec.codec.families.hyperprior.sizes import STRIDE
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, latent_grid
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.tiles import Span
 
 
 class Groups(Protocol):
-    """What of a codec a part of a picture needs."""
+    """What decoding a part of a picture needs of a codec."""
 
     network: HyperpriorNetwork
     entropy: EntropyModel
@@ -39,7 +39,7 @@ class Groups(Protocol):
 
 def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Box, progress: Progress | None) -> Pixels:
     """Pixels (box.height, box.width, 3) uint8 of a payload of `length` bytes; see `family.RegionCodec`."""
-    h, w = ceil_div(frame.height, STRIDE), ceil_div(frame.width, STRIDE)
+    h, w = latent_grid(frame.height, frame.width)
     rows = _needed(box.top, box.height, h, codec.synthesis_halo)
     columns = _needed(box.left, box.width, w, codec.synthesis_halo)
     spans = list(codec.groups(h, w))
@@ -74,6 +74,6 @@ def _meets(span: Span, wanted: slice) -> bool:
 
 
 def _common(wanted: slice, span: Span) -> tuple[slice, slice]:
-    """What a span has in common with the wanted latents: its place among these, and in the span."""
+    """The latents that are both wanted and in the span: their place among the wanted ones, and in the span."""
     first, last = max(wanted.start, span.start), min(wanted.stop, span.stop)
     return slice(first - wanted.start, last - wanted.start), slice(first - span.start, last - span.start)

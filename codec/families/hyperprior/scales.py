@@ -169,27 +169,36 @@ class ScaleNetwork(nn.Module):
         return ScaleWalk(self, features, Cuts(self.head(features), self.steps))
 
     def freeze(self) -> None:
-        """Make all layers exact (float64 integers) and prove that no accumulator can reach 2**24.
+        """Replace the trained parameters by integers in float64, with which the network is exact.
 
         Raises:
-            ValueError: a bound is exceeded; the network can't be shipped.
+            ValueError: an accumulator could reach 2**24, so the network can't be shipped.
         """
-        for conv in self.modules():
-            if isinstance(conv, IntegerConv):
-                conv.freeze()
-        self.mark_frozen()
+        for layer in self._layers():
+            layer.freeze()
+        self.log_magnitudes = self.log_magnitudes.double()
+        self.prove_bounds()
 
     def mark_frozen(self) -> None:
-        """Take the parameters as the integers that they are (read from a file, say), make all layers exact and prove
-        the bounds.
+        """As `freeze`, for parameters that are integers already: those of a file.
 
         Raises:
-            ValueError: they aren't integers, or a bound is exceeded.
+            ValueError: they aren't integers, or an accumulator could reach 2**24.
         """
-        for conv in self.modules():
-            if isinstance(conv, IntegerConv):
-                conv.mark_frozen()
+        for layer in self._layers():
+            layer.mark_frozen()
         self.log_magnitudes = self.log_magnitudes.double()
+        self.prove_bounds()
+
+    def _layers(self) -> list[IntegerConv]:
+        return [module for module in self.modules() if isinstance(module, IntegerConv)]
+
+    def prove_bounds(self) -> None:
+        """Check that no accumulator can reach 2**24, up to which float32 is exact too.
+
+        Raises:
+            ValueError: one could.
+        """
         for name, worst in self.bounds().items():
             if worst >= ACCUMULATOR_LIMIT:
                 raise ValueError(f"scale network, {name}: accumulators reach {worst}, over {ACCUMULATOR_LIMIT}")
@@ -220,7 +229,7 @@ class ScaleWalk:
     from_z: Cuts
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        """Scale indexes 0..63 (B, c, h, w) of the step's channels, right at its places.
+        """Scale indexes 0..63 (B, c, h, w) of the step's channels, valid at its places.
 
         Args:
             symbols: what `seen` says of the latents decoded so far.

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lpcodec.codec.arrays import ceil_div
+
 STRIDE = 16
 """Pixels per latent, each way."""
 _EARLIER_NAMES = {"details": "linear_latents", "averages": "dc_latents"}
+
+
+def latent_grid(height: int, width: int) -> tuple[int, int]:
+    """The rows and columns of the latents of a picture of height x width pixels."""
+    return ceil_div(height, STRIDE), ceil_div(width, STRIDE)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class Scales(Protocol):
     """What the scale network has made of z (scales.py)."""
 
     def indexes(self, step: Step, symbols: Channels) -> Tensor:
-        """Scale indexes (B, c, h, w) of the step's channels, right at its places; `symbols` are those so far, as `seen`
+        """Scale indexes (B, c, h, w) of the step's channels, valid at its places; `symbols` are those so far, as `seen`
         gives them."""
         ...
 
@@ -183,14 +183,14 @@ class Means(Protocol):
     """What the mean network has made of z (means.py)."""
 
     def means(self, step: Step, values: Channels) -> Tensor:
-        """Means (B, c, h, w) of the step's channels, right at its places; `values` are r + mean so far."""
+        """Means (B, c, h, w) of the step's channels, valid at its places; `values` are r + mean so far."""
         ...
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What a source of symbols is given: the step, its scale indexes and means (B, c, h, w), each None if the walk goes
-    without that network. They are right at the step's places."""
+    without that network. They are valid at the step's places."""
 
     step: Step
     index: Tensor | None

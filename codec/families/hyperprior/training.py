@@ -27,9 +27,7 @@ from lpcodec.codec.training.objective import (
 from lpcodec.codec.training.visual import distance
 
 START_PATCHES, START_SIZE = 96, 192
-"""What the principal components are taken from."""
-
-
+"""Patches, and their side in pixels, that the principal components are taken from."""
 VISUAL_SHARE = 0.8
 """How much of the distortion of `tune=visual` is the visual distance; the rest is the squared error."""
 ERROR_PER_DISTANCE = 4.0
@@ -38,8 +36,8 @@ between 2 (the median) and 6 (of the means), and nearly the same at every qualit
 
 
 class HyperpriorObjective(PictureObjective):
-    """R + lambda * distortion with a random quality for each patch, divided by sqrt(lambda) so that no rate drowns the
-    others. Latents are rounded as in coding, with straight-through gradients.
+    """R + lambda * distortion with a random quality for each patch, divided by sqrt(lambda) so that no quality
+    dominates. Latents are rounded as in coding, with straight-through gradients.
 
     The distortion is 255**2 * MSE, or for `tune="visual"` mostly the distance of SSIMULACRA 2 (visual.py).
     """
@@ -108,7 +106,7 @@ class _Figures(NamedTuple):
 
 
 def _heads(network: ScaleNetwork | MeanNetwork) -> Iterator[nn.Parameter]:
-    """The weights of the last layers, and all parameters of the interlaced grid's contexts."""
+    """Kernels for Adam, not Muon: those of the last layers, and all parameters of the interlaced grid's contexts."""
     for name, parameter in network.named_parameters():
         module, _, kind = name.rpartition(".")
         of_grid = name.startswith(tuple(f"contexts.{grid_context(n)}." for n in range(1, GRIDS)))
@@ -123,11 +121,11 @@ def parameter_groups(networks: Iterable[HyperpriorNetwork]) -> list[dict[str, ob
     shortcuts: list[nn.Parameter] = []
     for net in networks:
         slow = [*net.analysis.shortcut.parameters(), *net.synthesis.shortcut.parameters()]
-        apart = {id(p) for p in (*slow, *_heads(net.scales), *_heads(net.means))}
-        mine = [p for p in net.parameters() if p.ndim == 4 and id(p) not in apart]
-        apart = {id(p) for p in (*slow, *mine)}
-        rest += [p for p in net.parameters() if id(p) not in apart]
-        kernels += mine
+        no_kernels = {id(p) for p in (*slow, *_heads(net.scales), *_heads(net.means))}
+        own_kernels = [p for p in net.parameters() if p.ndim == 4 and id(p) not in no_kernels]
+        assigned = {id(p) for p in (*slow, *own_kernels)}
+        rest += [p for p in net.parameters() if id(p) not in assigned]
+        kernels += own_kernels
         shortcuts += slow
     return [
         {"params": kernels, "lr_scale": 1.0, "muon": True},

@@ -4,10 +4,12 @@
 run or installed weights --weights_of--> float32 state --start_from--> network   [widened where it has more latents]
 ```
 
-A network with more residual pairs than the weights starts as the same function; one with more latents as the same and
-more: the new latents are the principal components of what the old ones can't represent, take part in nothing else yet,
-and have their scales predicted as the old network's last latents have. They may be linear-only
-latents, which fewer layers know.
+A network may have more than the weights:
+- more residual pairs: it starts as the same function;
+- more latents: the new ones are the principal components of what the old ones can't represent. At first only the
+  shortcuts use them, and their scales are predicted like those of the old network's last latents. They may be
+  linear-only latents, which fewer layers know;
+- early latents, or more anchors: see `_with_early_latents` and `_with_anchors`.
 """
 
 import torch
@@ -19,7 +21,7 @@ from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.steps import CHECKERBOARD, EARLY, LAST, LATE, inputs_of, outputs_of
+from lpcodec.codec.families.hyperprior.steps import CHECKERBOARD, EARLY, LAST, LATE, grid_context, inputs_of, outputs_of
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.frontends.folds import FOLDS
 from lpcodec.entropy.integer import ACTIVATION_BITS, WEIGHT_BITS
@@ -37,8 +39,8 @@ COPIED = ("scales.head", f"scales.{_TWO_STEPS}.head")
 """Where a new latent starts as a copy of an old one's row; elsewhere at zero."""
 GAINS = ("log_gain", "log_inverse_gain")
 NEW_LATENTS_LOWER = 1.5
-"""Logarithm of the factor by which the gains and the scales of new latents are smaller than those of the last old ones:
-the network predicts most of them already, so they should cost nothing at first but at the highest qualities."""
+"""Gains and scales of new latents are smaller than those of the last old ones by a factor of exp(this): the network
+predicts most of them already, so at first they should cost bits at the highest qualities only."""
 
 
 def weights_of(source: Source) -> dict[str, Tensor]:
@@ -56,7 +58,7 @@ def weights_of(source: Source) -> dict[str, Tensor]:
 
 
 def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
-    """The sizes of the hyperprior network whose state that is."""
+    """The sizes of the hyperprior network that has this state."""
 
     def rows(name: str) -> int:
         return len(state[f"{name}.weight"])
@@ -65,7 +67,7 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
         return sum(name.startswith(f"{transform}.blocks.") and name.endswith("first.weight") for name in state)
 
     latents = rows("analysis.tail")
-    two_steps = "scales.contexts.checkerboard.mixed.weight" in state
+    two_steps = f"scales.{_TWO_STEPS}.mixed.weight" in state
     last = f"scales.contexts.{CHECKERBOARD if two_steps else LAST}"
     early = 0 if two_steps else rows(f"scales.contexts.{EARLY}.head")
     main = state["synthesis.head.weight"].shape[1]
@@ -74,7 +76,7 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
         synthesis_pairs=pairs("synthesis"), hyper_width=rows("hyper_analysis.layers.0"),
         hyper_latents=rows("hyper_analysis.layers.4"), context_width=rows(f"{last}.mixed"),
         linear_latents=latents - main, early_latents=early, anchors=len(state["log_gain"]),
-        dc_latents=len(state.get("scales.contexts.grid1.head.weight", ())),
+        dc_latents=len(state.get(f"scales.contexts.{grid_context(1)}.head.weight", ())),
         coarser_latents=state["scales.coarser.weight"].shape[1] if "scales.coarser.weight" in state else 0,
     )  # fmt: skip
 
@@ -90,13 +92,14 @@ def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def start_from(network: HyperpriorNetwork, state: dict[str, Tensor], pictures: Tensor) -> None:
-    """Load `state` into `network`; give latents that it doesn't have their start from `pictures` (B, 3, H, W) in 0..1.
-    Residual pairs that the weights don't have start so that they change nothing; contexts of the interlaced grid start
-    as in any new network.
+    """Load `state` into `network`, which may have more than the weights (see above).
+
+    Latents that `state` lacks get their start from `pictures` (B, 3, H, W) in 0..1. Contexts of the interlaced grid
+    that it lacks start as in any new network.
 
     Raises:
-        UsageError: the sizes differ in more than that the network has more latents or more residual pairs. Where the
-            weights have linear-only latents already, all new latents must be such.
+        UsageError: the sizes differ in another way. If the weights have linear-only latents already, all new latents
+            must be linear-only.
     """
     old, new = sizes_of(state), network.sizes
     if new.latents > old.latents and (old.linear_latents == 0 or old.main == new.main):
@@ -120,6 +123,7 @@ def _without_effect(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor) -> dict[str, Tensor]:
+    """The state of a network with fewer latents, with rows and columns for the new ones."""
     state = dict(state)
     old = sizes_of(state)
     more, more_main = sizes.latents - old.latents, sizes.main - old.main
@@ -146,9 +150,9 @@ def _widened(state: dict[str, Tensor], sizes: HyperpriorSizes, pictures: Tensor)
 
 
 def _with_early_latents(state: dict[str, Tensor], sizes: HyperpriorSizes) -> dict[str, Tensor]:
-    """The state of a network that decodes its latents in two steps, as one with early latents: its one context becomes
-    that of the early latents and the last one, as far as these see the same; the late one starts with its neighbours
-    but adds nothing to what z says."""
+    """The state of a network that decodes its latents in two steps, as one with early latents. Its one context is
+    copied to EARLY and LAST, as far as they have the same inputs. LATE starts with its neighbours but changes nothing
+    of what z says."""
     found = {name: value for name, value in state.items() if f".{_TWO_STEPS}." not in name}
     for network, last_row in (("scales", sizes.latents), ("means", sizes.main)):
         old = {
@@ -171,7 +175,8 @@ def _with_early_latents(state: dict[str, Tensor], sizes: HyperpriorSizes) -> dic
 
 
 def _with_anchors(state: dict[str, Tensor], anchors: int) -> dict[str, Tensor]:
-    """The state of a network with fewer anchors: gains go on as they rise, strengths and scales of z stay."""
+    """The state of a network with fewer anchors, with rows for the new ones: gains rise as before, strengths and scales
+    of z stay those of the last anchor."""
     state = dict(state)
     more = anchors - len(state["log_gain"])
     for name in GAINS:
@@ -183,8 +188,8 @@ def _with_anchors(state: dict[str, Tensor], anchors: int) -> dict[str, Tensor]:
 
 
 def _missing_components(kept: Tensor, maps: Tensor, count: int) -> Tensor:
-    """The first `count` principal components (count, 4 * C) of what the columns of `kept` don't span of the front-end's
-    maps (B, C, h, w), taken in blocks of 2 x 2 places."""
+    """The first `count` principal components (count, 4 * C) of what is left of the front-end's maps (B, C, h, w), in
+    blocks of 2 x 2 places, without what the columns of `kept` (4 * C, M) span."""
     blocks = F.pixel_unshuffle(maps, 2).permute(0, 2, 3, 1).reshape(-1, 4 * maps.shape[1]).double()
     basis = torch.linalg.qr(kept.double())[0]
     rest = blocks - blocks @ basis @ basis.T

@@ -1,0 +1,117 @@
+"""Values of latents -> pixels, tile by tile: the decoder's last stage.
+
+```
+bands of tiles --rows--> RowsOfValues: r + mean of those rows of latents --Canvas: g_s per tile--> pixels
+```
+
+The synthesis g_s runs on tiles with halos (tiles.py). A large picture is synthesised band by band: values take as much
+memory as anything in decoding, so only those of one band exist at a time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lpcodec.codec.arrays import ceil_div
+from lpcodec.codec.colour import rotated_back
+from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, latent_grid
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.threads import in_threads, threads
+from lpcodec.codec.tiles import Span, shares
+
+Tile = tuple[Span, Span]
+"""Its rows and columns of latents."""
+_BAND_PLACES = 128 * 128
+"""Places of latents in a band: 4 megapixels."""
+
+
+class Reference(Protocol):
+    """What a picture is coded as the difference from."""
+
+    def tile(self, rows: slice, columns: slice) -> Tensor:
+        """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
+        ...
+
+
+class Canvas:
+    """The pixels (H, W, 3) uint8 of a picture, painted tile by tile.
+
+    Args:
+        transforms: the network with the synthesis.
+        side: of a tile, in latents.
+        halo: latents around a tile that its pixels depend on.
+        device: of the synthesis.
+        frame: size, quality and rotation of the picture.
+        reference: added to what is synthesised, if given.
+    """
+
+    def __init__(
+        self, transforms: HyperpriorNetwork, side: int, halo: int, device: torch.device, frame: Frame,
+        progress: Progress | None = None, reference: Reference | None = None,
+    ) -> None:  # fmt: skip
+        self.transforms, self.device, self.frame, self.reference = transforms, device, frame, reference
+        self.pixels = np.empty((frame.height, frame.width, 3), np.uint8)
+        self.tiles = shares(*latent_grid(frame.height, frame.width), side, halo, threads(device))
+        self._quality = torch.tensor([frame.quality.units], device=device)
+        self._inverse_gain = transforms.inverse_gain(self._quality)
+        self._progress, self._painted = progress, 0
+
+    def bands(self) -> Iterator[list[Tile]]:
+        """The tiles row by row, in lists of whole rows that are just large enough to keep all threads at work."""
+        band: list[Tile] = []
+        for number, tile in enumerate(self.tiles, 1):
+            band.append(tile)
+            last_in_row = number == len(self.tiles) or self.tiles[number][0] != tile[0]
+            size = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in band)
+            if number == len(self.tiles) or (last_in_row and size >= _BAND_PLACES):
+                yield band
+                band = []
+
+    def paint(self, tiles: Sequence[Tile], values: Tensor, first: int = 0) -> None:
+        """Fill the pixels of tiles from values r + mean (1, M, rows, w) that begin at row `first` of the latents."""
+        for _ in in_threads(lambda tile: self._paint(tile, values, first), tiles, self.device):
+            self._painted += 1
+            if self._progress:
+                self._progress("synthesis", self._painted / len(self.tiles))
+
+    def _paint(self, tile: Tile, values: Tensor, first: int) -> None:
+        rows, columns = tile
+        outer = slice(rows.outer_start - first, rows.outer_stop - first)
+        y = values[..., outer, columns.outer].to(self.device) * self._inverse_gain
+        picture = self.transforms.synthesise(y.contiguous(memory_format=torch.channels_last), self._quality)
+        part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
+        if self.reference is not None:
+            part = part + self.reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
+        part = rotated_back(part, self.frame.rotation)
+        part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
+        target = self.pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
+        target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
+
+
+class RowsOfValues:
+    """Values r + mean of a picture's latents, made when their rows are asked for, forgotten when they are passed.
+
+    Args:
+        make: (first row, row after the last) -> values (1, M, rows, w); both are multiples of `step`, or the height.
+        height: rows of latents in all.
+        step: rows that are made together: those of a row of groups.
+        empty: values of no rows (1, M, 0, w).
+    """
+
+    def __init__(self, make: Callable[[int, int], Tensor], height: int, step: int, empty: Tensor) -> None:
+        self._make, self._height, self._step = make, height, step
+        self._kept, self._first = empty, 0
+
+    def since(self, top: int, bottom: int) -> Tensor:
+        """Values (1, M, rows, w) from row `top` on, at least to row `bottom` - 1. Neither may ever fall."""
+        known = self._first + self._kept.shape[2]
+        parts = [self._kept[:, :, top - self._first :]]
+        if known < bottom:
+            parts.append(self._make(known, min(self._step * ceil_div(bottom, self._step), self._height)))
+        self._kept, self._first = torch.cat([part for part in parts if part.shape[2]], 2), top
+        return self._kept
