@@ -128,8 +128,8 @@ def _rows(folder: Path) -> Iterator[dict[str, Any]]:
     """What decoding by each setting gives, compared with the first; each row is printed as well."""
     from lpcodec.codec import decoding
 
-    smaller = [decoding.open_file(path.read_bytes()).file.header.smaller for path in sorted(folder.glob("*.lpc"))]
-    print(f"{len(smaller)} files")
+    how_coded = [decoding.open_file(path.read_bytes()).file.header.downscaled for path in sorted(folder.glob("*.lpc"))]
+    print(f"{len(how_coded)} files")
     head = ("device", "threads", "torch", "oneDNN", "channels last", "bfloat16", "fast math", "symbols")
     print(f"| {' | '.join((*head, 'largest difference', 'enlarged ones', 'differ'))} |")
     print("|---|---:|---|---|---|---|---|---|---:|---:|---:|")
@@ -140,7 +140,9 @@ def _rows(folder: Path) -> Iterator[dict[str, Any]]:
         differences = [np.abs(a.astype(np.int16) - b) for a, b in zip(pixels, first[1], strict=True)]
         own, enlarged = (
             max(
-                int(difference.max()) for difference, how in zip(differences, smaller, strict=True) if bool(how) == kind
+                int(difference.max())
+                for difference, how in zip(differences, how_coded, strict=True)
+                if bool(how) == kind
             )
             for kind in (False, True)
         )

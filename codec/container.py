@@ -53,15 +53,14 @@ LATENTS nor LAYER, with both, with STORED, or with LAYER and CELLS; a STORED fil
 without STORED; more than 8 LAYER sections; any byte after the digest.
 
 Files that were cut: the layers come before all other sections, so a file's beginning is enough for a coarse picture.
-The digest is gone then and the header has no checksum of its own: it, and the order of the layers, are checked by the
-layers' checksums, each of which covers the file from its first byte. `read_partial` gives the leading layers that are
-whole by that measure. It does so for damaged files too, whatever the damage after them; a damaged header leaves
-nothing.
+Such a file has lost its digest, and the header has no checksum of its own. But a layer's checksum covers the file from
+its first byte, so it checks the header and the order of the layers too. `read_partial` gives the leading layers whose
+checksums are right. It does the same for a file that was damaged after them. If the header is damaged, nothing is left.
 
-Versions: the signature and the version byte keep their place in all versions. A reader refuses versions above its own
-by name, and version 1, whose models are gone, too. An unknown critical section (types 1 to 127) can't be left out
+Versions: the signature and the version byte keep their place in all versions. A reader refuses every other version and
+names it. Version 1 had models that no longer exist. An unknown critical section (types 1 to 127) can't be left out
 without changing the picture: the reader refuses the file as made by a newer version. An unknown ancillary one (128 to
-255) is kept, unread. Such refusals come after the digest was compared, so that damage is called damage.
+255) is kept, unread. The reader compares the digest first, so that damage is reported as damage.
 
 Reading is bounded: a declared length is compared with the bytes that are there before anything is allocated.
 """
@@ -74,11 +73,11 @@ from enum import IntEnum
 from itertools import accumulate, pairwise
 
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
-from lpcodec.codec.header import MAX_SIDE, Cursor, Header, Kind, Smaller, header_bytes, header_faults, read_header
+from lpcodec.codec.header import MAX_SIDE, Cursor, Downscaled, Header, Kind, header_bytes, header_faults, parse_header
 from lpcodec.codec.varint import MOST_BYTES, varint
 
 __all__ = [
-    "MAX_SIDE", "Header", "Kind", "LpcFile", "Section", "SectionType", "Smaller", "read", "read_partial", "write",
+    "MAX_SIDE", "Downscaled", "Header", "Kind", "LpcFile", "Section", "SectionType", "read", "read_partial", "write",
 ]  # fmt: skip
 
 SIGNATURE = b"\xb1LP"
@@ -110,13 +109,13 @@ _KNOWN = frozenset(int(known) for known in SectionType)
 
 
 def section_name(section_type: int) -> str:
-    """The name for messages: "ALPHA", or "of type 77" if the number has none."""
+    """The name in messages: "ALPHA", or "of type 77" for an unknown type."""
     return SectionType(section_type).name if section_type in _KNOWN else f"of type {section_type}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: its type (a plain number if it is ancillary and unknown) and its payload."""
+    """One section: its type (a `SectionType`, or the plain number of an unknown type) and its payload."""
 
     type: int
     payload: bytes
@@ -124,7 +123,7 @@ class Section:
 
 @dataclass(frozen=True)
 class LpcFile:
-    """A whole file: its header and its sections in ascending order of type."""
+    """A file: its header and its sections in ascending order of type."""
 
     header: Header
     sections: tuple[Section, ...]
@@ -151,53 +150,53 @@ def write(file: LpcFile) -> bytes:
     return bytes(body) + _file_digest(body)
 
 
-def begin(data: bytes) -> tuple[Header, int, int]:
-    """The header, how many sections follow it, and where the first begins. The file's first LONGEST_HEADER bytes are
-    enough.
+def read_header(data: bytes) -> tuple[Header, int, int]:
+    """The header, the number of sections, and the offset of the first section in bytes.
 
-    Raises as `read`.
+    `data` is a file, or at least its first LONGEST_HEADER bytes. Raises as `read`.
     """
-    cursor, header, count = _begin(data)
+    cursor, header, count = _read_header(data)
     return header, count, cursor.position
 
 
-def section_head(data: bytes) -> tuple[int, int, bytes, int]:
-    """Type, payload length, checksum and own length of the section head that `data` begins with. LONGEST_SECTION_HEAD
-    bytes are enough.
+def read_section_head(data: bytes) -> tuple[int, int, bytes, int]:
+    """The type of a section, the length of its payload in bytes, its checksum, and the length of its head in bytes.
 
-    Raises as `read`.
+    `data` begins where the section does; LONGEST_SECTION_HEAD bytes are enough. Raises as `read`.
     """
     cursor = Cursor(data)
-    number = cursor.byte("section type")
-    length = cursor.varint(f"length of section {section_name(number)}")
-    return number, length, cursor.take(_CRC_BYTES, "checksum"), cursor.position
+    return *_section_head(cursor), cursor.position
 
 
 def is_intact(section: Section, crc: bytes) -> bool:
-    """Whether a section that isn't a LAYER, whose checksum covers more than itself, has the checksum `crc`."""
+    """Whether a section has the checksum `crc`. Not for a LAYER: its checksum covers the file before it too."""
     return crc == _crc(section, b"")
 
 
-def ends(file: LpcFile) -> tuple[int, ...]:
-    """Where each section ends in the written file, in bytes from its beginning."""
+def section_ends(file: LpcFile) -> tuple[int, ...]:
+    """The offset in bytes at which each section ends in the written file."""
     lengths = (1 + len(varint(len(s.payload))) + _CRC_BYTES + len(s.payload) for s in file.sections)
     return tuple(accumulate(lengths, initial=len(_header_bytes(file))))[1:]
 
 
 def overhead(file: LpcFile) -> int:
-    """Bytes of the written file that aren't payload: at most 33 for one section < 2 MiB and sides < 16384,
-    if the colours aren't rotated and the picture is coded at its own size."""
-    return ends(file)[-1] + DIGEST_BYTES - sum(len(section.payload) for section in file.sections)
+    """The bytes of the written file that aren't payload.
+
+    At most 33 for one section below 2 MiB and sides below 16384, if the colours aren't rotated and the picture is coded
+    at its own size.
+    """
+    return section_ends(file)[-1] + DIGEST_BYTES - sum(len(section.payload) for section in file.sections)
 
 
 def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
-    """Parse and check a whole file; `write` of the result gives `data` back, byte for byte.
+    """Parse and check a whole file; payloads aren't decoded. `write` of the result gives `data` back, byte for byte.
 
-    Raises DamagedFileError for anything that isn't a whole, unchanged file of this format, UnknownModelError
-    for one that a newer version made, LimitError for a picture of more than `max_pixels` pixels. Payloads are
-    not looked into.
+    Raises:
+        DamagedFileError: it isn't a whole, unchanged file of this format.
+        UnknownModelError: another version of the format made it.
+        LimitError: the picture has more than `max_pixels` pixels.
     """
-    cursor, header, count = _begin(data)
+    cursor, header, count = _read_header(data)
     sections = tuple(_read_section(cursor) for _ in range(count))
     end = cursor.position
     digest = cursor.take(DIGEST_BYTES, "digest")
@@ -218,13 +217,14 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
 def read_partial(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     """The header and the leading whole layers of a file that was cut or damaged after them; no other section.
 
-    A layer is whole if its checksum holds, which covers the header and the layers before it too. The number of
-    sections that the header gives isn't checked, because how many layers there were can't be known.
+    A layer is whole if its checksum is right; that covers the header and the layers before it too. The number of
+    sections in the header isn't checked: it doesn't say how many of them were layers.
 
-    Raises DamagedFileError if the file isn't in layers or its first one isn't whole, UnknownModelError and
-    LimitError as `read`.
+    Raises:
+        DamagedFileError: the file isn't in layers, or its first layer isn't whole.
+        UnknownModelError, LimitError: as `read`.
     """
-    cursor, header, _ = _begin(data)
+    cursor, header, _ = _read_header(data)
     layers: list[Section] = []
     next_type = cursor.peek()
     if header.kind is Kind.STORED or next_type not in (None, SectionType.LAYER):
@@ -251,18 +251,22 @@ def metadata_to_bytes(raw: bytes) -> bytes:
 
 
 def metadata_from_bytes(payload: bytes) -> bytes:
-    """The mirror of `metadata_to_bytes`. Raises DamagedFileError; inflates MAX_METADATA bytes at most."""
+    """The inverse of `metadata_to_bytes`. Raises DamagedFileError as `inflate`, with MAX_METADATA as its limit."""
     return inflate(payload, MAX_METADATA, "metadata")
 
 
 def deflated(raw: bytes) -> bytes:
-    """One raw deflate stream, as `inflate` reads it."""
+    """`raw` as one raw deflate stream (RFC 1951), which `inflate` reads."""
     stream = zlib.compressobj(9, zlib.DEFLATED, -15)
     return stream.compress(raw) + stream.flush()
 
 
 def inflate(payload: bytes, limit: int, what: str) -> bytes:
-    """Inflate one raw deflate stream of at most `limit` bytes; DamagedFileError, naming `what`, otherwise."""
+    """The bytes of one raw deflate stream. `what` names it in errors.
+
+    Raises:
+        DamagedFileError: the payload isn't such a stream, or it inflates to more than `limit` bytes.
+    """
     stream = zlib.decompressobj(-15)
     try:
         raw = stream.decompress(payload, limit + 1)
@@ -280,7 +284,7 @@ def _file_digest(body: bytes | bytearray | memoryview) -> bytes:
 
 
 def _crc(section: Section, before: bytes | bytearray | memoryview) -> bytes:
-    """The checksum of a section; `before` is the file up to it."""
+    """The checksum of a section; `before` is the file before it, which only a LAYER's checksum covers."""
     start = zlib.crc32(before) if section.type == SectionType.LAYER else 0
     own = zlib.crc32(section.payload, zlib.crc32(bytes([section.type]), start))
     return own.to_bytes(_CRC_BYTES, "little")
@@ -294,13 +298,13 @@ def _header_bytes(file: LpcFile) -> bytes:
     return SIGNATURE + bytes([VERSION]) + header_bytes(file.header, len(file.sections))
 
 
-def _begin(data: bytes) -> tuple[Cursor, Header, int]:
-    """A cursor after the header, the header, and how many sections it says follow."""
+def _read_header(data: bytes) -> tuple[Cursor, Header, int]:
+    """A cursor at the first section, the header, and the number of sections."""
     cursor = Cursor(data)
     _check_signature(data)
     cursor.take(len(SIGNATURE), "signature")
     _check_version(cursor.byte("format version"))
-    return cursor, *read_header(cursor)
+    return cursor, *parse_header(cursor)
 
 
 def _check_signature(data: bytes) -> None:
@@ -335,23 +339,28 @@ def _check_pixels(header: Header, max_pixels: int | None) -> None:
 
 def _read_section(cursor: Cursor) -> Section:
     start = cursor.position
-    number = cursor.byte("section type")
+    number, length, crc = _section_head(cursor)
     name = f"section {section_name(number)}"
-    length = cursor.varint(f"length of {name}")
-    crc = cursor.take(_CRC_BYTES, f"checksum of {name}")
     section = Section(SectionType(number) if number in _KNOWN else number, cursor.take(length, name))
     if crc != _crc(section, cursor.before(start)):
         raise DamagedFileError(f"{name}: checksum differs")
     return section
 
 
+def _section_head(cursor: Cursor) -> tuple[int, int, bytes]:
+    """The type of the section that begins here, the length of its payload, and its checksum."""
+    number = cursor.byte("section type")
+    name = f"section {section_name(number)}"
+    return number, cursor.varint(f"length of {name}"), cursor.take(_CRC_BYTES, f"checksum of {name}")
+
+
 def needs_newer(section_type: int) -> bool:
-    """Whether a section is critical and unknown here: the picture can't be shown without it."""
+    """Whether only a newer version can read a section without which the picture can't be shown."""
     return section_type not in _KNOWN and 0 < section_type < FIRST_ANCILLARY
 
 
 def _section_faults(file: LpcFile) -> Iterator[str]:
-    """The rules for the sections that the file breaks, as texts."""
+    """One text for each rule about its sections that the file breaks."""
     types = [section.type for section in file.sections]
     if not 1 <= len(types) <= MAX_SECTIONS:
         yield f"{len(types)} sections, where 1 to {MAX_SECTIONS} are allowed"
@@ -372,7 +381,7 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
 
 
 def _colour_faults(kind: Kind, types: list[int]) -> Iterator[str]:
-    """The rules for the sections that hold the colours."""
+    """One text for each broken rule about the sections that hold the colours."""
     layers = types.count(SectionType.LAYER)
     if layers > MAX_LAYERS:
         yield f"{layers} LAYER sections, where at most {MAX_LAYERS} are allowed"

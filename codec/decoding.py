@@ -1,13 +1,15 @@
 """From an .lpc file to its picture: whole or in part, at its own size or halved. The mirror of encoding.py.
 
 ```
-bytes --open_file--> Opened --parse--> symbols, checked --pixels--> (H, W, C) at a level
-         |                     the layers that the level needs        Pillow halves what the model doesn't
-         +-- a file in layers that was cut: its leading layers, if that is allowed
+bytes --open_file--> Opened --parse--> symbols, checked --pixels--> pixels (H, W, C) of a level
 ```
 
-Level n is the picture halved n times, its sides rounded up. A codec whose files are in layers makes a level from the
-layers up to it, and predicts those that are missing. All other pictures are decoded whole and then reduced.
+Level n is the picture halved n times, its sides rounded up. A `ScalableCodec` has a layer for each of its first levels:
+it decodes the layers that the level needs, and predicts those that the file lacks. Other pictures, and coarser levels,
+are decoded whole and then resized by Pillow.
+
+An encoder may have coded the picture at a smaller size (downscaling.py). Then the decoded pixels are enlarged to the
+size that is shown; that has nothing to do with levels.
 """
 
 from dataclasses import dataclass
@@ -29,15 +31,16 @@ from lpcodec.codec.progress import Progress
 
 MAX_LEVEL = 8
 BASE_MEMORY = 500 << 20
-"""An upper bound of the bytes that the runtime takes. The model's bound per pixel is added."""
+"""An upper bound in bytes of the memory that decoding takes whatever the picture: torch and the weights."""
 STORED_MEMORY = 16
-"""An upper bound for pictures that are stored losslessly, in bytes per pixel: 12 with alpha that is stored as well, 15
-with alpha of noise that is coded with a bounded error."""
+"""An upper bound in bytes per pixel of what a losslessly stored picture takes besides: at most 12 with alpha that is
+stored losslessly, 15 with alpha of noise that is coded with a bounded error."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The whole part of a file; `damage` says why it ends early, and is None if the file is whole."""
+    """A file that was read and checked. `damage` is None if it is whole. Otherwise it says what is wrong with it, and
+    `file` has the leading layers that are whole."""
 
     file: LpcFile
     damage: str | None = None
@@ -45,8 +48,11 @@ class Opened:
 
 @dataclass(frozen=True)
 class DecodeResult:
-    """A decoded picture, its metadata in `image.info`, and notes about it. `partial`: the file wasn't whole, this is
-    what is left of it."""
+    """A decoded picture and one note for each thing worth knowing about it.
+
+    `image` has mode L, LA, RGB or RGBA, and its metadata in `info`. `partial`: the file was damaged, and this is what
+    is left of it.
+    """
 
     image: Image.Image
     notes: tuple[str, ...]
@@ -85,19 +91,20 @@ def check_level(level: int) -> None:
         raise UsageError(f"level {level}: it goes from 0, the whole size, to {MAX_LEVEL}")
 
 
-def level_size(header: Header, level: int) -> tuple[int, int]:
-    """Width and height of the picture halved `level` times, rounded up each time."""
-    return -(-header.width >> level), -(-header.height >> level)
-
-
 def open_file(
     data: bytes, *, max_pixels: int | None = None, max_memory: int | None = None, allow_partial: bool = False
 ) -> Opened:
-    """Read a file and check the limits, which count the whole picture at every level.
+    """Read a file and check it against the limits. They count the whole picture, whatever level is decoded.
+
+    Args:
+        max_pixels: None for no limit.
+        max_memory: bytes; None for no limit.
+        allow_partial: of a damaged file in layers, open the leading layers that are whole.
 
     Raises:
-        DamagedFileError: it isn't whole, and `allow_partial` isn't set or doesn't help; `keyword` says if it would.
-        UnknownModelError, LimitError: as `container.read`.
+        DamagedFileError: the file isn't whole. Its `keyword` is "allow_partial" if that would give a picture.
+        UnknownModelError: another version of the format made it.
+        LimitError: the picture is over a limit.
     """
     try:
         opened = Opened(container.read(data, max_pixels=max_pixels))
@@ -111,7 +118,7 @@ def open_file(
 
 
 def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
-    """Raise LimitError if decoding `pixels` pixels of a file may take more than `max_memory` bytes; None: no limit."""
+    """Raise LimitError if decoding `pixels` pixels of a file may take more than `max_memory` bytes (None: no limit)."""
     network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
     needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixels
     if max_memory is not None and needed > max_memory:
@@ -122,7 +129,7 @@ def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
-    """`damage`, with `allow_partial` as its keyword if that would give a picture."""
+    """`damage`; if `allow_partial` would give a picture, its text says so and its keyword is that."""
     try:
         whole = len(container.read_partial(data).sections)
     except LpcodecError:
@@ -132,7 +139,12 @@ def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
 
 
 def codec_of(header: Header, device: str) -> models.Codec | None:
-    """The codec that a file names; None for a stored picture. Raises UnknownModelError if it isn't installed."""
+    """The codec that a file names; None for a stored picture.
+
+    Raises:
+        UnknownModelError: its weights aren't installed.
+        DamagedFileError: the weights don't code pictures, or the codec can't do what the header asks for.
+    """
     if header.kind is Kind.STORED:
         return None
     codec: models.Codec = models.load_by_identity(header.model_number, header.model_digest, device).trained
@@ -142,13 +154,15 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
 
 
 def frame_of(header: Header) -> Frame:
-    """What a codec knows of a file."""
+    """What the codec is told of the file: the size that was coded, the quality and the rotation."""
     width, height = header.coded_size
     return Frame(height, width, header.quality, header.rotation)
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
-    """The symbols that a level 0..`codec.levels` needs. If they are all of the file's, they are compared with its hash.
+    """The symbols of a level, in the codec's own type. `level` is 0..`codec.levels` for a `ScalableCodec`, else 0.
+
+    If they are all symbols of the file, they are compared with the hash in its header.
 
     Raises:
         DamagedFileError: they can't be read, or aren't those that were encoded.
@@ -156,44 +170,57 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
     header, layers = opened.file.header, opened.file.payloads(SectionType.LAYER)
     if isinstance(codec, models.ScalableCodec) != bool(layers):
         raise DamagedFileError(f"the file is {'' if layers else 'not '}in layers, unlike those of its model")
-    all_there = opened.damage is None
+    complete = True
     if isinstance(codec, models.ScalableCodec):
         if len(layers) > codec.levels + 1:
             raise DamagedFileError(f"the file has {len(layers)} layers, its model has {codec.levels + 1}")
         needed = layers[: codec.levels + 1 - level]
-        # How many layers a cut file had isn't known, unless they are all that the model has.
-        all_there = len(needed) == (len(layers) if all_there else codec.levels + 1)
+        # A damaged file doesn't say how many layers it had; only the model's largest number is known.
+        complete = len(needed) == (len(layers) if opened.damage is None else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
     symbols = codec.parse(needed, frame_of(header))
-    if all_there and codec.hash_of(symbols) != header.symbols_hash:
+    if complete and codec.hash_of(symbols) != header.symbols_hash:
         raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
     return symbols
 
 
 def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None = None, level: int = 0) -> Pixels:
-    """The pixels, uint8 (H, W, 3), or (H, W, 1) of a grey picture, with sides halved `level` times."""
+    """The pixels of a level 0..8: uint8 (H, W, 3), or (H, W, 1) of a grey picture. `codec` is that of `codec_of`.
+
+    Raises:
+        DamagedFileError: the payloads can't be decoded, or not to the symbols that were encoded.
+    """
     header = opened.file.header
-    if codec is None:
-        (payload,) = opened.file.payloads(SectionType.STORED)
-        found = lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
-        return _at_size(found, level_size(header, level))
+    decoded = _stored_pixels(opened) if codec is None else _coded_pixels(opened, codec, progress, level)
+    return _resized(decoded, header.size_at(level))
+
+
+def _stored_pixels(opened: Opened) -> Pixels:
+    header = opened.file.header
+    (payload,) = opened.file.payloads(SectionType.STORED)
+    return lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
+
+
+def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None, level: int) -> Pixels:
+    """The decoded pixels at the level that the codec has next to `level`: the whole size, unless it is scalable."""
+    header = opened.file.header
     if isinstance(codec, models.ScalableCodec):
-        own = min(level, codec.levels)
-        found = codec.synthesise(parse(opened, codec, own), frame_of(header), progress, own)
+        nearest = min(level, codec.levels)
+        decoded = codec.synthesise(parse(opened, codec, nearest), frame_of(header), progress, nearest)
     else:
-        found = codec.synthesise(parse(opened, codec), frame_of(header), progress)
-    found = as_declared(found, header)
-    if header.smaller is not None:
-        found = downscaling.enlarged(found, header.width, header.height, header.smaller)
+        decoded = codec.synthesise(parse(opened, codec), frame_of(header), progress)
+    decoded = in_file_colours(decoded, header)
+    if header.downscaled is not None:
+        decoded = downscaling.enlarged(decoded, header.width, header.height, header.downscaled)
     if (stored := stored_cells(opened)) is not None:
-        found = cells.pasted(found, stored)
-    return _at_size(found, level_size(header, level))
+        decoded = cells.pasted(decoded, stored)
+    return decoded
 
 
-def as_declared(found: Pixels, header: Header) -> Pixels:
-    """What a codec gives (h, w, 3), in the colours that the file declares: (h, w, 1) of a grey picture."""
-    return np.rint(found.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else found
+def in_file_colours(decoded: Pixels, header: Header) -> Pixels:
+    """Decoded pixels (h, w, 3) as the file declares them: averaged to (h, w, 1) if the picture is grey."""
+    return np.rint(decoded.mean(2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else decoded
 
 
 def stored_cells(opened: Opened) -> Cells | None:
@@ -203,19 +230,19 @@ def stored_cells(opened: Opened) -> Cells | None:
 
 
 def alpha(opened: Opened, level: int = 0) -> Pixels | None:
-    """The alpha channel, uint8 (H, W), its sides halved `level` times, or None. Raises DamagedFileError."""
+    """The alpha channel of a level 0..8, uint8 (H, W); None if the file has none. Raises DamagedFileError."""
     header, payload = opened.file.header, opened.file.payload(SectionType.ALPHA)
     if payload is None:
         return None
     plane = alphas.from_bytes(payload, header.width, header.height)
-    return _at_size(plane[..., None], level_size(header, level))[..., 0]
+    return _resized(plane[..., None], header.size_at(level))[..., 0]
 
 
 METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 
 
 def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """ICC, EXIF and XMP, each None if the file has none. Raises DamagedFileError."""
+    """ICC profile, EXIF and XMP, each None if the file has none. Raises DamagedFileError."""
     icc, exif, xmp = (
         None if payload is None else container.metadata_from_bytes(payload)
         for payload in map(opened.file.payload, METADATA)
@@ -223,10 +250,7 @@ def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
     return icc, exif, xmp
 
 
-def _at_size(planes: Pixels, size: tuple[int, int]) -> Pixels:
-    """(H, W, 1) or (H, W, 3) reduced to (width, height) by Pillow's antialiased bicubic filter."""
-    if planes.shape[1::-1] == size:
-        return planes
-    image = Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))
-    small = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
-    return small.reshape(size[1], size[0], planes.shape[2])
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pixels (h, w, C) at (width, height), by Pillow's antialiased bicubic filter; the same array if they have it."""
+    width, height = size
+    return pixels if pixels.shape[:2] == (height, width) else upscaling.resized(pixels, height, width)

@@ -20,7 +20,7 @@ import numpy as np
 from lpcodec.codec import models, upscaling
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Box
-from lpcodec.codec.header import Smaller
+from lpcodec.codec.header import Downscaled
 from lpcodec.codec.picture import Pixels
 
 T = TypeVar("T")
@@ -91,13 +91,13 @@ def raised(quality: float, halvings: int, codec: models.Codec) -> float:
     return high
 
 
-def smaller(halvings: int) -> Smaller | None:
+def smaller(halvings: int) -> Downscaled | None:
     """How a picture is coded with its sides halved that many times; the installed network, if any, will enlarge it.
     None for its own size."""
     if not halvings:
         return None
     found = models.installed(STAGE)
-    return Smaller(halvings) if found is None else Smaller(halvings, *found)
+    return Downscaled(halvings) if found is None else Downscaled(halvings, *found)
 
 
 def reduced(pixels: Pixels, halvings: int) -> Pixels:
@@ -109,7 +109,7 @@ def reduced(pixels: Pixels, halvings: int) -> Pixels:
     return upscaling.resized(padded, padded.shape[0] // step, padded.shape[1] // step)
 
 
-def enlarged(pixels: Pixels, width: int, height: int, how: Smaller, device: str = "cpu") -> Pixels:
+def enlarged(pixels: Pixels, width: int, height: int, how: Downscaled, device: str = "cpu") -> Pixels:
     """What `reduced` made smaller, (h, w, C), at its own size again. Errors as `network`."""
     if how.number:
         enlarger = network(how, device)
@@ -120,7 +120,7 @@ def enlarged(pixels: Pixels, width: int, height: int, how: Smaller, device: str 
     return pixels[:height, :width]
 
 
-def needed(box: Box, how: Smaller, coded_width: int, coded_height: int) -> Box:
+def needed(box: Box, how: Downscaled, coded_width: int, coded_height: int) -> Box:
     """The box of the smaller picture that `enlarged_part` needs for a box of the whole. Errors as `network`."""
     around = _REACH if not how.number else how.halvings * network(how).reach(2)
     left, right = _needed(box.left, box.width, how.halvings, around, coded_width)
@@ -128,7 +128,7 @@ def needed(box: Box, how: Smaller, coded_width: int, coded_height: int) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Smaller, device: str = "cpu") -> Pixels:
+def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Downscaled, device: str = "cpu") -> Pixels:
     """A box of what `enlarged` gives, within float noise, from the pixels of the smaller picture at `place`, the box
     that `needed` gives."""
     step = 1 << how.halvings
@@ -142,7 +142,7 @@ def _needed(start: int, length: int, halvings: int, around: int, coded: int) -> 
     return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 
-def network(how: Smaller, device: str = "cpu") -> Any:
+def network(how: Downscaled, device: str = "cpu") -> Any:
     """The network that enlarges a picture. Raises UnknownModelError if it isn't installed, and DamagedFileError if what
     the file names enlarges no pictures."""
     return models.load_by_identity(how.number, how.digest, device, "upscaling").trained

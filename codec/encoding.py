@@ -351,7 +351,7 @@ class _Encoding:
         quality_in_file = Quality.of(quality if model.trained.has_quality else 0)
         header = dataclasses.replace(
             self._header(Kind.MODEL), model_number=model.number, model_digest=model.digest, quality=quality_in_file,
-            symbols_hash=coded.symbols_hash, rotation=prepared.rotation, smaller=self.smaller,
+            symbols_hash=coded.symbols_hash, rotation=prepared.rotation, downscaled=self.smaller,
         )  # fmt: skip
         cells = None if prepared.stored is None else prepared.stored.payload
         section_type = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
@@ -470,7 +470,7 @@ class _Encoding:
     ) -> EncodeResult:
         bpp = 8 * len(data) / self.pixels
         shown_quality = quality if model.trained.has_quality else None
-        header, _, _ = container.begin(data)
+        header, _, _ = container.read_header(data)
         if header.kind is Kind.STORED:
             if not header.fewer_colours:
                 return self.stored_result(data, *notes, _SMALLER)

@@ -9,7 +9,7 @@ from typing import Any
 from lpcodec.codec import container, decoding, downscaling, models
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
-from lpcodec.codec.header import Smaller
+from lpcodec.codec.header import Downscaled
 
 
 def info(data: bytes) -> dict[str, Any]:
@@ -32,9 +32,9 @@ def info(data: bytes) -> dict[str, Any]:
         if about["model"]["has_quality"]:
             about["quality"] = round(header.quality.number, 2)
         about["colours_rotated"] = header.rotation != PLAIN
-        if header.smaller is not None:
+        if header.downscaled is not None:
             about["coded_width"], about["coded_height"] = header.coded_size
-            about["enlarged_by"] = _enlarger_info(header.smaller)
+            about["enlarged_by"] = _enlarger_info(header.downscaled)
         about["symbols_hash"] = header.symbols_hash.hex()
     return about
 
@@ -45,12 +45,12 @@ def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
     A level whose layer the encoder left out needs what the level before it needs. The card of the weights gives the
     number of levels; if they aren't installed, the file's layers are all that is known.
     """
-    payloads, ends = file.payloads(SectionType.LAYER), container.ends(file)
+    payloads, ends = file.payloads(SectionType.LAYER), container.section_ends(file)
     card = next((w.card for w in models.weights() if w.digest == file.header.model_digest), {})
     count = max(len(card.get("sizes", {}).get("levels", ())), len(payloads))
     rows = []
     for place, level in enumerate(reversed(range(count))):
-        width, height = decoding.level_size(file.header, level)
+        width, height = file.header.size_at(level)
         to_here = ends[min(place, len(payloads) - 1)]
         rows.append({
             "level": level, "width": width, "height": height,
@@ -65,7 +65,7 @@ def _model_info(header: Header) -> dict[str, Any]:
     return about | {"has_quality": network.has_quality if network else True}
 
 
-def _enlarger_info(how: Smaller) -> dict[str, Any] | str:
+def _enlarger_info(how: Downscaled) -> dict[str, Any] | str:
     if not how.number:
         return "bicubic interpolation"
     return _identity_info(how.number, how.digest)[0]
@@ -82,9 +82,9 @@ def _identity_info(number: int, digest: bytes) -> tuple[dict[str, Any], models.N
 def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:
     """Check a file to its last symbol, without making pixels; the arguments and errors are those of `api.verify`."""
     opened = decoding.open_file(data, max_pixels=max_pixels)
-    codec, smaller = decoding.codec_of(opened.file.header, "cpu"), opened.file.header.smaller
-    if smaller is not None and smaller.number:
-        downscaling.network(smaller)
+    codec, downscaled = decoding.codec_of(opened.file.header, "cpu"), opened.file.header.downscaled
+    if downscaled is not None and downscaled.number:
+        downscaling.network(downscaled)
     if codec is None:
         decoding.pixels(opened, None)
     else:

@@ -59,12 +59,12 @@ def read(stream: Stream) -> Outline:
     """
     end = stream.seek(0, 2)
     stream.seek(0)
-    header, count, place = container.begin(stream.read(container.LONGEST_HEADER))
+    header, count, place = container.read_header(stream.read(container.LONGEST_HEADER))
     entries: list[Entry] = []
     for _ in range(count):
         stream.seek(place)
         try:
-            number, length, crc, size = container.section_head(stream.read(container.LONGEST_SECTION_HEAD))
+            number, length, crc, size = container.read_section_head(stream.read(container.LONGEST_SECTION_HEAD))
         except DamagedFileError:
             return Outline(header, tuple(entries), False)
         entries.append(Entry(number, place + size, length, crc))

@@ -70,11 +70,11 @@ def decode(
         stream.seek(entry.start + start)
         return stream.read(min(length, entry.length - start))
 
-    smaller = found.header.smaller
-    place = box if smaller is None else downscaling.needed(box, smaller, frame.width, frame.height)
-    pixels = decoding.as_declared(codec.region(read, entry.length, frame, place, progress), found.header)
-    if smaller is not None:
-        pixels = downscaling.enlarged_part(pixels, place, box, smaller)
+    downscaled = found.header.downscaled
+    place = box if downscaled is None else downscaling.needed(box, downscaled, frame.width, frame.height)
+    pixels = decoding.in_file_colours(codec.region(read, entry.length, frame, place, progress), found.header)
+    if downscaled is not None:
+        pixels = downscaling.enlarged_part(pixels, place, box, downscaled)
     pixels = _with_cells(pixels, stream, found, box)
     icc, exif, xmp = (outline.metadata(stream, found, kind) for kind in decoding.METADATA)
     shown = Picture(

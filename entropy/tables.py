@@ -183,7 +183,7 @@ def gaussian_tables(scales: Sequence[int]) -> TableSet:
     unit = 1 << (SCALE_BITS - 1 + _NODE_BITS)  # half a symbol, in 2**-12 of a scale's unit
     radius = []
     for scale in scales:
-        halves = -(-node * scale // unit)
+        halves = (node * scale + unit - 1) // unit  # rounded up
         radius.append(max(1, halves // 2))  # the smallest R with 2 R + 1 >= halves
     tables = tuple(gaussian_frequencies(0, scale, -r, r) for scale, r in zip(scales, radius, strict=True))
     return TableSet(np.array(radius, np.int16), tables)

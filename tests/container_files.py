@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from lpcodec.codec import container
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.container import (
+    Downscaled,
     Header,
     Kind,
     LpcFile,
     Section,
     SectionType,
-    Smaller,
     write,
 )
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError
@@ -48,7 +48,7 @@ SAMPLES = {
         ),
     ),
     "rotated, smaller, with cells": LpcFile(
-        replace(MODEL_HEADER, rotation=Rotation(9, 200), smaller=Smaller(2, 40, b"\x05\x06\x07\x08")),
+        replace(MODEL_HEADER, rotation=Rotation(9, 200), downscaled=Downscaled(2, 40, b"\x05\x06\x07\x08")),
         (Section(SectionType.LATENTS, b"latents" * 9), Section(SectionType.CELLS, b"a map and a picture")),
     ),
     "no latents' words": LpcFile(replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)),
@@ -68,11 +68,11 @@ def files(draw: st.DrawFn) -> LpcFile:
         header = replace(header, fewer_colours=draw(st.booleans()))
     else:
         digest, byte = st.binary(min_size=4, max_size=4), st.integers(0, 255)
-        smaller = st.builds(Smaller, st.integers(1, 2), byte, digest)
+        downscaled = st.builds(Downscaled, st.integers(1, 2), byte, digest)
         header = replace(
             header,
             rotation=PLAIN if grey else draw(st.builds(Rotation, st.integers(1, 255), byte) | st.just(PLAIN)),
-            smaller=draw(st.none() | smaller | st.builds(Smaller, st.integers(1, 2))),
+            downscaled=draw(st.none() | downscaled | st.builds(Downscaled, st.integers(1, 2))),
             model_number=draw(st.integers(0, 255)),
             model_digest=draw(digest),
             quality=Quality(draw(st.integers(0, 65535))),

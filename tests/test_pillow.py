@@ -43,7 +43,7 @@ def _cut_in_last_layer(data: bytes) -> bytes:
     file = container.read(data)
     layers = sum(section.type == container.SectionType.LAYER for section in file.sections)
     assert layers >= 2
-    return data[: container.ends(file)[layers - 1] - 1]
+    return data[: container.section_ends(file)[layers - 1] - 1]
 
 
 class TestOpening:

@@ -24,7 +24,7 @@ import numpy as np
 from lpcodec.codec import alpha, api, cells, container, lossless, models
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.colour import PLAIN, Rotation
-from lpcodec.codec.container import Header, Kind, LpcFile, Section, SectionType, Smaller
+from lpcodec.codec.container import Downscaled, Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.quality import Quality
@@ -57,7 +57,7 @@ def originals() -> list[bytes]:
     assert all(container.read(data).payload(SectionType.CELLS) for data in files[-2:])
     files += [api.encode(image, quality=40, downscale=2) for image in (photo, with_alpha)]
     headers = [container.read(data).header for data in files]
-    assert headers[-1].smaller
+    assert headers[-1].downscaled
     assert headers[0].rotation != PLAIN
     stored = [photo.quantize(4).convert("RGB"), Image.new("L", (30, 40), 7)]
     return files + [api.encode(image) for image in stored]
@@ -153,8 +153,8 @@ def _change_header(file: LpcFile, _: Sequence[LpcFile], random: Random) -> LpcFi
             replace(header, model_number=int(random.integers(256))),
             replace(header, model_digest=random.bytes(4)),
             replace(header, rotation=Rotation(*(int(angle) for angle in random.integers(256, size=2)))),
-            replace(header, smaller=Smaller(int(random.integers(1, 3)))),
-            replace(header, smaller=Smaller(1, int(random.integers(256)), random.bytes(4))),
+            replace(header, downscaled=Downscaled(int(random.integers(1, 3)))),
+            replace(header, downscaled=Downscaled(1, int(random.integers(256)), random.bytes(4))),
         ]
     return replace(file, header=changed[random.integers(len(changed))])
 

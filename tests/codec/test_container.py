@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from lpcodec.codec import container
 from lpcodec.codec.colour import Rotation
 from lpcodec.codec.container import (
+    Downscaled,
     Header,
     Kind,
     LpcFile,
     Section,
     SectionType,
-    Smaller,
-    ends,
     overhead,
     read,
     read_partial,
+    section_ends,
     write,
 )
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError
@@ -42,9 +42,9 @@ def test_a_written_file_reads_back_and_writes_the_same_bytes(file: LpcFile) -> N
     assert read(data) == file
     assert write(read(data)) == data
     assert len(data) == overhead(file) + sum(len(section.payload) for section in file.sections)
-    for end, section in zip(ends(file), file.sections, strict=True):
+    for end, section in zip(section_ends(file), file.sections, strict=True):
         assert data[:end].endswith(section.payload)
-    assert ends(file)[-1] == len(data) - container.DIGEST_BYTES
+    assert section_ends(file)[-1] == len(data) - container.DIGEST_BYTES
 
 
 HEADER = "b14c50 02 {} 8006 8004 03 01020304 0080 aabbccdd"
@@ -73,9 +73,9 @@ def test_the_bytes_of_layers_are_those_of_the_specification() -> None:
     ("changes", "flags", "fields"),
     [
         ({"rotation": Rotation(9, 200)}, "10 01", "09c8"),
-        ({"smaller": Smaller(1)}, "10 02", "01"),
-        ({"smaller": Smaller(2, 40, b"wxyz")}, "10 02", "06 28 7778797a"),
-        ({"rotation": Rotation(255, 0), "smaller": Smaller(2)}, "10 03", "ff00 02"),
+        ({"downscaled": Downscaled(1)}, "10 02", "01"),
+        ({"downscaled": Downscaled(2, 40, b"wxyz")}, "10 02", "06 28 7778797a"),
+        ({"rotation": Rotation(255, 0), "downscaled": Downscaled(2)}, "10 03", "ff00 02"),
         ({"grey": True, "grey_as_rgb": True}, "1c 00", ""),
     ],
 )
@@ -101,8 +101,8 @@ def test_the_bytes_of_a_stored_header_are_those_of_the_specification() -> None:
     [(769, 511, 1, (385, 256)), (769, 511, 2, (193, 128)), (1, 1, 2, (1, 1)), (768, 512, 0, (768, 512))],
 )
 def test_a_smaller_coded_size_is_rounded_up(width: int, height: int, halvings: int, coded: tuple[int, int]) -> None:
-    smaller = Smaller(halvings) if halvings else None
-    assert replace(MODEL_HEADER, width=width, height=height, smaller=smaller).coded_size == coded
+    downscaled = Downscaled(halvings) if halvings else None
+    assert replace(MODEL_HEADER, width=width, height=height, downscaled=downscaled).coded_size == coded
 
 
 def test_the_container_costs_at_most_33_bytes_for_one_section() -> None:
@@ -176,7 +176,7 @@ def test_what_breaks_a_rule_is_neither_written_nor_read(file: LpcFile, reason: s
         ({"model_digest": b"1234"}, "names a model"),
         ({"symbols_hash": b"1234"}, "names a model"),
         ({"grey": False, "rotation": Rotation(3, 4)}, "has rotated colours"),
-        ({"smaller": Smaller(1)}, "has rotated colours, or was coded at a smaller size"),
+        ({"downscaled": Downscaled(1)}, "has rotated colours, or was coded at a smaller size"),
     ],
 )
 def test_a_stored_picture_has_nothing_of_a_model(change: dict[str, object], reason: str) -> None:
@@ -191,10 +191,10 @@ def test_a_stored_picture_has_nothing_of_a_model(change: dict[str, object], reas
         ({"rotation": Rotation(0, 7)}, "rotated by nothing"),
         ({"rotation": Rotation(256, 7)}, "not within 0 to 255"),
         ({"rotation": Rotation(7, -1)}, "not within 0 to 255"),
-        ({"smaller": Smaller(0)}, "0 halvings"),
-        ({"smaller": Smaller(3)}, "3 halvings"),
-        ({"smaller": Smaller(1, 256)}, "no number within"),
-        ({"smaller": Smaller(1, 1, b"abc")}, "no digest of 4 bytes"),
+        ({"downscaled": Downscaled(0)}, "0 halvings"),
+        ({"downscaled": Downscaled(3)}, "3 halvings"),
+        ({"downscaled": Downscaled(1, 256)}, "no number within"),
+        ({"downscaled": Downscaled(1, 1, b"abc")}, "no digest of 4 bytes"),
         ({"fewer_colours": True}, "stored with fewer colours"),
     ],
 )

@@ -11,9 +11,9 @@ from lpcodec.codec.container import (
     Kind,
     LpcFile,
     SectionType,
-    ends,
     read,
     read_partial,
+    section_ends,
     write,
 )
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
@@ -33,7 +33,7 @@ def test_of_a_cut_file_the_header_and_the_whole_layers_are_read(file: LpcFile, c
     data = write(file)
     length = chosen.draw(st.integers(0, len(data)))
     layers = tuple(section for section in file.sections if section.type == SectionType.LAYER)
-    whole = layers[: sum(end <= length for end in ends(file))]
+    whole = layers[: sum(end <= length for end in section_ends(file))]
     if whole:
         assert read_partial(data[:length]) == LpcFile(file.header, whole)
     else:
@@ -46,7 +46,7 @@ def test_every_flipped_bit_ends_a_partial_reading_before_it() -> None:
     file = SAMPLES["in layers"]
     data = write(file)
     for place in range(len(data)):
-        whole = sum(end <= place for end in ends(file)[:3])
+        whole = sum(end <= place for end in section_ends(file)[:3])
         for bit in range(8):
             mutant = bytearray(data)
             mutant[place] ^= 1 << bit
@@ -59,7 +59,7 @@ def test_every_flipped_bit_ends_a_partial_reading_before_it() -> None:
 
 def test_layers_that_changed_places_are_read_up_to_there() -> None:
     file = SAMPLES["in layers"]
-    data, (first, second, third) = write(file), ends(file)[:3]
+    data, (first, second, third) = write(file), section_ends(file)[:3]
     swapped = data[:first] + data[second:third] + data[first:second] + data[third:]
     missing = data[:first] + data[second:]
     for changed in (swapped, missing):
@@ -89,7 +89,7 @@ def test_a_partial_reading_has_words_for_what_it_cannot_read() -> None:
         (data[:2], "only 2 bytes of its signature"),
         (data[:10], "the file was cut short: model number"),
         (header, "cut or damaged before its coarsest layer ends: nothing of it can be shown"),
-        (data[: ends(SAMPLES["in layers"])[0] - 1], "cut or damaged before its coarsest layer ends"),
+        (data[: section_ends(SAMPLES["in layers"])[0] - 1], "cut or damaged before its coarsest layer ends"),
         (forged(sections(3, payload=b"")), "before its coarsest layer ends"),
         (write(SAMPLES["coded"])[:-1], "not in layers: nothing of it can be shown"),
         (write(SAMPLES["stored"])[:-1], "not in layers"),

@@ -13,8 +13,9 @@ import lpcodec
 import lpcodec.pillow
 from lpcodec.cli.app import app
 from lpcodec.codec import container, downscaling
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import DamagedFileError, TargetError, UnknownModelError, UsageError
-from lpcodec.codec.header import Smaller
+from lpcodec.codec.header import Downscaled
 
 SIZE = 301, 299
 
@@ -44,14 +45,14 @@ def _psnr(data: bytes, original: np.ndarray) -> float:
 def test_every_size_comes_back(halvings, height, width):
     pixels = np.full((height, width, 3), 77, np.uint8)
     small = downscaling.reduced(pixels, halvings)
-    assert small.shape == (-(-height >> halvings), -(-width >> halvings), 3)
-    assert np.array_equal(downscaling.enlarged(small, width, height, Smaller(halvings)), pixels)
+    assert small.shape == (ceil_div(height, 1 << halvings), ceil_div(width, 1 << halvings), 3)
+    assert np.array_equal(downscaling.enlarged(small, width, height, Downscaled(halvings)), pixels)
 
 
 def test_what_is_enlarged_lies_where_it_was():
     rows, columns = np.mgrid[0:33, 0:41]
     ramp = np.dstack([rows * 5 + 30, columns * 4 + 20, rows + columns]).astype(np.uint8)
-    back = downscaling.enlarged(downscaling.reduced(ramp, 1), 41, 33, Smaller(1))
+    back = downscaling.enlarged(downscaling.reduced(ramp, 1), 41, 33, Downscaled(1))
     assert np.abs(back[4:-5, 4:-5].astype(int) - ramp[4:-5, 4:-5]).max() <= 2
 
 
@@ -102,7 +103,7 @@ def test_every_target_at_a_smaller_size(smooth, downscale, target):
     assert result.downscale == downscale
     assert lpcodec.decode(result.data).size == (SIZE[1], SIZE[0])
     about = lpcodec.info(result.data)
-    assert (about["coded_width"], about["coded_height"]) == (-(-SIZE[1] // downscale), -(-SIZE[0] // downscale))
+    assert (about["coded_width"], about["coded_height"]) == (ceil_div(SIZE[1], downscale), ceil_div(SIZE[0], downscale))
     assert len(result.data) <= target.get("size", 1 << 20)
     assert _psnr(result.data, smooth) >= target.get("psnr", 0)
     lpcodec.verify(result.data)
@@ -152,13 +153,13 @@ def test_the_commands_pass_it_on(smooth, tmp_path, words):
     assert "it is auto, 1, 2 or 4" in refused.output
     done = CliRunner().invoke(app, [*given, "--downscale", "4"])
     assert done.exit_code == 0, done.output
-    assert lpcodec.info(tmp_path / "out" / "a.lpc")["coded_width"] == -(-SIZE[1] // 4)
+    assert lpcodec.info(tmp_path / "out" / "a.lpc")["coded_width"] == ceil_div(SIZE[1], 4)
 
 
 def test_pillow_passes_it_on(smooth):
     stream = io.BytesIO()
     Image.fromarray(smooth).save(stream, "LPC", quality=30, downscale=4)
-    assert lpcodec.info(stream.getvalue())["coded_width"] == -(-SIZE[1] // 4)
+    assert lpcodec.info(stream.getvalue())["coded_width"] == ceil_div(SIZE[1], 4)
 
 
 def _with_header(data: bytes, **changes: object) -> bytes:
@@ -171,7 +172,7 @@ def test_a_network_that_is_not_there_is_named(smooth):
     assert lpcodec.info(data)["enlarged_by"] | {"digest": ""} == {
         "name": "stage", "number": 32, "digest": "", "installed": True,
     }  # fmt: skip
-    changed = _with_header(data, smaller=Smaller(1, 32, b"none"))
+    changed = _with_header(data, downscaled=Downscaled(1, 32, b"none"))
     about = lpcodec.info(changed)["enlarged_by"]
     assert (about["name"], about["installed"]) == ("stage", False)
     for read in (lpcodec.decode, lpcodec.verify, lambda file: lpcodec.decode(file, region=(0, 0, 9, 9))):
@@ -182,8 +183,8 @@ def test_a_network_that_is_not_there_is_named(smooth):
 def test_a_model_of_another_task_is_damage(smooth):
     data = lpcodec.encode(smooth, quality=20, downscale=2)
     header = container.read(data).header
-    by_codec = _with_header(data, smaller=Smaller(1, header.model_number, header.model_digest))
-    by_enlarger = _with_header(data, model_number=header.smaller.number, model_digest=header.smaller.digest)
+    by_codec = _with_header(data, downscaled=Downscaled(1, header.model_number, header.model_digest))
+    by_enlarger = _with_header(data, model_number=header.downscaled.number, model_digest=header.downscaled.digest)
     for changed, words in ((by_codec, "default@visual, which codes"), (by_enlarger, "stage, which enlarges")):
         for read in (lpcodec.decode, lpcodec.verify, lambda file: lpcodec.decode(file, region=(0, 0, 9, 9))):
             with pytest.raises(DamagedFileError, match=words):

@@ -64,7 +64,7 @@ def whole_layers(data: bytes, length: int) -> int:
     """How many layers of `data` lie within its first `length` bytes."""
     file = container.read(data)
     layers = len(file.payloads(SectionType.LAYER))
-    return sum(end <= length for end in container.ends(file)[:layers])
+    return sum(end <= length for end in container.section_ends(file)[:layers])
 
 
 def colours(image: Image.Image) -> np.ndarray[Any, Any]:
@@ -248,8 +248,8 @@ class TestCutAndDamagedFiles:
     ) -> None:
         other = encoded(picture.rotate(180), 20)
         start = len(container._header_bytes(container.read(data)))
-        first, second, third = container.ends(container.read(data))[:3]
-        spliced = data[:second] + other[container.ends(container.read(other))[1] :]
+        first, second, third = container.section_ends(container.read(data))[:3]
+        spliced = data[:second] + other[container.section_ends(container.read(other))[1] :]
         swapped = data[:first] + data[second:third] + data[first:second] + data[third:]
         for mutant, whole in ((spliced, 2), (swapped, 1)):
             result = api.decode_report(mutant, allow_partial=True)
@@ -258,7 +258,7 @@ class TestCutAndDamagedFiles:
             lpcodec.decode(other[:start] + data[start:], allow_partial=True)
 
     def test_the_note_says_what_is_missing(self, data: bytes) -> None:
-        ends = container.ends(container.read(data))
+        ends = container.section_ends(container.read(data))
         (note,) = api.decode_report(data[: ends[1] + 9], allow_partial=True).notes
         assert note.startswith("decoded in part: the file was cut short: section LAYER needs ")
         assert note.endswith(
@@ -268,7 +268,7 @@ class TestCutAndDamagedFiles:
         assert "digest needs 4 bytes, 3 are there; all layers are whole; alpha" in note
 
     def test_the_error_counts_the_layers_that_are_whole(self, data: bytes) -> None:
-        ends = container.ends(container.read(data))
+        ends = container.section_ends(container.read(data))
         for length, words in ((ends[0], "its first layer is whole"), (ends[2], "its first 3 layers are whole")):
             for call in (lpcodec.decode, lpcodec.verify):
                 with pytest.raises(DamagedFileError, match=f"{words} and can be decoded"):

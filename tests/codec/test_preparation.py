@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import lpcodec
 from lpcodec.codec import api, cells, colour, container
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.colour import PLAIN
-from lpcodec.codec.container import Kind, LpcFile, Section, SectionType, Smaller
+from lpcodec.codec.container import Downscaled, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError
 from lpcodec.codec.preparation import Preparation
 
@@ -189,15 +190,15 @@ class TestSmallerSizes:
         self, photo: np.ndarray, width: int, height: int, halvings: int
     ) -> None:
         image = Image.fromarray(photo).resize((width, height))
-        size = (-(-width >> halvings), -(-height >> halvings))
+        size = (ceil_div(width, 1 << halvings), ceil_div(height, 1 << halvings))
         file = container.read(lpcodec.encode(image.resize(size, Image.Resampling.BICUBIC), quality=80))
-        header = replace(file.header, width=width, height=height, smaller=Smaller(halvings))
+        header = replace(file.header, width=width, height=height, downscaled=Downscaled(halvings))
         data = container.write(replace(file, header=header))
         assert psnr(image, lpcodec.decode(data)) > (24 if halvings == 1 else 18)
         assert lpcodec.verify(data)["coded_width"] == size[0]
 
     def test_a_network_that_is_not_here_is_named(self, photo: np.ndarray) -> None:
         file = container.read(lpcodec.encode(Image.fromarray(photo[:32, :32]), quality=50))
-        header = replace(file.header, width=64, height=64, smaller=Smaller(1, 200, b"none"))
+        header = replace(file.header, width=64, height=64, downscaled=Downscaled(1, 200, b"none"))
         with pytest.raises(UnknownModelError, match="model number 200"):
             lpcodec.decode(container.write(replace(file, header=header)))

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.tiles import Span, grid, spans
 
 LENGTHS = st.integers(1, 300)
@@ -36,7 +37,7 @@ def test_the_inner_part_of_what_is_read_is_the_core(length: int, core: int, halo
 
 @given(LENGTHS, CORES, HALOS)
 def test_halved_spans_cover_the_half_once(length: int, core: int, halo: int) -> None:
-    half = np.arange(-(-length // 2))
+    half = np.arange(ceil_div(length, 2))
     halved = [span.halved() for span in spans(length, 2 * core, 2 * halo)]
     assert [place for span in halved for place in half[span.core]] == list(half)
     for span in halved:
