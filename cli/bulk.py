@@ -124,7 +124,7 @@ def encode(
     from lpcodec.codec import effort as efforts
     from lpcodec.codec import models
     from lpcodec.codec.bulk.unit import Settings
-    from lpcodec.codec.encoding import Target
+    from lpcodec.codec.rate import Target
 
     Target(quality, bpp, size, psnr, lossless)
     efforts.check_effort(effort)

@@ -31,9 +31,10 @@ from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
 from lpcodec.codec.downscaling import Downscale
 from lpcodec.codec.effort import check_effort
-from lpcodec.codec.encoding import EncodeResult, Target
+from lpcodec.codec.encoding import EncodeResult
 from lpcodec.codec.errors import PictureWarning, UsageError
 from lpcodec.codec.progress import Progress
+from lpcodec.codec.rate import Target
 from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.upscaling import UpscaleResult
 

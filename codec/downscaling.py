@@ -2,11 +2,11 @@
 
 ```
 picture --reduced, bicubic--> small --codec--> file --codec--> small --enlarged--> picture
-                                                                 the network `stage` that the file names, or bicubic
+                                                                 by a network that the file names, or bicubic
 ```
 
-`choose` compares the scales by what the target asks for. It tries no smaller size of small pictures, nor at rates at
-which the larger size was the better choice wherever it was measured.
+`choose` tries the sizes and takes the one that serves the target best. It doesn't try smaller sizes for small pictures,
+nor at rates where the larger size was better on every picture that was measured.
 """
 
 from __future__ import annotations
@@ -27,21 +27,25 @@ T = TypeVar("T")
 Downscale = Literal["auto", 1, 2, 4]
 CHOICES: tuple[Downscale, ...] = ("auto", 1, 2, 4)
 STAGE = "stage"
+"""The network that enlarges pictures, if its weights are installed."""
 HIGHEST_BPP = 0.12
-"""`auto` halves the sides if the size that is halved takes at most this many bits per pixel of its own: 0.12 bpp of the
-picture for half the sides, 0.03 for a quarter. On the CLIC 2025 pictures the half was better on one by 0.02 dB at 0.14,
-and on none by more (docs/upscaling.md)."""
+"""`auto` tries to halve the sides if the file takes at most this many bits per pixel of the size that is halved. So it
+tries half the sides up to 0.12 bpp of the picture, and a quarter up to 0.03. Above that, half the sides was hardly ever
+better (docs/upscaling.md)."""
 SMALLEST_SIDE = 256
-"""It tries no smaller size of pictures with a shorter side than this."""
+"""`auto` doesn't try smaller sizes for pictures with a shorter side than this, in pixels."""
 _BISECTIONS = 20
 _REACH = 2
-"""How many pixels beyond its own a pixel of bicubic enlargement depends on."""
+"""Bicubic enlargement computes a pixel from this many pixels on each side, in the smaller picture."""
 
 
 @dataclass(frozen=True)
 class Trial(Generic[T]):
-    """A picture coded at one scale: `cost` finds what should be small; `bpp` is the rate of the colours alone, per
-    pixel of the whole picture, and no more than what is asked for. `stores_cells`: parts of it come back exactly."""
+    """A picture coded at one size.
+
+    `cost` computes what `choose` compares; the smallest is best. `bpp` is the rate of the colours alone, per pixel of
+    the whole picture, and at most the rate that is asked for. `stores_cells`: parts of the picture are stored exactly.
+    """
 
     result: T
     cost: Callable[[], tuple[bool, float]]
@@ -58,9 +62,13 @@ def check(downscale: object, lossless: bool) -> None:
 
 
 def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side: int) -> Trial[T]:
-    """The best of the scales that `downscale` allows; `trial` codes the picture with its sides halved 0, 1, 2 times.
+    """The best of the sizes that `downscale` allows.
 
-    `auto` keeps the size of a picture of which cells are stored: its text and its even background would be lost.
+    Args:
+        trial: codes the picture with its sides halved 0, 1 or 2 times.
+        shorter_side: of the picture, in pixels.
+
+    `auto` keeps the size of a picture with stored cells: a smaller size would lose its text and its even background.
     """
     if downscale != "auto":
         return trial(downscale.bit_length() - 1)
@@ -79,9 +87,11 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
     return best
 
 
-def raised(quality: float, halvings: int, codec: models.Codec) -> float:
-    """The quality 0..100 of the smaller picture at which a bit is worth as much as at `quality` in the whole: an error
-    there counts for 4 or 16 of the pixels that are shown. The finest if none is fine enough."""
+def raised_quality(quality: float, halvings: int, codec: models.Codec) -> float:
+    """The quality 0..100 at which to code the smaller picture if `quality` is asked for; 100 if none is high enough.
+
+    An error in a pixel of the smaller picture is seen in 4 or 16 pixels, so lambda is 4 or 16 times as high there.
+    """
     assert isinstance(codec, models.WeighingCodec)
     wanted = codec.lambda_at(quality) * 4**halvings
     low, high = quality, 100.0
@@ -91,9 +101,11 @@ def raised(quality: float, halvings: int, codec: models.Codec) -> float:
     return high
 
 
-def smaller(halvings: int) -> Downscaled | None:
-    """How a picture is coded with its sides halved that many times; the installed network, if any, will enlarge it.
-    None for its own size."""
+def downscaled(halvings: int) -> Downscaled | None:
+    """What the header says of a picture with its sides halved 0, 1 or 2 times; None for 0.
+
+    It names the network `stage` if that is installed.
+    """
     if not halvings:
         return None
     found = models.installed(STAGE)
@@ -101,7 +113,8 @@ def smaller(halvings: int) -> Downscaled | None:
 
 
 def reduced(pixels: Pixels, halvings: int) -> Pixels:
-    """Pixels (H, W, C) with both sides halved, rounded up; the last row and column are repeated for that."""
+    """Pixels (H, W, C) with both sides halved `halvings` times, rounded up; the last row and column are repeated if a
+    side can't be halved evenly."""
     step = 1 << halvings
     height, width = pixels.shape[:2]
     padding = ((0, -height % step), (0, -width % step), (0, 0))
@@ -110,27 +123,30 @@ def reduced(pixels: Pixels, halvings: int) -> Pixels:
 
 
 def enlarged(pixels: Pixels, width: int, height: int, how: Downscaled, device: str = "cpu") -> Pixels:
-    """What `reduced` made smaller, (h, w, C), at its own size again. Errors as `network`."""
+    """Pixels (h, w, C) that were `reduced`, enlarged to (height, width, C). Raises as `network_of`."""
     if how.number:
-        enlarger = network(how, device)
+        network = network_of(how, device)
         for _ in range(how.halvings):
-            pixels = enlarger.enlarge(pixels, 2)
+            pixels = network.enlarge(pixels, 2)
     else:
         pixels = upscaling.bicubic(pixels, 1 << how.halvings)
     return pixels[:height, :width]
 
 
 def needed(box: Box, how: Downscaled, coded_width: int, coded_height: int) -> Box:
-    """The box of the smaller picture that `enlarged_part` needs for a box of the whole. Errors as `network`."""
-    around = _REACH if not how.number else how.halvings * network(how).reach(2)
+    """The box of the smaller picture that `enlarged_part` needs for a box of the whole one. Raises as `network_of`."""
+    around = _REACH if not how.number else how.halvings * network_of(how).reach(2)
     left, right = _needed(box.left, box.width, how.halvings, around, coded_width)
     top, bottom = _needed(box.top, box.height, how.halvings, around, coded_height)
     return Box(left, top, right - left, bottom - top)
 
 
 def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Downscaled, device: str = "cpu") -> Pixels:
-    """A box of what `enlarged` gives, within float noise, from the pixels of the smaller picture at `place`, the box
-    that `needed` gives."""
+    """The part of what `enlarged` gives that is in `box`, within float noise.
+
+    Args:
+        pixels: the part of the smaller picture that is in `place`, which is what `needed` gives for `box`.
+    """
     step = 1 << how.halvings
     found = enlarged(pixels, step * place.width, step * place.height, how, device)
     top, left = box.top - step * place.top, box.left - step * place.left
@@ -138,11 +154,15 @@ def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Downscaled, device:
 
 
 def _needed(start: int, length: int, halvings: int, around: int, coded: int) -> tuple[int, int]:
-    """Along one axis: the start and stop of what is needed of the smaller picture, which is `coded` pixels long."""
+    """Along one axis: the start and stop of the part needed of the smaller picture, which has `coded` pixels."""
     return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 
-def network(how: Downscaled, device: str = "cpu") -> Any:
-    """The network that enlarges a picture. Raises UnknownModelError if it isn't installed, and DamagedFileError if what
-    the file names enlarges no pictures."""
+def network_of(how: Downscaled, device: str = "cpu") -> Any:
+    """The network that enlarges a picture, an `Upscaler`.
+
+    Raises:
+        UnknownModelError: its weights aren't installed.
+        DamagedFileError: the weights that the file names don't enlarge pictures.
+    """
     return models.load_by_identity(how.number, how.digest, device, "upscaling").trained

@@ -84,7 +84,7 @@ def verify(data: bytes, *, max_pixels: int) -> dict[str, Any]:
     opened = decoding.open_file(data, max_pixels=max_pixels)
     codec, downscaled = decoding.codec_of(opened.file.header, "cpu"), opened.file.header.downscaled
     if downscaled is not None and downscaled.number:
-        downscaling.network(downscaled)
+        downscaling.network_of(downscaled)
     if codec is None:
         decoding.pixels(opened, None)
     else:

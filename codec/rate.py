@@ -1,28 +1,34 @@
 """Rate control: from a target to the quality that meets it.
 
-The analysis has run already, so each step of a search costs only the entropy coding. log(bytes) and the PSNR are close
-to linear in the quality, so a secant that is kept inside its bracket needs three to five steps. If a codec can estimate
-its sizes for a picture (`RateEstimator`), the secant runs over that curve instead of the quality and needs two or
-three. If the secant doesn't converge, because the curve has a jump, the bracket is halved.
+A search codes the picture at one quality after another. The analysis has run already, so a step costs only the entropy
+coding. log(bytes) and the PSNR are close to linear in the quality, so the secant method, kept inside its bracket, needs
+three to five steps. If a codec can estimate its sizes for a picture (`RateEstimator`), the secant runs over that curve
+instead of the quality and needs two or three. If it doesn't converge, because the curve has a jump, the bracket is
+halved.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from numbers import Real
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from lpcodec.codec.errors import UsageError
 from lpcodec.codec.quality import Quality
 
 T = TypeVar("T")
 
+DEFAULT_QUALITY = 40.0
+"""About 0.5 bpp on photographs."""
 FLOOR = 0.97
 """A search accepts a file that has at least this fraction of the limit."""
 SLACK_BYTES = 8
-"""It also accepts a file within this many bytes of the limit, because streams grow in whole words."""
+"""It also accepts a file that is at most this many bytes below the limit, because streams grow in whole words."""
 MAX_STEPS = 12
+"""A search for a size ends after this many steps."""
 _AIM = 0.99
 """The fraction of the limit that a search aims at."""
 _USUAL_GROWTH = 5.3 / 100
@@ -36,20 +42,63 @@ _DB_AIM = 0.01
 _DB_NEAR = 0.02
 """It accepts a picture that is at most this much above the target, in dB."""
 _QUALITY_NEAR = 0.5
+"""It ends when its bracket is at most this wide, in units of quality."""
 _LEAST_GROWTH = 1e-3
+"""The least d log(bytes) / d quality of an expected curve."""
 _SLOPE_RANGE = 8
 """A measured slope may differ from the expected one by this factor at most: noise can give any slope."""
 _APART = 1.5
+"""Slopes are measured between qualities that differ by at least this much: below that they are noise."""
 _PATIENCE = 3
 """After this many secants that didn't halve the bracket, the search halves it instead."""
 _MARGIN = 0.02
+"""A secant stays inside its bracket by this part of the bracket's width, so that the bracket shrinks."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a file is asked to be: at most one of quality (0..100), bits per pixel, bytes, dB of PSNR, and lossless.
+
+    None of them means quality 40. Raises UsageError for several of them, or for a value out of range.
+    """
+
+    quality: float | None = None
+    bpp: float | None = None
+    size: int | None = None
+    psnr: float | None = None
+    lossless: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = {"quality": self.quality, "bpp": self.bpp, "size": self.size, "psnr": self.psnr}
+        given = {name: value for name, value in numbers.items() if value is not None}
+        if len(given) + self.lossless > 1:
+            raise UsageError("give one target at most: quality, bpp, size, psnr or lossless")
+        for name, value in given.items():
+            if not isinstance(value, Real):
+                raise UsageError(f"{name} {value!r}: give a number")
+            if name == "quality" and not 0 <= value <= 100:
+                raise UsageError(f"quality {value:g}: it goes from 0 to 100")
+            if name != "quality" and not 0 < value < math.inf:
+                raise UsageError(f"{name} {value:g}: give a positive number")
+
+    def limit(self, pixels: int) -> int | None:
+        """The most bytes that a file of this many pixels may have; None if no rate or size is asked for."""
+        if self.bpp is not None:
+            return math.floor(self.bpp * pixels / 8)
+        return None if self.size is None else math.floor(self.size)
+
+    @property
+    def fixed_quality(self) -> float:
+        """The quality 0..100 if that is the target: the one asked for, or 40."""
+        return DEFAULT_QUALITY if self.quality is None else self.quality
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A rising, piecewise linear curve of the measure over the quality; the first quality is 0, the last is 100.
+    """The curve that a search expects: the measure, log(bytes) or dB, over the quality; rising and piecewise linear.
 
-    The search uses its shape; its height matters only for the first guess.
+    `qualities` rise from 0 to 100, and `measures` has the value at each. The search uses the shape of the curve; its
+    height matters only for the first guess.
     """
 
     qualities: Sequence[float]
@@ -69,18 +118,20 @@ class Expected:
         return cls((0.0, 100.0), (middle - 50 * growth, middle + 50 * growth))
 
     def at(self, quality: float) -> float:
+        """The measure at a quality."""
         return float(np.interp(quality, self.qualities, self.measures))
 
     def quality(self, measure: float) -> float:
+        """The quality that has a measure; 0 or 100 beyond the ends of the curve."""
         return float(np.interp(measure, self.measures, self.qualities))
 
 
 @dataclass(frozen=True)
 class SearchResult(Generic[T]):
-    """The result of a search: `value` at `quality`, with its `measure` (bytes or dB).
+    """The result of a search: `value` at `quality` (0..100), with its `measure` (bytes or dB).
 
-    `reached`: the target is kept; if not, this is the nearest result that exists. `close`: it is also not much better
-    than needed, that is within 3 % of a limit in bytes.
+    `reached`: it meets the target; otherwise no result does, and this is the nearest one. `close`: it also isn't much
+    better than asked for; of a file that means within 3 % or 8 bytes of the limit.
     """
 
     quality: float
@@ -92,7 +143,12 @@ class SearchResult(Generic[T]):
 
 @dataclass
 class _Bracket:
-    """The search for the quality at which a rising curve has the value `aim`."""
+    """The search for the quality at which a rising curve has the value `aim`.
+
+    That quality is between `low` and `high`; `low_tried` and `high_tried` say whether the curve is known there. `tried`
+    has the known points (quality, measure), `widths` the width of the bracket after each. `halving`: the secant method
+    didn't converge, so the bracket is halved from now on.
+    """
 
     aim: float
     expected: Expected
@@ -114,7 +170,7 @@ class _Bracket:
         self.widths.append(self.high - self.low)
 
     def next_quality(self) -> float | None:
-        """The quality to try next: inside the bracket, or at an end of it; None if there is none left."""
+        """The quality to try next: inside the bracket, or at an end that wasn't tried; None if there is none left."""
         lowest = Quality.of(self.low).units + self.low_tried
         highest = Quality.of(self.high).units - self.high_tried
         if lowest > highest:
@@ -128,7 +184,6 @@ class _Bracket:
             return self.low if not self.low_tried else self.high if not self.high_tried else self.low + width / 2
         (quality, measure), *others = sorted(self.tried, key=lambda point: abs(point[1] - self.aim))
         expected, slope = self.expected.at(quality), 1.0
-        # The slope between points close to each other is noise.
         apart = [(q, m) for q, m in others if abs(q - quality) >= _APART]
         if apart:
             measured = (apart[0][1] - measure) / (self.expected.at(apart[0][0]) - expected)
@@ -140,22 +195,23 @@ class _Bracket:
 
 
 def usual_sizes(pixels: int, side_bytes: int) -> Expected:
-    """The sizes of an average photograph with this number of pixels and these bytes of alpha and metadata."""
+    """The sizes of an average photograph with this many pixels and this many bytes of alpha and metadata."""
     return Expected.usual(_USUAL_GROWTH, math.log(_USUAL_BPP * pixels / 8 + side_bytes))
 
 
 def quality_for_size(
     at: Callable[[float], tuple[T, int]], limit: int, expected: Expected, guess: float | None = None
 ) -> SearchResult[T]:
-    """Find the quality whose file is as large as `limit` bytes allow, but not larger.
+    """Find the quality with the largest file of at most `limit` bytes.
 
-    The result is `reached` unless even the coarsest quality is larger. It is `close` if it has at least 97 % of the
-    limit, or all but 8 bytes. It isn't close if the finest quality is smaller, or if the sizes jump over that range.
+    The result is `reached` unless the file is larger even at the coarsest quality. It is `close` if the file has at
+    least 97 % of the limit, or at most 8 bytes less. It isn't close if the file is smaller at the finest quality, or if
+    the sizes jump over that range.
 
     Args:
         at: quality 0..100 -> (value, bytes of the whole file); called 2 to 5 times, 12 at most.
         limit: bytes.
-        expected: of log(bytes) of the whole file.
+        expected: the expected curve of log(bytes) of the whole file.
         guess: the quality to try first; by default the one whose expected size is the limit.
     """
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
@@ -187,7 +243,7 @@ def quality_for_size(
 
 
 def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> SearchResult[T]:
-    """Find the smallest quality whose picture has at least `target` dB, to within 0.5 of quality or 0.02 dB.
+    """Find the smallest quality at which the picture has at least `target` dB, to within 0.5 of quality or 0.02 dB.
 
     Args:
         at: quality 0..100 -> (value, dB); called 3 to 5 times for a smooth curve, 14 at most.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lpcodec.codec.encoding import DEFAULT_QUALITY
+from lpcodec.codec.rate import DEFAULT_QUALITY
 
 LINES = [
     (("encode", "a.png", "--bpp", "0,15"), "--bpp 0,15: not a number; write 0.15"),

@@ -209,6 +209,10 @@ class TestTargets:
             lpcodec.encode(soft, size=4000)
         assert caught.value.keyword == "alpha_quality", "there is no metadata to leave out, and alpha takes the bytes"
 
+    def test_best_effort_at_a_rate_of_less_than_a_byte(self) -> None:
+        result = api.encode_report(np.full((9, 11, 3), range(3), np.uint8), bpp=0.01, best_effort=True)
+        assert any("bytes over the limit of 0: no smaller" in note for note in result.notes)
+
     def test_best_effort_says_by_how_much_it_exceeds_the_limit(self, face: Image.Image) -> None:
         result = api.encode_report(face, size=60, best_effort=True)
         over = len(result.data) - 60

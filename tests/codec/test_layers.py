@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import api, container, decoding, models
+from lpcodec.codec import api, container, models
 from lpcodec.codec.container import Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, LimitError, LpcodecError, UnknownModelError, UsageError
 from lpcodec.codec.frontends.interface import level_sizes
@@ -336,7 +336,7 @@ class TestInfo:
 
     def test_level_sizes_are_the_front_ends(self) -> None:
         header = container.Header(41, 29, Kind.STORED, False)
-        sizes = [decoding.level_size(header, level) for level in range(9)]
+        sizes = [header.size_at(level) for level in range(9)]
         assert sizes == [(width, height) for height, width in level_sizes((29, 41), 8)]
 
 

@@ -1,0 +1,193 @@
+"""A picture that is ready to be coded, and the bytes of its files.
+
+```
+Picture --Original.of--> Original: the picture, with the sections that every file of it has
+Original, Prepared, model --> Plan --at a quality--> CodedFile
+```
+All three are frozen: a `Plan` gives the same file whenever it is asked, and only keeps the latents of its analysis.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from lpcodec.codec import alpha as alphas
+from lpcodec.codec import container, lossless, models, rate
+from lpcodec.codec import effort as efforts
+from lpcodec.codec.container import Downscaled, Header, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.families.family import Coded
+from lpcodec.codec.picture import Picture
+from lpcodec.codec.preparation import Prepared
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality import Quality
+
+Model = models.Model[models.Codec]
+
+_BYTES_AROUND = 50
+"""About what a file takes besides its latents and its sections of cells, alpha and metadata."""
+_FAR, _FAR_BYTES = 0.05, 64
+"""A step of a search makes no file if its size differs from the limit by more than this part of it and these bytes."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The picture that is encoded, and the sections of alpha and metadata that every file of it has."""
+
+    source: Picture
+    alpha: tuple[Section, ...]
+    metadata: tuple[Section, ...]
+
+    @classmethod
+    def of(cls, source: Picture, *, strip: bool, alpha_error: int) -> "Original":
+        """`strip` leaves out the metadata; `alpha_error` is the largest error of alpha, in levels of 255."""
+        alpha: tuple[Section, ...] = ()
+        if source.alpha is not None:
+            alpha = (Section(SectionType.ALPHA, alphas.to_bytes(source.alpha, alpha_error)),)
+        kinds = ((SectionType.ICC, source.icc), (SectionType.EXIF, source.exif), (SectionType.XMP, source.xmp))
+        metadata = tuple(Section(kind, container.metadata_to_bytes(raw)) for kind, raw in kinds if raw and not strip)
+        return cls(source, alpha, metadata)
+
+    @property
+    def height(self) -> int:
+        return int(self.source.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.source.pixels.shape[1])
+
+    @property
+    def pixel_count(self) -> int:
+        return self.height * self.width
+
+    @property
+    def alpha_bytes(self) -> int:
+        return sum(len(section.payload) for section in self.alpha)
+
+    @property
+    def metadata_bytes(self) -> int:
+        return sum(len(section.payload) for section in self.metadata)
+
+    @property
+    def side_bytes(self) -> int:
+        """The bytes of alpha and metadata together."""
+        return self.alpha_bytes + self.metadata_bytes
+
+    def header(self, kind: Kind) -> Header:
+        """The header, without what is said of a model."""
+        grey = self.source.pixels.shape[2] == 1
+        return Header(self.width, self.height, kind, grey, grey_as_rgb=self.source.grey_as_rgb)
+
+    def file(self, header: Header, colours: Sequence[Section]) -> bytes:
+        """The file with these sections of colours."""
+        sections = sorted((*colours, *self.alpha, *self.metadata), key=lambda section: section.type)
+        return container.write(LpcFile(header, tuple(sections)))
+
+    def stored_file(self) -> bytes:
+        """The file with the picture stored losslessly."""
+        stored = Section(SectionType.STORED, lossless.stored_to_bytes(self.source.pixels))
+        return self.file(self.header(Kind.STORED), [stored])
+
+
+@dataclass(frozen=True)
+class CodedFile:
+    """A file that a plan made, its header, and the model. `has_cells`: parts of the picture are stored in it exactly.
+
+    If all of the picture is, the header's kind is STORED.
+    """
+
+    data: bytes
+    header: Header
+    model: Model
+    has_cells: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A picture, prepared for one model at one size: all that a file needs but the quality.
+
+    Where `latents` are an argument, None means those of the analysis; others come from `refined`.
+    """
+
+    original: Original
+    prepared: Prepared
+    model: Model
+    downscaled: Downscaled | None
+    progress: Progress | None
+
+    @cached_property
+    def latents(self) -> Any:
+        """The model's analysis of the prepared pixels."""
+        codec, prepared = self.model.trained, self.prepared
+        if isinstance(codec, models.RotatingCodec):
+            return codec.analyse(prepared.pixels, self.progress, rotation=prepared.rotation)
+        return codec.analyse(prepared.pixels, self.progress)
+
+    def refined(self, quality: float, iterations: int) -> Any:
+        """Latents that are refined for a quality 0..100, by a model that is `Refinable`; None for no iterations."""
+        if not iterations:
+            return None
+        codec, prepared = self.model.trained, self.prepared
+        assert isinstance(codec, efforts.Refinable)
+        return codec.refine(
+            prepared.pixels, self.latents, quality, iterations, self.progress, rotation=prepared.rotation
+        )
+
+    def file(self, quality: float, latents: Any = None) -> CodedFile:
+        """The file at a quality 0..100."""
+        if self.prepared.is_all_stored:
+            return self._all_stored()
+        return self._with_symbols(self._coded(quality, latents), quality)
+
+    def file_near(self, limit: int, quality: float, latents: Any = None) -> tuple[CodedFile | None, int]:
+        """The file at a quality and its size in bytes. If the size is far from `limit` it is only estimated, and there
+        is no file: most steps of a search are far."""
+        if self.prepared.is_all_stored:
+            file = self._all_stored()
+            return file, len(file.data)
+        coded = self._coded(quality, latents)
+        about = round(coded.bits / 8) + self._bytes_beside
+        if abs(about - limit) > _FAR * limit + _FAR_BYTES:
+            return None, about
+        file = self._with_symbols(coded, quality)
+        return file, len(file.data)
+
+    def expected_sizes(self) -> rate.Expected:
+        """The sizes of files to expect at each quality: the model's estimate, or those of an average photograph."""
+        if not isinstance(self.model.trained, models.RateEstimator):
+            return rate.usual_sizes(self.original.pixel_count, self.original.side_bytes)
+        qualities, bits = self.model.trained.expected_bits(self.latents)
+        return rate.Expected.of_sizes(qualities, [b / 8 + self._bytes_beside for b in bits])
+
+    @property
+    def _bytes_beside(self) -> int:
+        """About what a file takes besides its latents."""
+        return self.original.side_bytes + self.prepared.stored_bytes + _BYTES_AROUND
+
+    def _coded(self, quality: float, latents: Any) -> Coded:
+        return self.model.trained.code(self.latents if latents is None else latents, quality)
+
+    def _with_symbols(self, coded: Coded, quality: float) -> CodedFile:
+        model, stored = self.model, self.prepared.stored
+        header = dataclasses.replace(
+            self.original.header(Kind.MODEL), model_number=model.number, model_digest=model.digest,
+            quality=Quality.of(quality if model.trained.has_quality else 0), symbols_hash=coded.symbols_hash,
+            rotation=self.prepared.rotation, downscaled=self.downscaled,
+        )  # fmt: skip
+        kind = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
+        colours = [Section(kind, payload) for payload in coded.payloads()]
+        if stored is not None:
+            colours.append(Section(SectionType.CELLS, stored.payload))
+        return CodedFile(self.original.file(header, colours), header, model, stored is not None)
+
+    def _all_stored(self) -> CodedFile:
+        """The file of a picture of which all cells are stored: it needs no model."""
+        assert self.prepared.stored is not None
+        pixels = self.prepared.stored.cells.pixels
+        exact = np.array_equal(pixels, self.original.source.pixels)
+        header = dataclasses.replace(self.original.header(Kind.STORED), fewer_colours=not exact)
+        section = Section(SectionType.STORED, lossless.stored_to_bytes(pixels))
+        return CodedFile(self.original.file(header, [section]), header, self.model, True)

@@ -1,0 +1,173 @@
+"""The file of one picture, at one size, that is nearest to a target.
+
+```
+target --rate.py: which quality--> Plan --file--> its size or PSNR --> the next quality
+             |
+             +-- effort.py: latents refined for that quality        +-- preparation.py: prepared for that quality
+```
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lpcodec.codec import decoding, downscaling, models, rate
+from lpcodec.codec import effort as efforts
+from lpcodec.codec.arrays import Pixels, psnr_of
+from lpcodec.codec.coding import CodedFile, Model, Original, Plan
+from lpcodec.codec.container import Downscaled, Kind
+from lpcodec.codec.preparation import Preparation, Prepared
+from lpcodec.codec.progress import Progress
+from lpcodec.codec.rate import DEFAULT_QUALITY, Target
+from lpcodec.codec.tiles import spans
+
+Found = rate.SearchResult[CodedFile]
+
+_BAND = 1024
+"""Rows of a picture that are compared at a time."""
+_PREPARATIONS, _NEAR = 5, 10.0
+"""A picture is prepared at most this often. A quality is near enough if it differs from the one that the picture was
+prepared for by at most this much."""
+_NO_ERROR = 1e-10
+"""The mean squared error that stands for none: a search needs a finite PSNR."""
+
+
+@dataclass(frozen=True)
+class FileSearch:
+    """Searches for files of one picture at one size.
+
+    `pixels` are those that are coded: the original's, or downscaled. `models` are the sets of weights to choose from;
+    only a model without a quality has several. `iterations` is how often latents are refined (effort.py).
+    """
+
+    original: Original
+    pixels: Pixels
+    downscaled: Downscaled | None
+    models: tuple[Model, ...]
+    iterations: int
+    progress: Progress | None
+
+    @classmethod
+    def at_scale(
+        cls, original: Original, halvings: int, models: tuple[Model, ...], iterations: int, progress: Progress | None
+    ) -> "FileSearch":
+        """For the picture with its sides halved that many times, 0 to 2."""
+        pixels = downscaling.reduced(original.source.pixels, halvings) if halvings else original.source.pixels
+        return cls(original, pixels, downscaling.downscaled(halvings), models, iterations, progress)
+
+    def nearest(self, target: Target) -> Found:
+        """The file that is nearest to a target, which isn't lossless. A quality is that of the picture as it is shown:
+        a downscaled picture is coded at a higher one."""
+        limit = target.limit(self.original.pixel_count)
+        if limit is not None:
+            return self._for_size(limit) if self.models[0].trained.has_quality else self._of_sets(limit)
+        if target.psnr is not None:
+            return self._for_psnr(target.psnr)
+        quality = target.fixed_quality
+        if self.downscaled is not None:
+            quality = downscaling.raised_quality(quality, self.downscaled.halvings, self.models[0].trained)
+        return self._at_quality(quality)
+
+    def _plan(self, model: Model, prepared: Prepared) -> Plan:
+        return Plan(self.original, prepared, model, self.downscaled, self.progress)
+
+    def _preparation(self, model: Model) -> Preparation:
+        return Preparation(self.pixels, model.trained, own_size=self.downscaled is None)
+
+    def _at_quality(self, quality: float) -> Found:
+        model = self.models[0]
+        plan = self._plan(model, self._preparation(model).at(quality))
+        file = plan.file(quality, plan.refined(quality, self.iterations))
+        return rate.SearchResult(quality, file, len(file.data), reached=True)
+
+    def _of_sets(self, limit: int) -> Found:
+        """The largest file within `limit` bytes of a model without a quality: one file for each set of its weights."""
+        files = [self._plan(model, self._preparation(model).plain()).file(0) for model in self.models]
+        within = [file for file in files if len(file.data) <= limit]
+        if not within:
+            smallest = min(files, key=lambda file: len(file.data))
+            return rate.SearchResult(0, smallest, len(smallest.data), reached=False, close=False)
+        largest = max(within, key=lambda file: len(file.data))
+        size = len(largest.data)
+        return rate.SearchResult(0, largest, size, reached=True, close=size >= rate.FLOOR * limit)
+
+    def _for_size(self, limit: int) -> Found:
+        """The largest file within `limit` bytes."""
+
+        def search(plan: Plan, latents: Any, guess: float | None) -> Found:
+            found = rate.quality_for_size(
+                lambda quality: plan.file_near(limit, quality, latents), limit, plan.expected_sizes(), guess
+            )
+            file = plan.file(found.quality, latents) if found.value is None else found.value
+            return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
+
+        return self._prepared_for_what_is_found(limit, search, less_if_missed=True)
+
+    def _for_psnr(self, target: float) -> Found:
+        """The smallest file with at least `target` dB. Each step of the search decodes a file."""
+
+        def search(plan: Plan, latents: Any, guess: float | None) -> Found:
+            def at(quality: float) -> tuple[CodedFile, float]:
+                file = plan.file(quality, latents)
+                return file, psnr_of(max(squared_error(file, self.original), _NO_ERROR))
+
+            # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
+            return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
+
+        return self._prepared_for_what_is_found(target, search, less_if_missed=False)
+
+    def _prepared_for_what_is_found(
+        self, target: float, search: Callable[[Plan, Any, float | None], Found], *, less_if_missed: bool
+    ) -> Found:
+        """What `search` finds for a target, of the picture prepared for about the quality that is found.
+
+        The higher the quality that the picture is prepared for, the lower the quality that is found. The two meet in a
+        bracket that is narrowed step by step.
+
+        Args:
+            target: bytes or dB, as the measure of what is found.
+            search: (plan, latents or None, first quality or None) -> result, for `efforts.search_refined`.
+            less_if_missed: whether to prepare for a lower quality if no quality meets the target.
+        """
+        model = self.models[0]
+        preparation = self._preparation(model)
+
+        def found_with(prepared: Prepared) -> Found:
+            # The plan, with the latents that it keeps, is gone before the picture is prepared again.
+            plan = self._plan(model, prepared)
+            return efforts.search_refined(target, partial(search, plan), plan.refined, self.iterations)
+
+        if not preparation.depends_on_quality:
+            return found_with(preparation.plain())
+        low, high, quality = 0.0, 100.0, DEFAULT_QUALITY
+        kept: Found | None = None
+        least = math.inf
+        for _ in range(_PREPARATIONS):
+            found = found_with(preparation.at(quality))
+            apart = found.quality - quality
+            if found.reached and abs(apart) < least:
+                kept, least = found, abs(apart)
+            if found.reached and (not found.value.has_cells or least <= _NEAR):
+                return found
+            prepare_for_less = apart < 0 if found.reached else less_if_missed
+            if prepare_for_less:
+                high = quality
+            else:
+                low = quality
+            meeting = quality + apart / 2
+            quality = meeting if found.reached and low < meeting < high else (low + high) / 2
+        return found_with(preparation.plain()) if kept is None else kept
+
+
+def squared_error(file: CodedFile, original: Original) -> float:
+    """The mean squared error of a file's picture as it is shown, per sample, in 8-bit units."""
+    codec: models.Codec | None = None if file.header.kind is Kind.STORED else file.model.trained
+    shown, wanted = decoding.pixels(decoding.open_file(file.data), codec), original.source.pixels
+    total = 0
+    for rows in spans(len(shown), _BAND, 0):  # in bands, because a wide copy of the picture would take much memory
+        total += int(np.square(shown[rows.core].astype(np.int32) - wanted[rows.core]).sum(dtype=np.int64))
+    return total / shown.size
