@@ -80,15 +80,16 @@ def profile(data: Path) -> dict[str, float]:
     from torch.profiler import profile as profiler
 
     from lpcodec.codec import models
-    from lpcodec.codec.training import loop
+    from lpcodec.codec.training.memory import keep_freed_memory
+    from lpcodec.codec.training.trainer import optimisers_of
 
     torch.set_num_threads(1)
-    loop.keep_freed_memory()
+    keep_freed_memory()
     objective = models.family_of(models.network_named("default")).objective({"model": "default"}, "cpu")
     objective.open(data, PATCH, "cpu")
     generator = torch.Generator().manual_seed(0)
     network = objective.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimisers = loop.optimisers_of(objective, NEW["learning_rate"])
+    optimisers = optimisers_of(objective, NEW["learning_rate"])
 
     def step() -> None:
         network.zero_grad(set_to_none=True)

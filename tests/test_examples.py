@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec.training import log, loop, objective
+from lpcodec.codec.training import log, objective, trainer
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -89,7 +89,7 @@ def test_own_model(example: Example, face: Image.Image, monkeypatch: pytest.Monk
     monkeypatch.setenv("LPCODEC_WEIGHTS", "")  # the script sets it: put it back afterwards
     monkeypatch.setattr(objective, "VALIDATION_SIZE", 64)
     monkeypatch.setattr(objective, "VALIDATION_PATCHES", 2)
-    monkeypatch.setattr(loop, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(trainer, "WARM_UP_STEPS", 2)
     monkeypatch.setattr(log, "_board", lambda folder, step: None)
     Path("photos").mkdir()
     for place in range(4):

@@ -15,7 +15,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.quality import COARSEST
-from lpcodec.codec.training import log, loop, objective
+from lpcodec.codec.training import log, loop, objective, trainer
 from lpcodec.codec.training.export import export
 
 PAGE = Path(__file__).parents[1] / "docs/extending.md"
@@ -32,7 +32,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "tiny_family.py").write_text(family, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(models, "FAMILIES", list(models.FAMILIES))
-    monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
+    monkeypatch.setattr(trainer, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(log, "_board", lambda folder, step: None)
     monkeypatch.setattr(objective, "VALIDATION_SIZE", 64)
     monkeypatch.setattr(objective, "VALIDATION_PATCHES", 4)

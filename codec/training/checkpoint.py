@@ -14,19 +14,40 @@ import torch
 from torch import nn
 
 from lpcodec.codec import atomic
-from lpcodec.codec.errors import DamagedFileError, DivergedError, FileAccessError
+from lpcodec.codec.errors import DamagedFileError, DivergedError, FileAccessError, UsageError
 
 NAME = "checkpoint.pt"
 _PLANNED = {"model", "steps", "time_limit", "batch", "patch", "seed", "learning_rate"}
 _NOT_WHOLE = "not a whole checkpoint of this version; start the run again in another folder"
 
 
+def find_run(folder: Path, resume: bool, device: str) -> "Checkpoint | None":
+    """The run in `folder` that is resumed, on `device`; None for a new run.
+
+    Raises:
+        UsageError: there is none to resume, or there is one and it isn't to be resumed.
+        FileAccessError, DamagedFileError, DivergedError: as `Checkpoint.load`.
+    """
+    exists = (folder / NAME).exists()
+    if resume and not exists:
+        raise UsageError(f"{folder}: no {NAME} to resume from")
+    if exists and not resume:
+        raise UsageError(f"{folder} already holds a run: resume it, or choose another folder")
+    return Checkpoint.load(folder, device) if resume else None
+
+
+def all_finite(*states: Mapping[str, torch.Tensor]) -> bool:
+    """Whether no value of any state is infinite or not a number."""
+    return all(bool(value.isfinite().all()) for state in states for value in state.values())
+
+
 @dataclass
 class Checkpoint:
-    """The state of a run.
+    """The state of a run after `step` steps and `seconds` of training.
 
-    `plan` is what the run was asked to do (model, steps or time limit, batch, patch, seed, rate ...), JSON-ready;
-    `averaged` the exponential moving average of the weights, which is what is validated and exported.
+    `plan` is what the run was asked to do (plan.py), JSON-ready; `averaged` the moving average of the weights, which is
+    validated and exported; `generator` the state of the generator that draws the patches; `best` the lowest score on
+    the held-out pictures so far.
     """
 
     plan: dict[str, Any]
@@ -70,7 +91,7 @@ class Checkpoint:
             raise DamagedFileError(f"{path}: {_NOT_WHOLE}") from error
         if not found._is_of_this_version():
             raise DamagedFileError(f"{path}: {_NOT_WHOLE}")
-        if not all(value.isfinite().all() for state in (found.weights, found.averaged) for value in state.values()):
+        if not all_finite(found.weights, found.averaged):
             raise DivergedError(f"{path}: the run diverged, its weights aren't finite; train again at a lower rate")
         return found
 

@@ -9,7 +9,7 @@ from PIL import Image
 from lpcodec.codec import models
 from lpcodec.codec.families.hyperprior import sizes
 from lpcodec.codec.families.hyperprior import training as hyperprior_training
-from lpcodec.codec.training import log, loop, objective
+from lpcodec.codec.training import log, loop, objective, trainer
 from tests.training_runs import SMALL
 
 
@@ -32,7 +32,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hyperprior_training, "START_SIZE", 64)
     monkeypatch.setattr(objective, "VALIDATION_SIZE", 64)
     monkeypatch.setattr(objective, "VALIDATION_PATCHES", 2)
-    monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
+    monkeypatch.setattr(trainer, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(loop, "LOG_EVERY", 5)
     monkeypatch.setattr(log, "_board", lambda folder, step: None)
 

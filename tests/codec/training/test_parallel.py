@@ -49,7 +49,7 @@ def clip(parameters, limit):
 
 
 watched, checked = [], []
-whole, loop.nn.utils.clip_grad_norm_ = loop.nn.utils.clip_grad_norm_, clip
+whole, torch.nn.utils.clip_grad_norm_ = torch.nn.utils.clip_grad_norm_, clip
 loss = Workers.loss
 
 

@@ -17,7 +17,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.family import FAMILY
 from lpcodec.codec.families.decomposition.training import half_size
 from lpcodec.codec.families.family import Source
-from lpcodec.codec.training import log, loop
+from lpcodec.codec.training import log, loop, trainer
 from lpcodec.codec.training import objective as training
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "VALIDATION_SIZE", 64)
     monkeypatch.setattr(training, "VALIDATION_PATCHES", 2)
-    monkeypatch.setattr(loop, "WARM_UP_STEPS", 3)
+    monkeypatch.setattr(trainer, "WARM_UP_STEPS", 3)
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     monkeypatch.setattr(log, "_board", lambda folder, step: None)
 

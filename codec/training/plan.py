@@ -1,0 +1,92 @@
+"""The plan of a run: what it is asked to do. Its checkpoint holds the plan, and the card of its weights too.
+
+A plan is a JSON-ready dict:
+- `model`, `steps`, `time_limit` (seconds), `from`, `batch`, `patch`, `seed`, `learning_rate`, the family's own options
+  that were given, and `origin` (source.py) if there is a `from`: a resumed run keeps these, except for a new end;
+- `device`, `processes` and `data`, what the card says of the pictures: these are set at every start.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lpcodec.codec import models
+from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.family import Objective
+from lpcodec.codec.training.checkpoint import Checkpoint
+from lpcodec.codec.training.source import origin
+
+DEFAULT_STEPS = 20_000
+
+
+def new_plan(
+    model: str, end: Mapping[str, Any], asked: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The plan of a new run.
+
+    Args:
+        end: `steps` and `time_limit`, at most one of them not None.
+        asked: `from`, `batch`, `patch`, `seed`, `learning_rate`; None where the model chooses.
+        options: the family's own, as `parsed_options` gives them.
+
+    Raises:
+        UsageError: the weights to start from aren't there.
+    """
+    plan = {"model": model, **end, **asked, "seed": asked["seed"] or 0, **options}
+    if plan["from"] is not None:
+        plan["origin"] = origin(plan["from"])
+    return plan
+
+
+def resumed_plan(
+    found: Checkpoint, out: Path, model: str, end: Mapping[str, Any], asked: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """The plan of the run in `out`, with a new end if one is given; arguments as those of `new_plan`.
+
+    Raises:
+        UsageError: the run is of another model, or was started with another value than one that is asked for.
+    """
+    if found.plan["model"] != model:
+        raise UsageError(f"{out} holds a run of {found.plan['model']}, not of {model}")
+    for name, value in {**asked, **options}.items():
+        had = found.plan.get(name)
+        if value is not None and value != had:
+            words = name.replace("_", " ")
+            words = f"without {words}" if had is None else f"with {words} {had}"
+            raise UsageError(
+                f"{out}: the run was started {words}, and continues so; for {value}, start a new run from its weights"
+            )
+    has_end = any(value is not None for value in end.values())
+    return {**found.plan, **(end if has_end else {})}
+
+
+def fill_in(plan: dict[str, Any], objective: Objective[Any]) -> None:
+    """Fill in what the model chooses: patch, batch and learning rate."""
+    for name in ("patch", "batch", "learning_rate"):
+        plan[name] = plan[name] or getattr(objective, name)
+
+
+def parsed_options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of a family's own options, from text.
+
+    Raises:
+        UsageError: the family has no such option, or the text isn't a value of it.
+    """
+    known = models.family_of(models.network_named(model)).options
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"{model} has no training option {name!r}: {has}")
+        try:
+            values[name] = known[name].parse(text)
+        except ValueError as error:
+            raise UsageError(f"training option {name} of {model}: {text!r}: {error}") from error
+    return values
+
+
+def part_done(plan: Mapping[str, Any], step: int, seconds: float) -> float:
+    """How much of the plan is done at a step, after `seconds` in all: 0 at the start, 1 or more at the end."""
+    steps, limit = plan["steps"], plan["time_limit"]
+    return max(step / steps if steps else 0.0, seconds / limit if limit else 0.0)
