@@ -25,7 +25,7 @@ def compare(
     bpp: Annotated[str, typer.Option("--bpp", metavar="LIST", help="Rates in bits per pixel.")] = "0.15,0.3",
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Our model.", autocompletion=complete_models)
-    ] = "lpcodec",
+    ] = "default@visual",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The page (default: NAME-compare.html, here).")
     ] = None,
@@ -62,6 +62,7 @@ def compare(
         html = comparison.comparison_page(results, original, [ours, *others], near, show)
     write_whole(page, lambda stream: stream.write(html.encode()))
     if not quiet:
+        titles = {about.name: about.title for about in results.codecs}
         for point in results.target_points:
-            typer.echo(f"{point.codec}: {point.bytes:,} bytes, {point.bpp:.3f} bpp, {point.psnr:.2f} dB")
+            typer.echo(f"{titles[point.codec]}: {point.bytes:,} bytes, {point.bpp:.3f} bpp, {point.psnr:.2f} dB")
         typer.echo(f"look at {printable(str(page))}")

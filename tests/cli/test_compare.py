@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
+from lpcodec.codec import models
 from lpcodec.codec.evaluation.codecs import pillow, registry
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout, Pixels
 from lpcodec.codec.evaluation.codecs.rate_search import encode_near_size, encode_to_bpp
@@ -22,7 +23,7 @@ Run = Callable[..., Result]
 class Fake:
     """Stands in for our model: WebP with rate control."""
 
-    name: str = "lpcodec"
+    name: str = "default@visual"
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         return pillow.webp().encode(pixels, setting)
@@ -38,11 +39,12 @@ class Fake:
 @pytest.fixture
 def photo(folder: Path, face: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Path:
     face.save(folder / "photo.png")
-    about = CodecAbout("lpcodec", "lpcodec (fake)", "model", "none")
+    about = CodecAbout("default@visual", "lpcodec (fake)", "model", "none")
+    taken = models.tuned("default", None)  # by encoding: the page compares what `lpcodec encode` writes
     real = registry.find_codec
 
     def find(name: str, *words: Any) -> CodecEntry:
-        return CodecEntry(about, Fake(), (50.0,), "", True) if name == "lpcodec" else real(name, *words)
+        return CodecEntry(about, Fake(), (50.0,), "", True) if name == taken else real(name, *words)
 
     monkeypatch.setattr(registry, "find_codec", find)
     return folder / "photo.png"
@@ -52,7 +54,7 @@ def test_a_page_with_the_picture_at_the_same_bytes(lpcodec: Run, photo: Path) ->
     ran = lpcodec("compare", "photo.png", "--codecs", "avif-default,jpeg", "--bpp", "0.5,1")
     assert ran.exit_code == 0, ran.output
     rows = [line.split(": ") for line in ran.stdout.splitlines() if " bytes" in line]
-    assert [name for name, _ in rows] == ["lpcodec", "avif-default", "jpeg"] * 2
+    assert [name for name, _ in rows] == ["lpcodec (fake)", "AVIF", "JPEG"] * 2
     sizes = [int(text.split(" ")[0].replace(",", "")) for _, text in rows]
     for ours, *others in (sizes[:3], sizes[3:]):
         assert all(abs(size / ours - 1) < 0.12 for size in others)  # whole-number settings of a small picture
@@ -60,7 +62,7 @@ def test_a_page_with_the_picture_at_the_same_bytes(lpcodec: Run, photo: Path) ->
     assert html.count("data:image/webp;base64,") >= 7
     assert "data:application/octet-stream;base64," in html  # the .lpc file
     assert all(f'id="{section}" hidden' in html for section in ("curves", "bd", "speed", "means"))
-    assert '"ours":"lpcodec"' in html
+    assert '"ours":"default@visual"' in html
 
 
 def test_its_page_is_not_replaced_unasked(lpcodec: Run, photo: Path) -> None:

@@ -30,6 +30,8 @@ from lpcodec.codec.evaluation.codecs.ours import OurFamily, Ours
 DEFAULT = "lpcodec"
 DEFAULT_MODEL = "default"
 VISUAL = "default@visual"
+TITLES = {VISUAL: "lpcodec", DEFAULT: "lpcodec, tune=psnr"}
+"""What reports call the default model's two sets of weights; `lpcodec` alone is what encoding takes."""
 QUALITIES = (5.0, 12.0, 20.0, 30.0, 42.0, 54.0, 66.0, 80.0, 92.0)
 """Our sweep: about 0.05 to 2 bpp on photographs."""
 USUAL_PEERS = ("jpeg", "jpeg2000", "webp", "avif", "avif-default", "jxl", "heic")
@@ -122,7 +124,7 @@ def _ours(name: str, threads: int) -> CodecEntry:
         codec, settings = OurFamily(name, numbered), tuple(numbered)
     about = CodecAbout(
         name=name,
-        title=f"lpcodec ({model}, tune=psnr)" if name == DEFAULT else f"lpcodec {name}",
+        title=TITLES.get(name, f"lpcodec {name}"),
         kind="model",
         options=f"lpcodec {lpcodec.__version__}, weights {weights}",
         has_dial=bool(row["has_quality"]),

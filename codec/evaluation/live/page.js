@@ -37,7 +37,6 @@ const open = (file) => {
 const start = (picture) => {
   state.picture = picture;
   state.versions = new Map();
-  say(picture.notes.join("; "));
   byId("empty").hidden = true;
   byId("work").hidden = false;
   byId("picture").textContent = `${picture.name}, ${picture.width} × ${picture.height} pixels`;
@@ -50,6 +49,11 @@ const start = (picture) => {
   }
   Object.assign(view, { zoom: "fit", x: 0, y: 0, divider: 0.5 });
   byId("zoom").querySelector("input").checked = true;
+  for (const side of ["left", "right"]) { // of the picture before
+    byId(`image-${side}`).removeAttribute("src");
+    delete byId(`image-${side}`).dataset.at;
+  }
+  show();
   compare();
 };
 const titles = { lpcodec: "lpcodec", avif: "AVIF", webp: "WebP", jpeg: "JPEG", jxl: "JPEG XL" };
@@ -72,7 +76,7 @@ const compare = async () => {
     let isFirst = true;
     for await (const version of lines(response.body)) {
       if (version.error) { say(version.error, true); continue; }
-      if (isFirst) { state.rate = rate; state.versions = new Map(); isFirst = false; }
+      if (isFirst) { state.rate = rate; state.versions = new Map(); isFirst = false; say(state.picture.notes.join("; ")); }
       state.versions.set(version.codec, version);
       show();
     }
@@ -178,7 +182,7 @@ const place = () => {
     put(byId(`image-${side}`), width, height, view.x, view.y, now);
   }
   box.classList.toggle("enlarged", width * now > box.clientWidth + 1 || height * now > box.clientHeight + 1);
-  const cut = (view.flip ? 1 : view.divider) * box.clientWidth;
+  const cut = (view.flip ? 0 : view.divider) * box.clientWidth;
   byId("layer-left").style.clipPath = `inset(0 ${box.clientWidth - cut}px 0 0)`;
   byId("divider").style.left = `${view.divider * box.clientWidth}px`;
   byId("divider").setAttribute("aria-valuenow", String(Math.round(view.divider * 100)));
@@ -227,14 +231,11 @@ byId("view").addEventListener("keydown", (event) => {
   const by = { ArrowLeft: [48, 0], ArrowRight: [-48, 0], ArrowUp: [0, 48], ArrowDown: [0, -48] }[event.key];
   if (event.key === "+" || event.key === "=") zoomBy(1);
   else if (event.key === "-") zoomBy(-1);
-  else if (event.key === "f" || event.key === "F") { view.flip = true; place(); return; }
   else if (by && byId("view").classList.contains("enlarged")) { view.x += by[0]; view.y += by[1]; place(); }
   else return;
   event.preventDefault();
 });
-const unflip = () => { if (view.flip) { view.flip = false; place(); } };
-byId("view").addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "f") unflip(); });
-byId("view").addEventListener("focusout", unflip);
+holdToFlip(byId("flip"), () => false, (on) => { view.flip = on; if (state.picture) place(); });
 
 // Start
 

@@ -197,6 +197,8 @@ class _Live:
             return work()
 
         future = asyncio.get_running_loop().run_in_executor(self.thread, unless_gone)
+        # If the request itself is cancelled, nobody asks for the result, and asyncio would print its exception.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         while not future.done():
             await asyncio.wait({future}, timeout=_SECONDS_BETWEEN_LOOKS)
             if await request.is_disconnected():

@@ -32,6 +32,23 @@ function drag(element, accepts, moved) {
   for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => { last = null; });
 }
 
+/** Calls `flip(true)` while F or the button is held, and `flip(false)` afterwards. Where a letter chooses something from a
+ * list, `takesLetters(element)`, F does not flip. */
+function holdToFlip(button, takesLetters, flip) {
+  const isF = (event) => event.key.toLowerCase() === "f" && !event.ctrlKey && !event.metaKey && !event.altKey;
+  addEventListener("keydown", (event) => {
+    if (!isF(event) || takesLetters(event.target)) return;
+    event.preventDefault();
+    flip(true);
+  });
+  addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "f") flip(false); });
+  addEventListener("blur", () => flip(false));
+  button.addEventListener("pointerdown", (event) => { button.setPointerCapture(event.pointerId); flip(true); });
+  for (const end of ["pointerup", "pointercancel"]) button.addEventListener(end, () => flip(false));
+  button.addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); flip(true); } });
+  button.addEventListener("keyup", () => flip(false));
+}
+
 /** Where a picture of this size starts in a frame: in the middle if it is smaller, else so that it never leaves it. */
 const held = (at, size, room) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
 

@@ -45,6 +45,9 @@ PACKAGE = "lpcodec.codec.evaluation.report"
 SCRIPTS = ("base.js", "page.js", "viewer.js", "charts.js", "tables.js")  # one scope, in this order
 STRONGEST_PERCENT = 60.0  # a BD-rate from here on has the strongest colour
 REFERENCES = ("avif", "avif-default", "heic", "webp", "jpeg2000", "jpeg")  # for the order of the pictures
+FOR_PSNR, FOR_EYE = ("psnr",), ("ms_ssim", "ssimulacra2")
+TUNED = ((("avif", "avif-speed2"), "avif-default"), (("lpcodec", "default"), "default@visual"))
+"""Codecs that have versions for PSNR, and the one for the eye."""
 KINDS = {".webp": "image/webp", ".png": "image/png"}
 MINUS = "\N{MINUS SIGN}"
 
@@ -83,7 +86,6 @@ def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
     metrics = metrics_of(results)
     tables = {m.name: bd_matrix(results, m.name) for m in metrics}
     titles = {codec.name: codec.title for codec in results.codecs}
-    ours = _ours(results)
     rows = target_rows(results)
     return environment.get_template("page.html").render(
         results=results,
@@ -92,15 +94,14 @@ def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
         titles=titles,
         metrics=metrics,
         extra=[m for m in metrics if m.name not in ("psnr", "ms_ssim")],
-        headline=_headline(results, tables, ours),
+        headline=_headline(results, tables),
         settings=[row for codec in results.codecs for row in setting_rows(results, codec.name)],
         targets=rows,
         targets_note=TARGETS_NOTE if any(row.interpolated for row in rows) else "",
         ceiling=PSNR_CEILING,
         dials=[titles[name] for name in with_dial(results)],
         matrices=[(m, _matrix(results, m, tables[m.name])) for m in metrics if tables[m.name]],
-        ours=ours,
-        by_picture=[(m, _by_picture(results, m, ours)) for m in metrics] if ours else [],
+        by_picture=[(m, _by_picture(results, m, ours)) for m in metrics if (ours := _ours(results, m.name))],
         published=[(m, _published(results, m)) for m in metrics if bd_published(results, m.name)],
         bd_range=(LOW_BPP, HIGH_BPP),
         shown_range=SHOWN_BPP,
@@ -109,7 +110,7 @@ def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
         css=_file("base.css") + _file("page.css"),
         script=script,
         digest=digest,
-        document=embedded(_document(results, shown, tables, ours)),
+        document=embedded(_document(results, shown, tables)),
     )
 
 
@@ -132,39 +133,58 @@ def _date(created: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
-def _ours(results: Results) -> CodecAbout | None:
-    """Our first model that has BD-rates."""
-    rated = with_dial(results)
-    return next((c for c in results.codecs if c.kind == "model" and c.name in rated), None)
-
-
 def judged_by(codec: str, names: Collection[str]) -> tuple[str, ...]:
-    """The metrics by which a codec is a fair peer. AVIF has a tuning for PSNR and one for the eye: each counts by the
-    metric it was made for, if a report has both."""
-    if "avif-default" in names and codec in ("avif", "avif-speed2"):
-        return ("psnr",)
-    if "avif" in names and codec == "avif-default":
-        return ("ms_ssim", "ssimulacra2")
-    return ("psnr", "ms_ssim", "ssimulacra2")
+    """The metrics by which a codec is a fair peer, if a report has the codecs `names`. AVIF and our default model each
+    have a version for PSNR and one for the eye: if a report has both, each counts by what it was made for."""
+    for for_psnr, for_eye in TUNED:
+        if codec in for_psnr and for_eye in names:
+            return FOR_PSNR
+        if codec == for_eye and set(for_psnr) & set(names):
+            return FOR_EYE
+    return FOR_PSNR + FOR_EYE
 
 
-def _headline(results: Results, tables: Mapping[str, Table], ours: CodecAbout | None) -> dict[str, Any] | None:
-    """What our first model needs against each other codec; None if there is no such model."""
-    if ours is None:
-        return None
+def _ours(results: Results, metric: str) -> CodecAbout | None:
+    """Our first model that has BD-rates and counts by `metric`."""
+    rated = with_dial(results)
+    return next(
+        (c for c in results.codecs if c.kind == "model" and c.name in rated and metric in judged_by(c.name, rated)),
+        None,
+    )
+
+
+def _looked_at(results: Results) -> str:
+    """The name of our model that is shown first: the first one for the eye, or the first; empty if there is none."""
+    names = [codec.name for codec in results.codecs if codec.kind == "model"]
+    return next((name for name in names if set(FOR_EYE) <= set(judged_by(name, names))), "".join(names[:1]))
+
+
+def _headline(results: Results, tables: Mapping[str, Table]) -> dict[str, Any] | None:
+    """What our first model needs against each other codec; None if there is no such model.
+
+    By PSNR that is the model for PSNR, by other metrics the one for the eye; `for_psnr` is its title if it is another.
+    """
     titles, names = {codec.name: codec.title for codec in results.codecs}, with_dial(results)
+    ours = {m.name: about for m in metrics_of(results) if (about := _ours(results, m.name))}
+    if not ours:
+        return None
     against = []
     for anchor in names:
-        judges = judged_by(anchor, names)
-        cells = [(m, tables[m.name].get((ours.name, anchor))) for m in metrics_of(results) if m.name in judges]
-        figures = [(m.title, _cell(cell, m)) for m, cell in cells if isinstance(cell, BdRate)]
+        figures = [
+            (m.title, _cell(cell, m))
+            for m in metrics_of(results)
+            if m.name in ours and m.name in judged_by(anchor, names)
+            if isinstance(cell := tables[m.name].get((ours[m.name].name, anchor)), BdRate)
+        ]
         if figures:
             against.append((titles[anchor], figures))
-    return {"title": ours.title, "against": against} if against else None
+    eye = ours[list(ours)[-1]].title  # PSNR is the first metric of a report
+    psnr = ours["psnr"].title if "psnr" in ours else eye
+    return {"title": eye, "for_psnr": psnr if psnr != eye else "", "against": against} if against else None
 
 
 def _by_picture(results: Results, metric: Metric, ours: CodecAbout) -> dict[str, Any]:
-    """The BD-rate of our first model on each picture (rows) against every other codec (columns), and the means."""
+    """The BD-rate of one of our models on each picture (rows) against every other codec (columns), and the means."""
     anchors = [codec for codec in results.codecs if codec.name in with_dial(results) and codec != ours]
     columns = [bd_by_picture(results, metric.name, ours.name, anchor.name) for anchor in anchors]
     rows = []
@@ -172,7 +192,7 @@ def _by_picture(results: Results, metric: Metric, ours: CodecAbout) -> dict[str,
         cells = [column.get(picture.name, "not measured") for column in columns]
         rows.append((picture.name, [_cell(cell, metric) for cell in cells]))
     means = [(f"{mean[0]:+.1f} %".replace("-", MINUS), mean[1]) if (mean := mean_bd(c)) else None for c in columns]
-    return {"columns": [anchor.title for anchor in anchors], "rows": rows, "means": means}
+    return {"ours": ours.title, "columns": [anchor.title for anchor in anchors], "rows": rows, "means": means}
 
 
 def _matrix(results: Results, metric: Metric, table: Table) -> list[tuple[str, list[dict[str, Any] | None]]]:
@@ -206,9 +226,7 @@ def _cell(value: BdRate | str, metric: Metric) -> dict[str, Any]:
     }
 
 
-def _document(
-    results: Results, shown: Sequence[Shown], tables: Mapping[str, Table], ours: CodecAbout | None
-) -> dict[str, Any]:
+def _document(results: Results, shown: Sequence[Shown], tables: Mapping[str, Table]) -> dict[str, Any]:
     """What the scripts draw from."""
     measured, published = styles(results)
     listed = metrics_of(results)
@@ -257,20 +275,23 @@ def _document(
             for s in shown
         ],
         "thumbnails": {s.picture: s.thumbnail for s in shown if s.thumbnail},
-        "ours": ours.name if ours else next((c.name for c in results.codecs if c.kind == "model"), ""),
-        "ranks": _ranks(results, ours),
+        "ours": _looked_at(results),
+        "ranks": _ranks(results),
     }
 
 
-def _ranks(results: Results, ours: CodecAbout | None) -> dict[str, Any] | None:
-    """How our first model does on each picture: its BD-rate by PSNR against the first usual peer that has one."""
-    dials = with_dial(results)
-    reference = next((name for name in REFERENCES if name in dials), None)
+def _ranks(results: Results) -> dict[str, Any] | None:
+    """How our model does on each picture: its BD-rate against the first usual peer, by SSIMULACRA 2 or else by PSNR."""
+    listed = {metric.name: metric.title for metric in metrics_of(results)}
+    metric = "ssimulacra2" if "ssimulacra2" in listed else "psnr"
+    ours, dials = _ours(results, metric), with_dial(results)
+    reference = next((name for name in REFERENCES if name in dials and metric in judged_by(name, dials)), None)
     if ours is None or reference is None:
         return None
-    cells = bd_by_picture(results, "psnr", ours.name, reference)
+    cells = bd_by_picture(results, metric, ours.name, reference)
     percent = {name: _rounded(cell.percent) for name, cell in cells.items() if isinstance(cell, BdRate)}
-    return {"title": next(c.title for c in results.codecs if c.name == reference), "percent": percent}
+    title = next(c.title for c in results.codecs if c.name == reference)
+    return {"ours": ours.title, "title": title, "metric": listed.get(metric, "PSNR"), "percent": percent}
 
 
 def _rows(results: Results, listed: Sequence[Metric]) -> list[list[Any]]:

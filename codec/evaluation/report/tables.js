@@ -86,6 +86,6 @@ sortableHeads(byId("image-table"), (column, falling) => { Object.assign(images, 
 byId("image-table").tHead.rows[0].cells[0].setAttribute("aria-sort", "ascending");
 images.column = 0;
 select(byId("image-codec"), [["all", "all codecs"], ...data.codecs.map((c) => [c.name, c.title])], images.codec, (v) => { images.codec = v; images.again(); });
-select(byId("image-points"), [...data.targets.map((t) => [String(t), `at ${t} bpp`]), ["settings", "at fixed settings"]], images.points, (v) => { images.points = v; images.again(); });
+select(byId("image-points"), [...data.targets.map((t) => [String(t), `at ${t} bpp`]), ...(data.codecs.some((c) => c.points.length) ? [["settings", "at fixed settings"]] : [])], images.points, (v) => { images.points = v; images.again(); });
 byId("image-more").addEventListener("click", () => { images.count += 4 * PAGE_ROWS; images.draw(); });
 images.draw();

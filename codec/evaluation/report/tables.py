@@ -33,10 +33,11 @@ COLUMNS = (
 
 
 TARGETS_NOTE = (
-    "Codecs with whole-number settings stay a few percent under a target. Their qualities are interpolated over log "
-    "rate between the file just below the target and the one just above it; `interpolated` counts those pictures, "
-    "and the files' bpp is the mean rate of the real files below."
+    "Codecs with whole-number settings stay a few percent under a target. So their qualities are interpolated over log "
+    "rate between the file just below the target and the one just above it. The files' bpp is the mean rate of the "
+    "real files below."
 )
+INTERPOLATED_NOTE = "`interpolated` counts the pictures for which that was done."
 
 
 def points_csv(results: Results) -> str:
@@ -90,7 +91,8 @@ def markdown(results: Results) -> str:
     for note in results.pictures.notes:
         lines += ["", f"Changed before it was measured: {_plain(note)}."]
     if rows := target_rows(results):
-        lines += ["", "## At rate targets", "", TARGETS_NOTE, "", *_table(*_targets(results, rows))]
+        note = f"{TARGETS_NOTE} {INTERPOLATED_NOTE}"
+        lines += ["", "## At rate targets", "", note, "", *_table(*_targets(results, rows))]
     for metric in metrics_of(results):
         if matrix := bd_matrix(results, metric.name):
             rule = f"More bits than the anchor at equal quality, PCHIP over log rate, {LOW_BPP:g} to {HIGH_BPP:g} bpp."

@@ -4,6 +4,7 @@ const view = { picture: "", near: 0, left: "", right: "", zoom: "fit", mode: "sl
 view.box = byId("view");
 
 if (view.box) {
+  view.stage = byId("stage");
   view.layers = { left: byId("image-left"), right: byId("image-right") };
   view.names = [...new Set(data.shown.map(([picture]) => picture))];
   view.rates = [...new Set(data.shown.filter(([, codec]) => codec).map(([, , near]) => near))].sort((a, b) => a - b);
@@ -24,16 +25,22 @@ if (view.box) {
     return [`${found.bytes.toLocaleString("en")} bytes, ${found.bpp.toFixed(3)} bpp`, quality + similar];
   };
 
+  /** A line of figures; it breaks between figures and never inside one. */
+  view.line = (text) => make("span", {}, ...text.split(", ").flatMap((part, i, all) => [make("span", {}, i + 1 < all.length ? `${part},` : part), " "]));
+
   /** CSS pixels per picture pixel. 1:1 is in pixels of the screen; "fit" never enlarges. */
   view.scale = () => (view.zoom === "fit" ? view.fit : Number(view.zoom) / devicePixelRatio);
 
+  /** The picture leaves room in the window for the captions and the controls below it. */
   view.layout = () => {
     const { w, h } = view.size();
-    const full = view.box.parentElement.clientWidth, highest = Math.max(innerHeight * 0.72, 260);
+    const full = view.stage.parentElement.clientWidth, below = byId("sides").offsetHeight + byId("under").offsetHeight + 40;
+    const highest = Math.max(Math.min(innerHeight * 0.72, innerHeight - below), 260);
     view.fit = Math.min(full / w, highest / h, 1);
-    const narrow = view.zoom === "fit" ? Math.min(full, Math.max(w * view.fit, 320)) : full;
-    view.box.style.width = `${Math.round(narrow)}px`;
-    view.box.style.height = `${Math.round(view.zoom === "fit" ? Math.max(h * view.fit, 160) : Math.min(highest, Math.max(h * view.scale(), 160)))}px`;
+    const wide = view.zoom === "fit" ? Math.round(w * view.fit) : full;
+    view.box.style.width = `${wide}px`;
+    view.stage.style.width = `${Math.min(full, Math.max(wide, 520))}px`;
+    view.box.style.height = `${Math.round(view.zoom === "fit" ? h * view.fit : Math.min(highest, Math.max(h * view.scale(), 160)))}px`;
     view.place();
   };
 
@@ -57,7 +64,7 @@ if (view.box) {
     const off = found && codec && Math.abs(found.bpp / view.near - 1) > 0.15 ? [`not near ${view.near} bpp`] : [];
     const link = found && found.file
       ? [make("a", { href: found.file, download: `${view.picture}-${codec}.lpc` }, "Download the .lpc file")] : [];
-    text.replaceChildren(make("b", {}, view.title(codec)), ...[...numbers, ...off].map((line) => make("span", {}, line)), ...link);
+    text.replaceChildren(make("b", {}, view.title(codec)), ...[...numbers, ...off].map(view.line), ...link);
     const image = view.layers[side];
     image.alt = found ? `${view.picture}, ${view.title(codec)}, ${numbers.join(", ")}` : "";
     if (!found) image.removeAttribute("src");
@@ -92,7 +99,7 @@ if (view.box) {
   view.divide = (to) => { view.divider = Math.min(1, Math.max(0, to)); view.place(); };
   view.flip = (on) => {
     view.flipped = on;
-    view.box.classList.toggle("flipped", on);
+    view.stage.classList.toggle("flipped", on);
     view.place();
   };
 
@@ -108,7 +115,7 @@ if (view.box) {
       const found = view.find(codec), numbers = view.numbers(codec, found);
       const image = make("img", { alt: `The detail: ${view.title(codec)}, ${numbers.join(", ")}`, draggable: "false" });
       if (found) image.src = found.path;
-      const caption = make("figcaption", {}, make("b", {}, view.title(codec)), ...numbers.map((line) => make("span", {}, line)));
+      const caption = make("figcaption", {}, make("b", {}, view.title(codec)), ...numbers.map(view.line));
       return make("figure", {}, make("div", { class: "detail" }, image), caption);
     }));
     view.placeDetails();
@@ -130,13 +137,13 @@ if (view.box) {
     const box = view.box.getBoundingClientRect();
     view.divide((event.clientX - box.left) / box.width);
   });
-  drag(view.box, (event) => view.box.classList.contains("enlarged") && event.target.tagName !== "A", (event, dx, dy) => {
+  drag(view.box, (event) => view.box.classList.contains("enlarged"), (event, dx, dy) => {
     view.x += dx;
     view.y += dy;
     view.place();
   });
   view.box.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" && !event.buttons) view.pointAt(event); });
-  view.box.addEventListener("click", (event) => { if (event.target.tagName !== "A") view.pointAt(event); });
+  view.box.addEventListener("click", view.pointAt);
   view.box.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // a plain wheel scrolls the page
     event.preventDefault();
@@ -164,15 +171,8 @@ if (view.box) {
     view.place();
   });
 
-  // ---- flip: a key anywhere but in a field, or the button
-  const isFlip = (event) => event.key.toLowerCase() === "f" && !event.ctrlKey && !event.metaKey && !event.altKey && !/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  addEventListener("keydown", (event) => { if (isFlip(event)) view.flip(true); });
-  addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "f") view.flip(false); });
-  addEventListener("blur", () => view.flip(false));
-  byId("flip").addEventListener("pointerdown", (event) => { byId("flip").setPointerCapture(event.pointerId); view.flip(true); });
-  for (const end of ["pointerup", "pointercancel"]) byId("flip").addEventListener(end, () => view.flip(false));
-  byId("flip").addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") { event.preventDefault(); view.flip(true); } });
-  byId("flip").addEventListener("keyup", () => view.flip(false));
+  // The lists beside the picture have no names that begin with F: who has just chosen a codec there wants to flip to it.
+  holdToFlip(byId("flip"), (element) => element.matches("select:not(#near, #left, #right)"), view.flip);
 
   byId("picture-before").addEventListener("click", () => view.step(-1));
   byId("picture-after").addEventListener("click", () => view.step(1));
@@ -196,8 +196,8 @@ if (view.box) {
     return make("li", {}, button);
   }));
   byId("ranks").textContent = ranked.length > 1
-    ? `Below each name: the bits that ${view.title(data.ours)} needs on this picture compared with ${data.ranks.title}, at equal PSNR. Its best picture comes first, its worst last.` : "";
-  byId("thumbnails").hidden = order.length < 2;
+    ? `Below each name: the bits that ${data.ranks.ours} needs on this picture compared with ${data.ranks.title}, at equal ${data.ranks.metric}. Its best picture comes first, its worst last.` : "";
+  byId("thumbnails").hidden = byId("pictures").hidden = order.length < 2;
 
   view.picture = view.names[0];
   view.near = view.rates[0] || 0;
@@ -210,6 +210,6 @@ if (view.box) {
   select(byId("right"), sides, view.right, (v) => { view.right = v; view.show(); });
   choice(byId("zoom"), [["fit", "fit"], ["1", "1:1"], ["2", "2×"], ["4", "4×"]], "fit", (zoom) => view.zoomTo(zoom));
   choice(byId("mode"), [["slider", "slider"], ["difference", "difference"]], "slider", (mode) => { view.mode = mode; view.place(); });
-  new ResizeObserver(() => { view.layout(); view.placeDetails(); }).observe(view.box.parentElement);
+  new ResizeObserver(() => { view.layout(); view.placeDetails(); }).observe(view.stage.parentElement);
   view.show();
 }

@@ -103,10 +103,13 @@ def test_it_works_by_keyboard_alone(browser: "Browser", server: str) -> None:
     place = page.evaluate("view.y")
     key.press("ArrowDown")
     assert page.evaluate("view.y") == place - 48
-    key.down("f")
-    assert page.evaluate("view.flip") is True
-    key.up("f")
-    assert page.evaluate("view.flip") is False
+    for place in ("#view", "#right", "#zoom input >> nth=1", "#theme"):  # wherever the focus is
+        page.locator(place).focus()
+        key.down("f")
+        assert page.evaluate("document.getElementById('layer-left').style.clipPath").endswith("px 0px 0px)")
+        assert page.evaluate("view.flip") is True
+        key.up("f")
+        assert page.evaluate("view.flip") is False
     page.locator("#rows button[data-codec=avif]").focus()
     key.press("Enter")
     assert page.input_value("#right") == "avif"
@@ -118,6 +121,20 @@ def test_it_works_by_keyboard_alone(browser: "Browser", server: str) -> None:
         seen.add(page.evaluate("document.activeElement.id || document.activeElement.name || ''"))
     assert {"choose", "theme", "bpp", "left", "right", "view", "divider", "zoom", "download"} <= seen
     assert watch.said == []
+
+
+def test_the_original_is_there_at_once_and_nothing_of_the_picture_before(browser: "Browser", server: str) -> None:
+    watch = Watch(browser, server, DESKTOP)
+    page = watch.page
+    page.locator("#folder button").nth(1).click()
+    watch.compared()
+    page.route("**/at/*", lambda route: None)  # a server that takes for ever to compare
+    page.locator("#folder button").nth(2).click()
+    page.wait_for_function(
+        "() => { const i = document.getElementById('image-left'); return i.complete && i.naturalWidth > 0; }"
+    )
+    assert page.get_attribute("#image-right", "src") is None
+    assert page.locator("#rows .wait").count() == page.locator("#rows tr").count() > 3
 
 
 def test_what_goes_wrong_is_said(browser: "Browser", server: str, tmp_path: Path) -> None:

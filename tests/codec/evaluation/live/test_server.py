@@ -1,5 +1,6 @@
 """What the server answers: comparisons, limits, cancelling, and nothing to strangers."""
 
+import gc
 import io
 import json
 import re
@@ -131,13 +132,18 @@ class TestCancelling:
         monkeypatch.setattr(Comparison, "names", lambda self: ["lpcodec"])
         return seen
 
-    def test_a_client_that_leaves(self, server: str, served_folder: Path, slow: Any) -> None:
+    def test_a_client_that_leaves(
+        self, server: str, served_folder: Path, slow: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
         client = _client(server)
         _put(client, (served_folder / "face.png").read_bytes())
         answer = requests.get(f"{client}/at/0.5", stream=True, timeout=60)
         assert slow["begun"].wait(30)
         answer.close()
         assert slow["cancelled"].wait(30)
+        assert len(_compare(client, "0.3")) == 1  # the thread is free again
+        gc.collect()
+        assert caplog.text == ""  # nothing for the server's user to worry about
 
     def test_a_new_comparison_of_the_same_client(self, server: str, served_folder: Path, slow: Any) -> None:
         client = _client(server)

@@ -178,7 +178,43 @@ def test_avif_is_judged_by_what_it_was_tuned_for() -> None:
     both = ("lpcodec", "avif", "avif-speed2", "avif-default")
     assert judged_by("avif", both) == judged_by("avif-speed2", both) == ("psnr",)
     assert judged_by("avif-default", both) == ("ms_ssim", "ssimulacra2")
+    both = ("lpcodec", "default@visual", "avif")
+    assert judged_by("lpcodec", both) == ("psnr",)
+    assert judged_by("default@visual", both) == ("ms_ssim", "ssimulacra2")
     assert judged_by("avif", ("lpcodec", "avif")) == judged_by("jpeg", both) == ("psnr", "ms_ssim", "ssimulacra2")
+
+
+def test_each_set_of_weights_is_judged_by_what_it_was_trained_for(results: Results) -> None:
+    names = {"default": "lpcodec", "wcae": "default@visual"}
+
+    def renamed(item: Any) -> Any:
+        name = item.codec if hasattr(item, "codec") else item.name
+        new = names.get(name, name)
+        return replace(item, codec=new) if hasattr(item, "codec") else replace(item, name=new)
+
+    points = [renamed(p) for p in results.points if p.codec != "wcae"]
+    points += [replace(p, codec="default@visual", psnr=p.psnr - 1) for p in points if p.codec == "lpcodec"]
+    codecs = tuple(
+        replace(c, title={"lpcodec": "For PSNR", "default@visual": "For the eye"}.get(c.name, c.title), has_dial=True)
+        for c in map(renamed, results.codecs)
+    )
+    html = page(replace(results, points=tuple(points), target_points=(), codecs=codecs), ())
+    document = document_of(html)
+    assert document["ours"] == "default@visual"
+    assert (document["ranks"]["ours"], document["ranks"]["metric"]) == ("For PSNR", "PSNR")
+    assert "how many more bits <b>For the eye</b> (by PSNR: <b>For PSNR</b>) needs" in html
+    assert "BD-rate of each picture by PSNR (dB): For PSNR against" in html
+    assert "BD-rate of each picture by MS-SSIM (dB): For the eye against" in html
+
+
+def test_a_page_of_one_picture_says_nothing_of_what_was_not_measured(results: Results) -> None:
+    one = replace(results.pictures, pictures=results.pictures.pictures[:1], expected=None)
+    points = tuple(p for p in results.target_points if p.image == "bridge")
+    machine = replace(results.machine, contended=False)
+    html = page(replace(results, machine=machine, pictures=one, points=(), target_points=points, failures=()), SHOWN)
+    assert "<h2>Every file</h2>" in html
+    for absent in ("Every picture", "encode MB", "worker", "nothing else running"):
+        assert absent not in html.partition("<script")[0]
 
 
 def test_pictures_come_before_figures(html: str) -> None:

@@ -191,14 +191,47 @@ def test_both_sides_say_what_they_are(watch: Watch) -> None:
     assert page.locator("#image-right").evaluate("async e => { await e.decode(); return e.naturalWidth }") == 400
 
 
-def test_captions_and_controls_are_in_view_with_the_picture(watch: Watch) -> None:
+@pytest.mark.parametrize("size", [PHONE, DESKTOP, {"width": 900, "height": 500}])
+def test_captions_and_controls_are_in_view_with_the_picture_and_do_not_cover_it(
+    browser: "Browser", report: Path, size: Any
+) -> None:
+    watch = Watch(browser, report, viewport=size)
     page = watch.page
-    page.locator("#view").evaluate("e => e.scrollIntoView({block: 'center'})")
-    for name in ("side-left", "side-right", "zoom", "flip"):
-        box = page.locator(f"#{name}").bounding_box()
-        assert box is not None
-        assert box["y"] >= 0
-        assert box["y"] + box["height"] <= DESKTOP["height"]
+    for zoom in ("fit", "4×"):
+        choose(page, "zoom", zoom)
+        page.locator("#view").evaluate("e => e.scrollIntoView({block: 'start'})")
+        picture = _box(page, "view")
+        for name in ("side-left", "side-right", "zoom", "flip"):
+            left, top, right, bottom = _box(page, name)
+            assert 0 <= left < right <= size["width"]
+            assert picture[3] <= top < bottom <= size["height"]
+    watch.close()
+
+
+def _box(page: "Page", name: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of an element in the window."""
+    box = page.locator(f"#{name}").bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def test_a_figure_is_never_broken_between_lines(browser: "Browser", report: Path) -> None:
+    watch = Watch(browser, report, viewport=PHONE)
+    figures = watch.page.locator(".side > span > span, .details figcaption > span > span")
+    assert figures.count() >= 8
+    for rows in figures.evaluate_all("all => all.map(e => e.getClientRects().length)"):
+        assert rows == 1
+    watch.close()
+
+
+def test_the_picture_stays_where_it_is_while_codecs_are_chosen(watch: Watch) -> None:
+    page = watch.page
+    places = []
+    for left, right in (("", "default"), ("jpeg", "default"), ("jpeg", "")):
+        page.select_option("#left", left)
+        page.select_option("#right", right)
+        places.append(_box(page, "view"))
+    assert len(set(places)) == 1
 
 
 def test_the_same_detail_of_four_codecs_follows_the_pointer(watch: Watch) -> None:
@@ -235,6 +268,22 @@ def test_a_key_and_a_button_flip_while_they_are_held(watch: Watch) -> None:
     assert cut() == pytest.approx(box["width"], abs=1)
     page.mouse.up()
     assert cut() == pytest.approx(box["width"] / 2, abs=1)
+
+
+@pytest.mark.parametrize("chosen", ["#right", "#near", "#zoom input >> nth=0"])
+def test_the_key_flips_after_something_was_chosen(watch: Watch, chosen: str) -> None:
+    page = watch.page
+    page.locator(chosen).focus()
+    before = page.locator("#right").input_value()
+    page.keyboard.down("f")
+    assert "flipped" in (page.locator("#stage").get_attribute("class") or "")
+    page.keyboard.up("f")
+    assert "flipped" not in (page.locator("#stage").get_attribute("class") or "")
+    assert page.locator("#right").input_value() == before
+    page.locator("#picture").focus()  # there a letter chooses a name
+    page.keyboard.down("f")
+    assert "flipped" not in (page.locator("#stage").get_attribute("class") or "")
+    page.keyboard.up("f")
 
 
 def test_the_difference_is_black_where_both_are_the_same(watch: Watch) -> None:
