@@ -4,13 +4,14 @@
 pixels --repeats--> candidates --16 x 16 DCT--> what coding costs at any lambda       }
        candidates' pixels, lambda --palette.py--> fewer colours, what storing costs   } the cheaper, cell by cell
 ```
-The first choice is among cells that look drawn. If it takes some, the next ones are among all that could be, with the
-colours of those taken: dense parts of a plot follow, photographs don't.
+The first choice is among the cells that look drawn. If it takes some, the second is among all cells in which pixels
+repeat, with the colours of the cells that were taken. So dense parts of a plot are taken too, and photographs aren't.
 
-The cost of a cell is bits + lambda * squared error. Coding is estimated from a cell's DCT coefficients x: with the
-distortion theta = 3 / (2 ln 2 lambda) that a bit is worth, a coefficient takes about log2(1 + x**2 / theta) / 2 bits
-and leaves x**2 theta / (x**2 + theta); three constants fit that to the default model. Storing is measured: the section
-is made, and its bytes shared out by how often the colour changes.
+The cost of a cell is bits + lambda * squared error. The cost of coding is estimated from the cell's DCT coefficients x.
+With theta = 3 / (2 ln 2 lambda), the squared error that is worth a bit, a coefficient takes about
+log2(1 + x**2 / theta) / 2 bits and leaves an error of x**2 theta / (x**2 + theta). Three constants fit that to the
+default model. The cost of storing is measured: the section is made, and its bytes are divided among the cells by how
+often the colour changes in each.
 """
 
 import math
@@ -25,45 +26,47 @@ from lpcodec.codec.cells import CELL, Cells, Map, by_pixel
 from lpcodec.codec.palette import distinct_colours, fewer_colours
 
 _DRAWN, _POSSIBLE = 0.5, 0.1
-"""The least share of a cell's pixels that equal the left or the upper one: of a candidate of the first choice, and of a
-later one."""
+"""The least share of a cell's pixels that equal their left or upper neighbour: in a cell that looks drawn, and in one
+that the second choice may take."""
 _BITS_FACTOR, _BITS_START, _ERROR_FACTOR = 1.7, 3.0, 2.1
 """What fits the default model best on screens, from quality 15 to 95."""
 _FLAT_BITS = 4.0
-"""Bits that a flat cell is worth beside its cost: an even background is to come back exactly."""
+"""Added to the cost of coding a flat cell, in bits: an even background should come back exactly."""
 _EDGE_BITS = 12.0
-"""What each side between a stored cell and a coded one takes: in the map, and in the coded one's latents, since the
-picture seems to change there."""
+"""The bits that each side between a stored and a coded cell takes: in the map, and in the latents of the coded cell,
+for which the picture seems to change there."""
 _SECTION_BITS = 8 * 24
-"""About what the heads of the section and of its picture take."""
+"""About the bits that the heads of the section and of its picture take."""
 _FIRST_BITS_PER_CHANGE = 2.0
-"""What a change of colour takes, as the first choice assumes; later ones measure it."""
+"""The bits that a change of colour takes, as the first choice assumes. The second has them from the first's section."""
 _LEAST_GAIN = 0.1
-"""Nothing is stored if that saves less than this part of what coding it is expected to cost: the estimate isn't better,
-and photographs must not lose by it."""
+"""Cells are stored only if that saves at least this part of the estimated cost of coding them. The estimate is no more
+precise than that, and photographs must not become larger."""
 _EXACT_SHARE = 0.1
-"""All colours are tried if the errors of fewer colours cost more than this part of the section's bits."""
+"""All colours are tried as well if the errors of fewer colours cost more than this part of the section's bits."""
 _LOWEST_LOG, _BINS = -2, 24
-"""The coefficients' squares are counted by their whole log2."""
+"""The squares of coefficients are counted in bins by floor(log2), from this one on."""
 _ROUNDS = 2
-"""Sections that are made, which takes most of the time; a choice follows each."""
+"""How many choices are made. Each makes a section, and that takes most of the time."""
 _SWEEPS = 4
+"""How often `_most_gain` goes over the map."""
 
 
 @dataclass(frozen=True)
 class _Estimate:
-    """What coding the candidates takes: (n, bins) counts of coefficients by the log2 of their squares."""
+    """What coding takes: `counts` (n, bins) are each candidate's coefficients, counted by the log2 of their squares."""
 
     counts: npt.NDArray[np.float32]
     channels: int
 
     def costs(self, lmbda: float) -> npt.NDArray[np.float64]:
-        """bits + lambda * squared error (a mean over channels, a sum over pixels) of each candidate, (n,)."""
+        """The cost of coding each candidate, (n,): bits + lambda * squared error. The error is a mean over channels and
+        a sum over pixels."""
         squares = 2.0 ** (np.arange(_BINS) + _LOWEST_LOG + 0.5)
         theta = self.channels / (2 * math.log(2) * lmbda)
         bits = _BITS_FACTOR / 2 * np.log2(1 + squares / (_BITS_START * theta))
         errors = _ERROR_FACTOR * squares * theta / (squares + theta) / self.channels
-        # Below the lowest bin nothing is left to code or to lose.
+        # Coefficients in the lowest bin are about zero: they cost nothing.
         return np.asarray(self.counts[:, 1:] @ (bits + lmbda * errors)[1:], np.float64)
 
 
@@ -76,12 +79,12 @@ class Chosen:
 
     @property
     def bits(self) -> int:
-        """About what the section takes in all."""
+        """About the bits that the section takes, its head included."""
         return 8 * len(self.payload) + _SECTION_BITS
 
 
 class CellChoice:
-    """One picture's candidates and what coding them takes; `at` chooses among them for a lambda."""
+    """One picture's cells that may be stored, and what coding them takes; `at` chooses among them for a lambda."""
 
     def __init__(self, pixels: Pixels, repeats: npt.NDArray[np.float64]) -> None:
         self._shape = pixels.shape
@@ -92,27 +95,28 @@ class CellChoice:
         seen = by_pixel(self._possible, *pixels.shape[:2])
         self._colours, numbers = distinct_colours(pixels[seen])
         self._numbers = np.zeros(pixels.shape[:2], np.int32)
-        """Each pixel's row in `_colours`; 0, which means nothing, outside the possible cells."""
+        """Each pixel's row in `_colours`; 0 outside the possible cells, where it isn't used."""
         self._numbers[seen] = numbers
 
     @classmethod
     def of(cls, pixels: Pixels) -> "CellChoice | None":
-        """The choice for pixels (H, W, 3) or (H, W, 1) uint8; None if no cell looks drawn."""
+        """The choice for pixels, uint8 (H, W, 3) or (H, W, 1); None if no cell looks drawn."""
         repeats = _repeats(pixels)
         return cls(pixels, repeats) if (repeats >= _DRAWN).any() else None
 
     def at(self, lmbda: float) -> Chosen | None:
-        """The cells to store for lambda of bits per pixel + lambda * mean squared error (8-bit units); None if coding
-        them all is cheaper."""
+        """The cells to store if the cost is bits per pixel + lambda * mean squared error (8-bit units); None if coding
+        all of them is cheaper."""
         coding = np.zeros(self._possible.shape)
         coding[self._possible] = self._estimate.costs(lmbda)
         coding += _FLAT_BITS * self._flat
-        replaced = self._replaced(self._drawn, lmbda)
-        gains = coding - _FIRST_BITS_PER_CHANGE * self._changes(replaced) - lmbda * self._squared_errors(replaced)
-        stored = _most_gain(gains, self._drawn)
+        candidates, bits_per_change = self._drawn, _FIRST_BITS_PER_CHANGE
+        replaced = self._replaced(candidates, lmbda)
+        errors, changes = lmbda * self._squared_errors(replaced), self._changes(replaced)
         best: Chosen | None = None
         most = 0.0
         for _ in range(_ROUNDS):
+            stored = _most_gain(coding - bits_per_change * changes - errors, candidates)
             if not stored.any():
                 break
             replaced = self._replaced(stored, lmbda)
@@ -122,17 +126,17 @@ class CellChoice:
             gain = expected - error - chosen.bits
             if gain > max(most, _LEAST_GAIN * expected):
                 best, most = chosen, gain
-            bits_per_change = chosen.bits / max(float(changes[stored].sum()), 1.0)
             if error > _EXACT_SHARE * chosen.bits:
                 exact = self._chosen(stored, self._colours)
                 gain = expected - exact.bits
                 if gain > max(most, _LEAST_GAIN * expected):
                     best, most = exact, gain
-            stored = _most_gain(coding - bits_per_change * changes - errors, self._possible)
+            candidates, bits_per_change = self._possible, chosen.bits / max(float(changes[stored].sum()), 1.0)
         return best or self._even(coding)
 
     def _even(self, coding: npt.NDArray[np.float64]) -> Chosen | None:
-        """The flat cells alone: a background comes back exactly even if it doesn't pay to store what is on it."""
+        """The flat cells alone, or None: an even background comes back exactly even if storing what is on it doesn't
+        pay."""
         stored = _most_gain(coding, self._flat)
         if not stored.any():
             return None
@@ -140,12 +144,13 @@ class CellChoice:
         return chosen if chosen.bits < coding[stored].sum() else None
 
     def _replaced(self, stored: Map, lmbda: float) -> Pixels:
-        """What replaces each colour if these cells are stored."""
+        """The colours to store these cells with, in place of each row of `_colours`."""
         counts = np.bincount(self._numbers[by_pixel(stored, *self._shape[:2])], minlength=len(self._colours))
         return fewer_colours(self._colours, counts, lmbda)
 
     def _chosen(self, stored: Map, replaced: Pixels) -> Chosen:
-        """The stored cells with replaced colours; elsewhere the most frequent of them, which costs next to nothing."""
+        """The stored cells in the replaced colours. All other pixels get the most frequent one: they cost almost
+        nothing."""
         shown = by_pixel(stored, *self._shape[:2])
         pixels = replaced[self._numbers]
         pixels[~shown] = replaced[np.bincount(self._numbers[shown]).argmax()]
@@ -153,26 +158,27 @@ class CellChoice:
         return Chosen(found, cells.to_bytes(found))
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
-        """By cell, if all candidates are stored with these colours: the mean over channels, the sum over pixels."""
+        """The squared error of each possible cell in these colours: a mean over channels, a sum over pixels."""
         by_colour = np.square(replaced.astype(np.float32) - self._colours).mean(1)
         return _cell_sums(by_colour[self._numbers])
 
     def _changes(self, replaced: Pixels) -> npt.NDArray[np.float64]:
-        """How often the colour changes in each cell, along rows and columns, halved."""
+        """How often the colour changes in each cell: the mean of the changes along rows and along columns."""
         _, names = distinct_colours(replaced)
         left, upper = _unequal(names.astype(np.uint16)[self._numbers])
         return (_cell_sums(left) + _cell_sums(upper)) / 2
 
 
 def _most_gain(gains: npt.NDArray[np.float64], candidates: Map) -> Map:
-    """The map of most gain less what its edges take: iterated conditional modes over a checkerboard (Besag 1986)."""
+    """The map with the largest gain, less what its edges take: iterated conditional modes on a checkerboard (Besag, "On
+    the statistical analysis of dirty pictures", 1986)."""
     stored = candidates & (gains > 0)
     black = np.indices(stored.shape).sum(0) % 2 == 0
     for _ in range(_SWEEPS):
         for colour in (black, ~black):
             near = np.pad(stored, 1, mode="edge").astype(np.int8)
             around = near[:-2, 1:-1] + near[2:, 1:-1] + near[1:-1, :-2] + near[1:-1, 2:]
-            # Storing removes the edges to stored neighbours and makes those to coded ones.
+            # Storing a cell removes its edges to stored neighbours and makes edges to coded ones.
             better = candidates & (gains + _EDGE_BITS * (2 * around - 4) > 0)
             stored = np.where(colour, better, stored)
     return stored
@@ -185,7 +191,8 @@ def _cell_sums(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 
 
 def _unequal(values: npt.NDArray[np.unsignedinteger]) -> tuple[Map, Map]:
-    """Which values (H, W) differ from the left one, and which from the upper one; the first column and row don't."""
+    """Which values (H, W) differ from their left neighbour, and which from the upper one. Where there is none they
+    don't."""
     left, upper = np.zeros(values.shape, bool), np.zeros(values.shape, bool)
     np.not_equal(values[:, 1:], values[:, :-1], out=left[:, 1:])
     np.not_equal(values[1:], values[:-1], out=upper[1:])
@@ -193,22 +200,22 @@ def _unequal(values: npt.NDArray[np.unsignedinteger]) -> tuple[Map, Map]:
 
 
 def _whole(pixels: Pixels) -> npt.NDArray[np.uint32]:
-    """The channels of each pixel (H, W, 3 or 1) as one number (H, W): one comparison instead of three."""
+    """The channels of each pixel (H, W, 3 or 1) packed into one number (H, W): one comparison instead of three."""
     packed = np.zeros((*pixels.shape[:2], 4), np.uint8)
     packed[..., : pixels.shape[2]] = pixels
     return packed.view(np.uint32)[..., 0]
 
 
 def _repeats(pixels: Pixels) -> npt.NDArray[np.float64]:
-    """The share of pixels that equal the left or the upper one, by cell."""
+    """For each cell, the share of its pixels that equal their left or upper neighbour."""
     left, upper = _unequal(_whole(pixels))
     return 1 - _cell_sums(left & upper) / _cell_sums(np.ones(pixels.shape[:2], bool))
 
 
 def _coefficients(pixels: Pixels, candidates: Map) -> npt.NDArray[np.float32]:
-    """The candidates' AC coefficients, counted by the log2 of their squares: (n, bins).
+    """The AC coefficients of each candidate, counted by the log2 of their squares: (n, bins).
 
-    The DCT is orthonormal, over 16 x 16 pixels, of grey and two colour differences where there are three channels.
+    The DCT is orthonormal and has 16 x 16 pixels. Three channels are first turned into grey and two colour differences.
     """
     place = (np.arange(CELL) + 0.5) * np.pi / CELL
     transform = np.cos(np.arange(CELL)[:, None] * place) * math.sqrt(2 / CELL)

@@ -1,12 +1,13 @@
 """Tiles and groups in threads, each with one torch thread.
 
-torch's own threads divide every layer and wait for each other behind it, computing nothing but the waiting. If another
-process takes a core, all wait for the one that lost it. Threads that take whole tiles wait once, at the end.
+torch's own threads divide every layer among them and wait for each other after it. If another process takes a core, all
+of them wait for the thread that lost it. Threads that work on whole tiles wait only once, at the end.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -15,6 +16,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
 
+_HELPERS = ContextVar("_HELPERS", default=True)
+
 
 def threads(device: torch.device) -> int:
     """How many items `in_threads` works on at a time."""
@@ -22,8 +25,11 @@ def threads(device: torch.device) -> int:
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device) -> Iterator[R]:
-    """The results of `work`, in order: as many items at a time as torch may use threads, each in one thread, in
-    inference mode. One after the other if that is one thread or one item; on a GPU it is."""
+    """The results of `work`, in the order of the items.
+
+    As many items are worked on at a time as torch may use threads, each with one torch thread and in inference mode.
+    On a GPU, and with one thread or one item, the work is done here, one item after the other.
+    """
     items = list(items)
     count = min(threads(device), len(items))
     if count <= 1:
@@ -40,30 +46,42 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
         yield from pool.map(alone, items)
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(allowed)  # what threads that are started from now on begin with
+        torch.set_num_threads(allowed)  # new threads begin with the number that was set last, by any thread
 
 
 class Helper:
-    """A second thread, for work that has two halves."""
+    """A second thread, for work that can be divided in two."""
 
     def __init__(self, torch_threads: int) -> None:
         self._pool = ThreadPoolExecutor(1, initializer=lambda: torch.set_num_threads(torch_threads))
 
     def submit(self, work: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
-        """Begin `work` in that thread, in inference mode, after all that was begun before."""
+        """Let that thread do `work`, in inference mode, after all that was submitted before."""
         return self._pool.submit(torch.inference_mode()(work), *arguments, **named)
 
     def close(self) -> None:
-        """Wait until all is done."""
+        """Wait until all of it is done."""
         self._pool.shutdown()
 
 
 @contextmanager
+def no_helper() -> Iterator[None]:
+    """Within it this thread gets no helpers: for a caller that doesn't need what they would compute."""
+    before = _HELPERS.set(False)
+    try:
+        yield
+    finally:
+        _HELPERS.reset(before)
+
+
+@contextmanager
 def helper(device: torch.device) -> Iterator[Helper | None]:
-    """A helper that has half of torch's threads, while the caller has the others; None if there is one thread alone, or
-    if the work is on a GPU."""
+    """A helper that has half of torch's threads, while the caller has the others.
+
+    None on a GPU, if torch may use only one thread, and inside `no_helper`.
+    """
     allowed = threads(device)
-    if allowed == 1:
+    if allowed == 1 or not _HELPERS.get():
         yield None
         return
     found = Helper(allowed // 2)

@@ -1,9 +1,13 @@
-"""Large pictures in tiles: the same result as the whole picture at once, in bounded memory.
+"""Large pictures in tiles: the same result as of the whole picture at once, in bounded memory.
 
-The receptive field of a transform reaches `halo` units past each output. On a tile enlarged by `halo`, with the margin
-cut off afterwards, the transform gives the same as on the whole grid, within float noise. At the borders of the picture
-the tile ends with the picture, so the network's own padding acts only there. No sample is produced twice, and the file
-doesn't depend on the tiling.
+An output of a transform depends on inputs up to `halo` places away. So a tile is read with `halo` places more on each
+side, and they are cut off afterwards. At the borders of the picture the tile ends where the picture does, so that the
+network's own padding acts there and nowhere else. No output is produced twice.
+
+The result is that of the whole picture within float noise. How a picture is divided by `shares` depends on the number
+of threads. Files must not: tests/codec/test_threads.py compares their bytes. Rounding makes that almost certain, but
+where the noise of a processor's convolutions isn't zero, a latent in the middle between two integers may be rounded
+otherwise. Decoders get the same symbols in any case, because no symbol depends on tiles of the transforms.
 """
 
 from collections.abc import Iterator
@@ -12,12 +16,13 @@ from dataclasses import dataclass
 from lpcodec.codec.arrays import ceil_div
 
 TILE = 1024
-"""Side, in pixels, of the part of a picture that a small network works on at once, halo apart."""
+"""Side in pixels of a tile for a small network, without its halo."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one axis: it produces `start..stop` and reads `outer_start..outer_stop`."""
+    """A tile along one axis: it reads the places `outer_start` to `outer_stop` and produces `start` to `stop`, the stops
+    excluded."""
 
     start: int
     stop: int
@@ -26,28 +31,30 @@ class Span:
 
     @property
     def inner(self) -> slice:
-        """The produced part, counted from `outer_start`."""
+        """What is produced, as a slice of what is read."""
         return slice(self.start - self.outer_start, self.stop - self.outer_start)
 
     @property
     def outer(self) -> slice:
+        """What is read, as a slice of the whole."""
         return slice(self.outer_start, self.outer_stop)
 
     @property
     def core(self) -> slice:
+        """What is produced, as a slice of the whole."""
         return slice(self.start, self.stop)
 
     def scaled(self, factor: int) -> "Span":
-        """The same span in units `factor` times finer."""
+        """The same span on a grid that is `factor` times as fine."""
         return Span(*(factor * v for v in (self.start, self.stop, self.outer_start, self.outer_stop)))
 
     def halved(self) -> "Span":
-        """The same span in units twice as coarse; it must start at an even position and may stop at an odd one."""
+        """The same span on a grid half as fine. It must start at an even place; an odd stop is rounded up."""
         return Span(self.start // 2, ceil_div(self.stop, 2), self.outer_start // 2, ceil_div(self.outer_stop, 2))
 
 
 def spans(length: int, core: int, halo: int) -> list[Span]:
-    """Cut `length` into cores of `core` (the last one shorter), each read with up to `halo` more on both sides."""
+    """`length` places in tiles of `core` (the last may be shorter), each read with up to `halo` more on each side."""
     return [
         Span(start, min(start + core, length), max(0, start - halo), min(length, start + core + halo))
         for start in range(0, length, core)
@@ -55,7 +62,11 @@ def spans(length: int, core: int, halo: int) -> list[Span]:
 
 
 def shares(height: int, width: int, core: int, halo: int, count: int) -> list[tuple[Span, Span]]:
-    """The tiles of `grid` evened out, or in thinner bands if they are fewer than `count`, down to cores of `halo`."""
+    """The (rows, columns) of tiles for `count` threads, row by row.
+
+    They are as many as those of `grid`, but of nearly equal size. If these are fewer than `count`, the longer side is
+    cut into more tiles, so that there is one for each thread; but none is shorter than `halo`.
+    """
     rows, columns = ceil_div(height, core), ceil_div(width, core)
     if rows * columns < count:
         if height >= width:
@@ -67,7 +78,7 @@ def shares(height: int, width: int, core: int, halo: int, count: int) -> list[tu
 
 
 def grid(height: int, width: int, core: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """Yield the (rows, columns) spans of all tiles of a `height` x `width` grid, row by row."""
+    """The (rows, columns) of tiles of `core` x `core` places (the last ones may be smaller), row by row."""
     for rows in spans(height, core, halo):
         for columns in spans(width, core, halo):
             yield rows, columns

@@ -23,7 +23,7 @@ from lpcodec.codec.bulk.local import Event, end_of_shard, read_members
 from lpcodec.codec.bulk.processes import use_one_thread
 from lpcodec.codec.bulk.shards import ShardWriter
 from lpcodec.codec.bulk.sources import Source
-from lpcodec.codec.bulk.unit import Job, Row, Settings
+from lpcodec.codec.bulk.unit import Row, Settings, ToRecode
 from lpcodec.codec.errors import UsageError
 
 _SOURCES_PER_TASK = 16
@@ -82,8 +82,8 @@ class _Recoder:
         if source.is_shard:
             return self._shard(source)
         output = self._settings.output_name(source.name)
-        job = Job(source.name, output, url=source.url, target=storage.join(self._to, output))
-        done = unit.recode_file(job, self._settings).row
+        picture = ToRecode(source.name, output, url=source.url, target=storage.join(self._to, output))
+        done = unit.recode_file(picture, self._settings).row
         return [Event(done, (done,))]
 
     def _shard(self, source: Source) -> list[Event]:

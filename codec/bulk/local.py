@@ -14,7 +14,7 @@ from lpcodec.codec.bulk import unit
 from lpcodec.codec.bulk.processes import Died, Item, in_order
 from lpcodec.codec.bulk.shards import Member, ShardWriter, members
 from lpcodec.codec.bulk.sources import Source
-from lpcodec.codec.bulk.unit import Coded, Job, Row, Settings
+from lpcodec.codec.bulk.unit import Recoded, Row, Settings, ToRecode
 
 
 @dataclass(frozen=True)
@@ -94,25 +94,25 @@ def read_members(source: Source, endings: frozenset[str]) -> Iterator[Member | E
 
 def _items(
     sources: Sequence[Source], settings: Settings, to: str, endings: frozenset[str]
-) -> Iterator[Item[_Place, Job]]:
+) -> Iterator[Item[_Place, ToRecode]]:
     for source in sources:
         if not source.is_shard:
             output = settings.output_name(source.name)
-            yield Item((source, None), Job(source.name, output, url=source.url, target=storage.join(to, output)))
+            yield Item((source, None), ToRecode(source.name, output, url=source.url, target=storage.join(to, output)))
             continue
         error = None
         for member in read_members(source, endings):
             if isinstance(member, Exception):
                 error = member
             else:
-                job = Job(member.info.name, "", data=member.data) if member.is_picture else None
-                yield Item((source, member), job, len(member.data))
+                picture = ToRecode(member.info.name, "", data=member.data) if member.is_picture else None
+                yield Item((source, member), picture, len(member.data))
         yield Item((source, _End(error)))
 
 
-def _coded(result: Coded | Died | None, name: str, output: str, size: int) -> Coded:
+def _coded(result: Recoded | Died | None, name: str, output: str, size: int) -> Recoded:
     """A result under the names that the manifest gives it; a process that died is an error of its picture."""
-    if isinstance(result, Coded):
-        return Coded(result.data, replace(result.row, name=name, output=output))
+    if isinstance(result, Recoded):
+        return Recoded(result.data, replace(result.row, name=name, output=output))
     how = result.how if result is not None else "no result"
-    return Coded(None, unit.failure(name, output, f"the process died over this picture: {how}", size))
+    return Recoded(None, unit.failure(name, output, f"the process died over this picture: {how}", size))

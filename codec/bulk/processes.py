@@ -1,9 +1,11 @@
-"""Worker processes: jobs in, results out in the same order, whatever becomes of a worker.
+"""Worker processes: jobs in, results out in the same order, even if a worker dies.
 
 ```
 items --jobs over pipes--> worker: work(job) --> results, in the items' order
     a worker that dies: its job's result is Died, a fresh worker goes on with the next
 ```
+A job is what a worker is given: the argument of `work`, of any type.
+
 Workers are spawned, so they share nothing with the parent (a forked torch hangs), and compute with one thread each.
 They ignore Ctrl-C, which is the parent's, and end when their pipe does, even if the parent was killed.
 """
@@ -21,8 +23,8 @@ from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
 Context = TypeVar("Context")
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 SECONDS_TO_END = 5.0
 _ITEMS_AHEAD = 64
@@ -30,14 +32,14 @@ _BYTES_AHEAD = 64 << 20
 
 
 @dataclass(frozen=True)
-class Item(Generic[Context, Job]):
+class Item(Generic[Context, Input]):
     """A place in the order: `context`, which comes back with the result, and a job, if there is one.
 
     `held` is the number of bytes that it keeps in memory until it comes back.
     """
 
     context: Context
-    job: Job | None = None
+    job: Input | None = None
     held: int = 0
 
 
@@ -48,26 +50,26 @@ class Died:
     how: str
 
 
-class _Slot(Generic[Context, Job, Result]):
+class _Slot(Generic[Context, Input, Output]):
     """An item on its way: `done` as soon as its result is there, or at once if it has no job."""
 
-    def __init__(self, item: Item[Context, Job]) -> None:
+    def __init__(self, item: Item[Context, Input]) -> None:
         self.item = item
         self.done = item.job is None
-        self.result: Result | Died | None = None
+        self.result: Output | Died | None = None
 
 
 def in_order(
-    items: Iterable[Item[Context, Job]], work: Callable[[Job], Result], *, workers: int, prepare: Callable[[], None]
-) -> Generator[tuple[Context, Result | Died | None], None, None]:
+    items: Iterable[Item[Context, Input]], work: Callable[[Input], Output], *, workers: int, prepare: Callable[[], None]
+) -> Generator[tuple[Context, Output | Died | None], None, None]:
     """The result of each item, in order; None for an item without a job. Closing the iterator ends the workers.
 
     Items are drawn no further ahead than 64 per worker or 64 MiB held per worker. `work` and `prepare`, which runs once
     in each worker, are functions that pickle knows by name.
     """
     source, drawn_all, held = iter(items), False, 0
-    slots: deque[_Slot[Context, Job, Result]] = deque()
-    team = _Team[Context, Job, Result](work, prepare, workers)
+    slots: deque[_Slot[Context, Input, Output]] = deque()
+    team = _Team[Context, Input, Output](work, prepare, workers)
     try:
         while slots or not drawn_all:
             has_room = not drawn_all and len(slots) < _ITEMS_AHEAD * workers and held < _BYTES_AHEAD * workers
@@ -86,16 +88,16 @@ def in_order(
         team.end()
 
 
-class _Team(Generic[Context, Job, Result]):
+class _Team(Generic[Context, Input, Output]):
     """Up to `workers` processes, and the jobs that wait for one."""
 
-    def __init__(self, work: Callable[[Job], Result], prepare: Callable[[], None], workers: int) -> None:
+    def __init__(self, work: Callable[[Input], Output], prepare: Callable[[], None], workers: int) -> None:
         self._work, self._prepare, self._workers = work, prepare, workers
-        self._waiting: deque[_Slot[Context, Job, Result]] = deque()
-        self._busy: list[_Worker[Context, Job, Result]] = []
-        self._idle: list[_Worker[Context, Job, Result]] = []
+        self._waiting: deque[_Slot[Context, Input, Output]] = deque()
+        self._busy: list[_Worker[Context, Input, Output]] = []
+        self._idle: list[_Worker[Context, Input, Output]] = []
 
-    def put(self, slot: _Slot[Context, Job, Result]) -> None:
+    def put(self, slot: _Slot[Context, Input, Output]) -> None:
         """Take a job, if the item has one."""
         if not slot.done:
             self._waiting.append(slot)
@@ -124,18 +126,18 @@ class _Team(Generic[Context, Job, Result]):
             worker.end()
 
 
-class _Worker(Generic[Context, Job, Result]):
+class _Worker(Generic[Context, Input, Output]):
     """A process and the pipe to it; one job at a time."""
 
-    def __init__(self, work: Callable[[Job], Result], prepare: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[Input], Output], prepare: Callable[[], None]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_serve, args=(theirs, work, prepare), daemon=True)
         self._process.start()
         theirs.close()  # so that its end of the pipe closes with it
-        self._slot: _Slot[Context, Job, Result] | None = None
+        self._slot: _Slot[Context, Input, Output] | None = None
 
-    def give(self, slot: _Slot[Context, Job, Result]) -> None:
+    def give(self, slot: _Slot[Context, Input, Output]) -> None:
         self._slot = slot
         with suppress(OSError):  # it has died; `take` finds out
             self.pipe.send(slot.item.job)
@@ -170,7 +172,7 @@ class _Worker(Generic[Context, Job, Result]):
             self._process.join(SECONDS_TO_END)
 
 
-def _serve(pipe: Connection, work: Callable[[Job], Result], prepare: Callable[[], None]) -> None:
+def _serve(pipe: Connection, work: Callable[[Input], Output], prepare: Callable[[], None]) -> None:
     """What a worker process runs: jobs from the pipe, results into it, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)

@@ -1,7 +1,7 @@
 """Tar shards in webdataset's layout: pictures are recoded, everything else is copied, the order stays.
 
 ```
-shard --members--> Member, Member, ...      (Member, its Coded) --ShardWriter--> shard of the same name
+shard --members--> Member, Member, ...      (Member, its Recoded) --ShardWriter--> shard of the same name
 ```
 `0001.jpg`, `0001.json` become `0001.lpc`, `0001.json`. A picture that can't be recoded is left out, what belongs to it
 is kept. The new shard has its name only when it is complete.
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from lpcodec.codec import storage
 from lpcodec.codec.bulk.sources import SHARD_ENDINGS, Source
-from lpcodec.codec.bulk.unit import Coded, Row, Settings, failure
+from lpcodec.codec.bulk.unit import Recoded, Row, Settings, failure
 from lpcodec.codec.errors import ExitCode
 
 
@@ -72,7 +72,7 @@ class ShardWriter:
         """The names of a picture and of its output in the manifest."""
         return f"{self._source.name}/{member.info.name}", f"{self.output}/{self._new_name(member)}"
 
-    def add(self, member: Member, coded: Coded | None = None) -> Row | None:
+    def add(self, member: Member, coded: Recoded | None = None) -> Row | None:
         """Append a member as it is, or what a picture became, if anything. Return the row of a picture."""
         name = self._new_name(member)
         row, data = (None, member.data) if coded is None else (coded.row, coded.data)

@@ -1,8 +1,8 @@
-"""The unit of a batch: one picture, from bytes to bytes. It is a pure function, so any engine may run it anywhere.
+"""The unit of a batch: one picture, from bytes to bytes. Its result depends on nothing else, so any process may do it.
 
 ```
-bytes --recode--> Coded: bytes and facts, or the error in one line
-source --recode_file: read, recode, write--> Row of the manifest
+bytes --recode--> Recoded: bytes, and a Row of the manifest with facts or the error
+ToRecode --recode_file: read, recode, write--> Recoded
 ```
 """
 
@@ -53,9 +53,9 @@ class Settings:
 class Row:
     """What became of one picture: a line of the manifest.
 
-    `bytes_in` and `bytes` are the sizes of input and output; `bpp` is that of an encoded file; `psnr` in dB
-    is None unless it was measured, or if the picture is exact; `seconds` is the time that the unit took. `error` is
-    None if all went well, and `code` an exit code of docs/errors.md.
+    `bytes_in` and `bytes` are the sizes of input and output. `bpp` is that of an encoded file. `psnr` is in dB; it is
+    None if it wasn't measured, and if the picture is exact. `seconds` is the time that recoding took. `error` is None
+    if all went well. `code` is an exit code of docs/errors.md.
     """
 
     name: str
@@ -74,16 +74,18 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Coded:
-    """The output of the unit: the bytes, None if they couldn't be made, and the row for the manifest."""
+class Recoded:
+    """What became of one picture: its row for the manifest, and its new bytes. They are None if they couldn't be made,
+    or if they were written already."""
 
     data: bytes | None
     row: Row
 
 
 @dataclass(frozen=True)
-class Job:
-    """One picture for a worker: `data`, or a file to read; `target` is where the output goes, None to give it back."""
+class ToRecode:
+    """One picture for a worker: its `data`, or the path or URL of its file. `target` is the path or URL to write to,
+    None to give the bytes back. `name` and `output` are its names in the manifest."""
 
     name: str
     output: str
@@ -92,31 +94,31 @@ class Job:
     target: str | None = None
 
 
-def recode(data: bytes, settings: Settings, name: str = "", output: str = "") -> Coded:
-    """Encode or decode one picture. A picture that can't be is a row with an error; nothing is raised for it."""
+def recode(data: bytes, settings: Settings, name: str = "", output: str = "") -> Recoded:
+    """Encode or decode one picture. If that fails, the row has the error; nothing is raised."""
     start = time.perf_counter()
     try:
         made, facts = (_encode if settings.task == "encode" else _decode)(data, settings)
     except Exception as error:
-        return Coded(None, failure(name, output, error, len(data), time.perf_counter() - start))
+        return Recoded(None, failure(name, output, error, len(data), time.perf_counter() - start))
     seconds = time.perf_counter() - start
-    return Coded(made, Row(name, output, bytes_in=len(data), bytes=len(made), seconds=round(seconds, 4), **facts))
+    return Recoded(made, Row(name, output, bytes_in=len(data), bytes=len(made), seconds=round(seconds, 4), **facts))
 
 
-def recode_file(job: Job, settings: Settings) -> Coded:
-    """Do a job wholly: read its file if it has no data, recode, and write the output if it has a target."""
+def recode_file(picture: ToRecode, settings: Settings) -> Recoded:
+    """Recode one picture: read its file if it has no data, recode it, and write the result if it has a target."""
     try:
-        data = storage.read(job.url) if job.data is None else job.data
+        data = storage.read(picture.url) if picture.data is None else picture.data
     except Exception as error:
-        return Coded(None, failure(job.name, job.output, error))
-    coded = recode(data, settings, job.name, job.output)
-    if job.target is None or coded.data is None:
-        return coded
+        return Recoded(None, failure(picture.name, picture.output, error))
+    recoded = recode(data, settings, picture.name, picture.output)
+    if picture.target is None or recoded.data is None:
+        return recoded
     try:
-        storage.write(job.target, coded.data)
+        storage.write(picture.target, recoded.data)
     except Exception as error:
-        return Coded(None, failure(job.name, job.output, error, len(data), coded.row.seconds))
-    return Coded(None, coded.row)
+        return Recoded(None, failure(picture.name, picture.output, error, len(data), recoded.row.seconds))
+    return Recoded(None, recoded.row)
 
 
 def failure(name: str, output: str, error: Exception | str, bytes_in: int = 0, seconds: float = 0.0) -> Row:

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.cbook import get_sample_data
+from PIL import Image
 
-from lpcodec.codec.threads import helper, in_threads, threads
+import lpcodec
+from lpcodec.codec.threads import helper, in_threads, no_helper, threads
 from lpcodec.codec.tiles import grid, shares
 
 CPU = torch.device("cpu")
@@ -53,6 +57,29 @@ def test_a_helper_shares_the_threads(allowed: int) -> None:
             assert (second.submit(torch.get_num_threads).result(), torch.get_num_threads()) == (1, 2)
             assert second.submit(torch.is_inference_mode_enabled).result()
     assert torch.get_num_threads() == allowed
+
+
+def test_no_helper_if_nobody_wants_its_results(allowed: int) -> None:
+    with no_helper(), helper(CPU) as second:
+        assert second is None
+        assert torch.get_num_threads() == allowed
+    with helper(CPU) as second:
+        assert (second is None) == (allowed == 1)
+
+
+@pytest.mark.parametrize("model", ["default", "fast", "lpcae", "wcae"])
+def test_the_number_of_threads_does_not_change_a_file(model: str) -> None:
+    """Tiles of the transforms follow the number of threads; what is coded doesn't."""
+    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
+        picture = np.asarray(image.convert("RGB").crop((90, 20, 390, 260)))
+    before, files = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 5):
+            torch.set_num_threads(count)
+            files.append(lpcodec.encode(picture, model=model, downscale=1))
+    finally:
+        torch.set_num_threads(before)
+    assert files[1:] == files[:1] * 2
 
 
 @pytest.mark.parametrize("size", [(32, 48), (48, 32), (7, 5), (1, 300), (64, 64), (86, 128), (200, 130)])

@@ -2,14 +2,15 @@
 
 ```
 code:    y * gain, z --scales, means, rounding, step by step--> z, r and the table of each
-parse:   stream --z, then scales, step by step--> z, r                          integers alone, no means
+parse:   stream --z, then scales, step by step--> z, r                          integers alone
 values:  z, r --means, step by step--> r + mean
 ```
 
 The symbols are coded in the order z, then step by step (steps.py), and within each step in the order channel, row,
 column. Latents whose scale index is below `skip_below` are zero and not coded.
 
-Everything that `parse` does is integer arithmetic on the CPU, whatever the device of the transforms.
+What `parse` reads depends on integer arithmetic alone, on the CPU, whatever the device of the transforms. If a second
+thread is free, it computes the means meanwhile, in floats, for the later call of `values`; no symbol depends on them.
 """
 
 import copy
