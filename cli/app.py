@@ -1,6 +1,6 @@
-"""The `lpcodec` command: its words, wired to one file per command.
+"""The `lpcodec` command: its subcommands, each from a file of its own.
 
-torch, numpy and Pillow are imported by the commands that compute, when they run: `lpcodec --help` is quick.
+torch, numpy and Pillow are imported by the commands that need them, when they run, so that `lpcodec --help` is quick.
 """
 
 import sys
@@ -74,12 +74,12 @@ app.add_typer(show.app, name="show", epilog=show.EXAMPLES)
 
 
 def main() -> None:
-    """Run the command; what the console script and `python -m lpcodec` call."""
+    """Run the command. The console script and `python -m lpcodec` call this."""
     streams.prepare()
     end_on_signals()
     try:
         app(prog_name="lpcodec")
-    except Exception as error:  # outside of the commands, which are guarded: in typer's own work
+    except Exception as error:  # in typer's own work: the commands are guarded
         sys.exit(complain(error))
     finally:
         streams.settle()

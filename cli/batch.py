@@ -1,6 +1,6 @@
-"""A run over many files: it tries them all, continues after a failure, and ends with the largest exit code of any file.
+"""A run over many files: it tries all of them, even if some fail, and ends with the largest exit code of any file.
 
-A picture that was decoded in part counts as done, and gives its own code.
+A picture that was decoded in part counts as done, but has an exit code of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,12 @@ def run(
     *,
     quiet: bool,
 ) -> NoReturn:
-    """Do `work` for the jobs `todo` of those that were `planned`, with `notes` before and a summary after; exit.
+    """Do `work` for each job in `todo`, and exit. Prints `notes` before and a summary after.
+
+    The jobs that are in `planned` alone have their outputs already.
 
     Raises:
-        FileAccessError: an output can't be written; nothing is done then.
+        FileAccessError: an output can't be written. Then no job was done.
         typer.Exit: at the end, with the exit code.
     """
     jobs.prepare_outputs(todo)
@@ -54,8 +56,8 @@ def for_each(
 ) -> tuple[int, int]:
     """Do `work` for every item, even if others fail; return the largest exit code and the number of failures.
 
-    `work` may return a code of its own for an item that was done in part. A failure is one line on stderr that begins
-    with the item's name. Ctrl-C and a closed pipe end the run.
+    `work` may return an exit code for an item that was done in part. A failure is one line on stderr that begins with
+    the item's name. Ctrl-C and a closed pipe end the run.
     """
     code, failures = int(ExitCode.OK), 0
     for item in items:

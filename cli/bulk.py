@@ -9,10 +9,28 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lpcodec.cli.failures import guarded, say
-from lpcodec.cli.options import Device, Downscale, MaxMemory, MaxPixels, Quiet, amount, complete_models, examples
+from lpcodec.cli.failures import guarded, plural, say
+from lpcodec.cli.options import (
+    BestEffort,
+    Bpp,
+    Device,
+    Downscale,
+    Effort,
+    FixedQuality,
+    Lossless,
+    MaxMemory,
+    MaxPixels,
+    Psnr,
+    Quiet,
+    Size,
+    Strip,
+    Tune,
+    complete_models,
+    examples,
+)
 from lpcodec.cli.progress import SECONDS_BETWEEN_LINES
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.progress import clock
 
 if TYPE_CHECKING:
     from lpcodec.codec.bulk.run import Engine, Summary
@@ -53,9 +71,9 @@ PICTURE_ENDINGS = frozenset(
         ".webp",
     ]
 )
-"""What folders and shards are searched for. A file that is named is taken whatever its ending."""
+"""The files that are taken from folders and shards. A file that is named itself is taken whatever its ending."""
 
-app = typer.Typer(no_args_is_help=True, help="Encode or decode very many pictures; a stopped batch goes on.")
+app = typer.Typer(no_args_is_help=True, help="Encode or decode very many pictures; a stopped batch can be continued.")
 
 Sources = Annotated[
     list[str],
@@ -71,42 +89,32 @@ EngineName = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", metavar="ADDRESS", help="A Ray cluster's, e.g. auto; by default Ray starts here."),
+    typer.Option("--address", metavar="ADDRESS", help="The Ray cluster, e.g. auto; by default Ray is started here."),
 ]
 
 
 def encode(
     sources: Sources,
     to: To,
-    bpp: Annotated[float | None, typer.Option("--bpp", metavar="B", help="At most B bits per pixel.")] = None,
-    size: Annotated[
-        int | None, typer.Option("--size", parser=amount, metavar="BYTES", help="At most this many bytes, e.g. 20k.")
-    ] = None,
-    psnr: Annotated[float | None, typer.Option("--psnr", metavar="DB", help="At least this PSNR.")] = None,
-    quality: Annotated[
-        float | None,
-        typer.Option("--quality", "-q", min=0.0, max=100.0, metavar="0..100", help="A fixed quality; 40 by default."),
-    ] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Store the pictures without loss.")] = False,
+    bpp: Bpp = None,
+    size: Size = None,
+    psnr: Psnr = None,
+    quality: FixedQuality = None,
+    lossless: Lossless = False,
     model: Annotated[
         str,
-        typer.Option("--model", metavar="NAME", autocompletion=complete_models, help="See lpcodec models."),
-    ] = "default",
-    tune: Annotated[
-        Literal["psnr", "visual"] | None,
         typer.Option(
-            "--tune",
-            help="Weights trained on squared error (default for --psnr, --effort) or on what people see (default).",
+            "--model",
+            metavar="NAME",
+            autocompletion=complete_models,
+            help="The model to code with: see lpcodec models",
         ),
-    ] = None,
-    effort: Annotated[
-        int, typer.Option("--effort", min=0, max=9, metavar="0..9", help="Search longer for smaller files.")
-    ] = 0,
+    ] = "default",
+    tune: Tune = None,
+    effort: Effort = 0,
     downscale: Downscale = "auto",
-    strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
-    best_effort: Annotated[
-        bool, typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is.")
-    ] = False,
+    strip: Strip = False,
+    best_effort: BestEffort = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Decode each coded picture and note its PSNR in the manifest; slower.")
     ] = False,
@@ -119,7 +127,7 @@ def encode(
 ) -> None:
     """Encode pictures to .lpc files, or tar shards of pictures to tar shards of .lpc files.
 
-    DEST/manifest.jsonl has the result of each. The same command again does what is missing.
+    DEST/manifest.jsonl gets a line for each picture. Give the same command again to continue a batch that was stopped.
     """
     from lpcodec.codec import effort as efforts
     from lpcodec.codec import models
@@ -142,9 +150,9 @@ def encode(
 def decode(
     sources: Sources,
     to: To,
-    format: Annotated[str, typer.Option("--format", metavar="ENDING", help="As png, webp or jpg.")] = "png",
+    format: Annotated[str, typer.Option("--format", metavar="ENDING", help="png, webp, jpg, ...")] = "png",
     level: Annotated[
-        int, typer.Option("--level", min=0, max=8, metavar="0..8", help="Halve the sides this often.")
+        int, typer.Option("--level", min=0, max=8, metavar="0..8", help="Halve the sides this many times.")
     ] = 0,
     workers: Workers = None,
     engine: EngineName = "local",
@@ -190,8 +198,8 @@ def _run(
 
     found = sources.find(places, endings)
     if found.left_out and not quiet:
-        files = "1 file doesn't" if found.left_out == 1 else f"{found.left_out:,} files don't"
-        say(f"lpcodec: note: {files} end like pictures to {settings.task}; left out")
+        kind = "pictures" if settings.task == "encode" else ".lpc files"
+        say(f"lpcodec: note: left out {plural(found.left_out, 'file')}: only {kind} are {settings.task}d")
     if not found.sources:
         raise UsageError(f"nothing to {settings.task} there")
     with_line = _line(quiet)
@@ -202,7 +210,7 @@ def _run(
     if not quiet or summary.failed:
         done = summary.pictures - summary.failed
         counts = (
-            f"{counted(done, 'picture')} done, {counted(summary.before, 'file')} done before, {summary.failed:,} failed"
+            f"{plural(done, 'picture')} done, {plural(summary.before, 'file')} done before, {summary.failed:,} failed"
         )
         if summary.failed_before:
             counts += f" and {summary.failed_before:,} before (the manifest says why)"
@@ -211,7 +219,7 @@ def _run(
 
 
 def _line(quiet: bool) -> "Callable[[Summary | None, Row | None], None]":
-    """One line of progress: on a terminal it is overwritten, elsewhere a new line is written from time to time."""
+    """What shows progress: on a terminal one line that is overwritten, elsewhere a new line from time to time."""
     terminal, last, shown = sys.stderr.isatty(), -SECONDS_BETWEEN_LINES, 0
 
     def tell(summary: "Summary | None", row: "Row | None") -> None:
@@ -237,20 +245,14 @@ def _line(quiet: bool) -> "Callable[[Summary | None, Row | None], None]":
     return tell
 
 
-def counted(number: int, word: str) -> str:
-    """`1 picture`, `1,234 pictures`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def progress_words(summary: "Summary") -> str:
     """`1,234 pictures, 12.3 %, 5.1 pictures/s, 12.3 MB -> 1.2 MB (90 % saved), 0:12:30 left, 2 failed`."""
-    words = [f"{counted(summary.pictures, 'picture')}, {100 * summary.part:.1f} %"]
+    words = [f"{plural(summary.pictures, 'picture')}, {100 * summary.part:.1f} %"]
     if summary.seconds > 0:
         words.append(f"{summary.pictures / summary.seconds:.1f} pictures/s")
     words.append(_sizes(summary))
     if summary.seconds_left is not None:
-        minutes, seconds = divmod(round(summary.seconds_left), 60)
-        words.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+        words.append(f"{clock(summary.seconds_left)} left")
     if summary.failed:
         words.append(f"{summary.failed:,} failed")
     return ", ".join(words)

@@ -1,4 +1,4 @@
-"""`lpcodec compare`: one picture beside other codecs at the same bytes, as a page to look at."""
+"""`lpcodec compare`: a page with one picture, coded by us and by other codecs at the same number of bytes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ def compare(
     ] = "avif-default,jpeg",
     bpp: Annotated[str, typer.Option("--bpp", metavar="LIST", help="Rates in bits per pixel.")] = "0.15,0.3",
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="Our model.", autocompletion=complete_models)
+        str, typer.Option("--model", metavar="NAME", help="The model of lpcodec.", autocompletion=complete_models)
     ] = "default@visual",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The page (default: NAME-compare.html, here).")
@@ -32,9 +32,9 @@ def compare(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Code a picture at some rates, other codecs at the same bytes, and write one page with all of it.
+    """Code a picture at some rates, and by other codecs at the same number of bytes; write a page to compare them.
 
-    The page needs nothing else: it can be sent as it is.
+    The page is one file that holds everything, so it can be sent to others.
     """
     from lpcodec.codec.atomic import write_whole
     from lpcodec.codec.evaluation.codecs import registry

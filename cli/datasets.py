@@ -1,4 +1,4 @@
-"""`lpcodec datasets`: the sets that are known by name; fetch one, and compare one with what is known of it."""
+"""`lpcodec datasets`: list the known data sets, fetch one, and compare its pictures with the known digests."""
 
 import json
 from pathlib import Path
@@ -32,13 +32,13 @@ app = typer.Typer(
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", metavar="DIR", help="The folder of all sets; default: $LPCODEC_DATA, else the user's cache."
+        "--root", metavar="DIR", help="The folder of all sets; by default $LPCODEC_DATA, or else the user's cache."
     ),
 ]
 
 
 def list_sets(root: Root = None, as_json: Json = False) -> None:
-    """List the data sets that are known by name, and which of them are here."""
+    """List the known data sets, and which of them are on this machine."""
     from lpcodec.datasets import registry
     from lpcodec.datasets.pictures import picture_files
 
@@ -56,7 +56,7 @@ def fetch(
     root: Root = None,
     quiet: Quiet = False,
 ) -> None:
-    """Download a set and unpack its pictures. Run again, it continues an interrupted download."""
+    """Download a set and unpack its pictures. Give the same command again to continue an interrupted download."""
     from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import fetch as fetching
     from lpcodec.datasets import registry
@@ -74,11 +74,13 @@ def fetch(
 
 
 def verify(
-    name_or_folder: Annotated[str, typer.Argument(metavar="NAME_OR_FOLDER", help="A set that is here, or a folder.")],
+    name_or_folder: Annotated[
+        str, typer.Argument(metavar="NAME_OR_FOLDER", help="A set on this machine, or a folder.")
+    ],
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a set's pictures with what is known: which are there, missing, changed, or not of it."""
+    """Compare the pictures of a set with the known digests: which are there, missing, changed, or not of the set."""
     from lpcodec.codec.picture import read_rgb
     from lpcodec.datasets import registry
     from lpcodec.datasets import verify as verifying
@@ -92,7 +94,7 @@ def verify(
     if as_json:
         typer.echo(json.dumps(_document(found.folder, report), indent=2))
     elif report is None:
-        typer.echo(f"{printable(str(found.folder))}: pictures of no set that is known here")
+        typer.echo(f"{printable(str(found.folder))}: not the pictures of a known set")
     else:
         typer.echo(_summary(report))
     if report is not None:

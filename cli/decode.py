@@ -55,11 +55,11 @@ def decode(
     level: Annotated[
         int,
         typer.Option(
-            "--level", min=0, max=8, metavar="0..8", help="Halve the sides N times; faster for files in layers."
+            "--level", min=0, max=8, metavar="0..8", help="Halve the sides this many times; faster for files in layers."
         ),
     ] = 0,
     scale: Annotated[
-        int, typer.Option("--scale", min=1, max=8, metavar="N", help="Enlarge 2 or 4 times, by a network.")
+        int, typer.Option("--scale", min=1, max=8, metavar="N", help="Enlarge the picture 2 or 4 times, by a network.")
     ] = 1,
     region: Annotated[
         Any,
@@ -67,7 +67,7 @@ def decode(
             "--region",
             parser=box,
             metavar="X,Y,W,H",
-            help="Decode this part alone, in pixels from the top left; reads only the bytes that it needs.",
+            help="Decode this part alone: left, top, width and height in pixels. Only the bytes it needs are read.",
         ),
     ] = None,
     quality: Annotated[
@@ -78,13 +78,13 @@ def decode(
             min=0,
             max=100,
             metavar="0..100",
-            help="Of a .jpg, .webp, .avif, .heic or .jxl; by default WebP and JPEG XL are lossless, the others fine.",
+            help="Of a .jpg, .webp, .avif, .heic or .jxl. Default: lossless for WebP and JPEG XL, 95 for the others.",
         ),
     ] = None,
     allow_partial: Annotated[
         bool,
         typer.Option(
-            "--allow-partial", help="Write what is left of a damaged file in layers; the exit code is 8 then."
+            "--allow-partial", help="Write what is left of a damaged file in layers; the exit code is then 8."
         ),
     ] = False,
     output: Output = None,
@@ -99,7 +99,7 @@ def decode(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Decode files to pictures; the ending of OUT gives the format."""
+    """Decode .lpc files to pictures. The ending of OUT gives the format."""
     planned, notes = jobs.plan(inputs, jobs.LPC_FILES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
     formats = {job: picture_format(job.target, quality) for job in todo}

@@ -1,4 +1,4 @@
-"""`lpcodec demo`: one photograph coded and decoded, with AVIF and JPEG at the same bytes for comparison."""
+"""`lpcodec demo`: one photograph coded and decoded, beside AVIF and JPEG at the same number of bytes."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ def demo(
     out_dir: Annotated[Path, typer.Option("--out-dir", metavar="DIR", help="Where the results go.")] = Path("demo"),
     bpp: Annotated[float, typer.Option("--bpp", metavar="B", help="At most B bits per pixel.")] = 0.15,
 ) -> None:
-    """Encode and decode a photograph, measure it, and draw it beside AVIF and JPEG at the same bytes."""
+    """Encode and decode a photograph, measure it, and show it beside AVIF and JPEG at the same number of bytes."""
     started = time.perf_counter()
     import numpy as np
     from matplotlib import cbook
@@ -71,7 +71,7 @@ def demo(
 
 
 def _others(pixels: "Pixels", size: int) -> "list[Panel]":
-    """AVIF and JPEG at the size nearest to `size` bytes, if this Pillow has them."""
+    """Panels of AVIF and JPEG at the size nearest to `size` bytes, as far as this Pillow can write them."""
     from lpcodec.codec.evaluation.codecs import pillow
     from lpcodec.codec.evaluation.codecs.rate_search import encode_near_size
 

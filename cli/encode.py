@@ -5,24 +5,32 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lpcodec.cli import batch, files, jobs
 from lpcodec.cli.failures import printable, say
 from lpcodec.cli.options import (
+    BestEffort,
+    Bpp,
     Device,
     Downscale,
+    Effort,
+    FixedQuality,
+    Lossless,
     MaxPixels,
     OutDir,
     Output,
     Overwrite,
+    Psnr,
     Quiet,
     Recursive,
+    Size,
     SkipExisting,
+    Strip,
     Threads,
-    amount,
+    Tune,
     complete_models,
     examples,
     use_threads,
@@ -56,63 +64,29 @@ def encode(
             "write (default: beside it). - is stdin, stdout.",
         ),
     ],
-    bpp: Annotated[
-        float | None,
-        typer.Option(
-            "--bpp", metavar="B", help="At most B bits per pixel; at least 97 % of that if the picture can use it."
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option("--size", parser=amount, metavar="BYTES", help="The same in bytes: 20000, 20k, 1.5M."),
-    ] = None,
-    psnr: Annotated[
-        float | None,
-        typer.Option("--psnr", metavar="DB", help="At least this PSNR; lossless if no quality reaches it."),
-    ] = None,
-    quality: Annotated[
-        float | None,
-        typer.Option(
-            "--quality",
-            "-q",
-            min=0.0,
-            max=100.0,
-            metavar="0..100",
-            help="A fixed quality; 100 is the finest, 40 the default.",
-        ),
-    ] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Store the picture without loss.")] = False,
+    bpp: Bpp = None,
+    size: Size = None,
+    psnr: Psnr = None,
+    quality: FixedQuality = None,
+    lossless: Lossless = False,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="NAME",
             autocompletion=complete_models,
-            help="The model to code with, see lpcodec models.",
+            help="The model to code with: see lpcodec models.",
         ),
     ] = None,
-    tune: Annotated[
-        Literal["psnr", "visual"] | None,
-        typer.Option(
-            "--tune",
-            help="Weights trained on squared error (default for --psnr, --effort) or on what people see (default).",
-        ),
-    ] = None,
-    effort: Annotated[
-        int,
-        typer.Option(
-            "--effort",
-            min=0,
-            max=9,
-            metavar="0..9",
-            help="Search longer for a smaller file of the same quality; 9 is far slower.",
-        ),
-    ] = 0,
+    tune: Tune = None,
+    effort: Effort = 0,
     downscale: Downscale = "auto",
-    strip: Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")] = False,
+    strip: Strip = False,
     background: Annotated[
         str | None,
-        typer.Option("--background", metavar="COLOR", help="Lay the picture on white or #rrggbb; code no alpha."),
+        typer.Option(
+            "--background", metavar="COLOR", help="Put the picture on this colour (white, #rrggbb); no alpha is coded."
+        ),
     ] = None,
     alpha_quality: Annotated[
         float | None,
@@ -121,14 +95,11 @@ def encode(
             min=0.0,
             max=100.0,
             metavar="0..100",
-            help="100 codes alpha without loss; the default is 90: at most 2 of 255 levels off.",
+            help="100 codes alpha without loss; 90, the default, with an error of at most 2 of 255 levels.",
         ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Keep the colours of transparent pixels.")] = False,
-    best_effort: Annotated[
-        bool,
-        typer.Option("--best-effort", help="If --bpp or --size is too small, write the smallest file there is."),
-    ] = False,
+    best_effort: BestEffort = False,
     output: Output = None,
     out_dir: OutDir = None,
     recursive: Recursive = False,
@@ -140,14 +111,14 @@ def encode(
     as_json: Annotated[bool, typer.Option("--json", help="Report each file on stdout as one line of JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Encode pictures. Give one target at most: a rate, a size, a PSNR, a quality, or lossless."""
+    """Encode pictures to .lpc files. Give at most one target: --bpp, --size, --psnr, --quality or --lossless."""
     if sum(target is not None for target in (bpp, size, psnr, quality)) + lossless > 1:
         raise UsageError("give one target at most: --bpp, --size, --psnr, --quality or --lossless")
     if lossless and (model is not None or tune is not None):
         raise UsageError("--lossless uses no model: leave --model and --tune out")
     planned, notes = jobs.plan(inputs, jobs.PICTURES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     for job in planned:
-        # Two pictures and a forgotten --out-dir look like IN OUT: the second would be lost.
+        # If --out-dir was forgotten, two pictures look like IN OUT, and the second would be replaced.
         if job.named and job.target is not None and jobs.is_picture(job.target):
             raise UsageError(
                 f"{job.target} looks like a second picture: name an OUT that doesn't, or give --out-dir DIR"
@@ -208,7 +179,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 
 def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: float) -> dict[str, Any]:
-    """What `--json` prints: sizes in bytes, PSNR in dB (null if it wasn't the target, or is infinite)."""
+    """What `--json` prints: sizes in bytes, PSNR in dB. The PSNR is null unless it was the target and is finite."""
     lossless = result.psnr is not None and math.isinf(result.psnr)
     return {
         "file": printable(job.source),

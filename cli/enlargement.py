@@ -1,4 +1,4 @@
-"""`lpcodec show enlargement`: upscalers measured as super-resolution papers do, beside what papers print."""
+"""`lpcodec show enlargement`: upscalers measured as in super-resolution papers, beside the figures of papers."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ def enlargement(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Reduce pictures, enlarge them again, and print PSNR and SSIM of luma beside published figures."""
+    """Reduce pictures, enlarge them again, and print the PSNR and SSIM of luma beside published figures."""
     use_threads(threads)
     from lpcodec.codec.evaluation import enlargement as measuring
 

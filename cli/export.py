@@ -1,4 +1,4 @@
-"""`lpcodec export`: a training run to weights that the codec loads."""
+"""`lpcodec export`: from a training run to weights that the codec loads."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,21 +21,22 @@ def export(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for weights and card.")],
     data: Annotated[
         Path | None,
-        typer.Option(
-            "--data", metavar="DIR", help="The training pictures: fits the tables of the default models to them."
-        ),
+        typer.Option("--data", metavar="DIR", help="The training pictures, to fit the tables of hyperprior models to."),
     ] = None,
     order: Annotated[
-        int, typer.Option("--order", metavar="N", help="Place among several sets of a model; 0 is its default.")
+        int,
+        typer.Option(
+            "--order", metavar="N", help="Place among the sets of weights of a model; the first is its default."
+        ),
     ] = 0,
     note: Annotated[
-        str, typer.Option("--note", metavar="TEXT", help="For the card: where the data came from, say.")
+        str, typer.Option("--note", metavar="TEXT", help="Text for the card, such as where the data came from.")
     ] = "",
     overwrite: Overwrite = False,
 ) -> None:
-    """Export a run: weights in half precision, integer tables, digest and card.
+    """Export a training run as weights in half precision with integer tables, and a card that describes them.
 
-    With --data the tables are fitted to what the model codes: that saves some percent of the bits and takes minutes.
+    With --data the tables are fitted to what the model codes. That takes minutes and saves some percent of the bits.
     """
     from lpcodec.codec.training import export as exporting
 

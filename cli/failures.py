@@ -1,4 +1,4 @@
-"""Failures: every exception becomes one line on stderr and an exit code, never a traceback.
+"""Failures and messages: every exception becomes one line on stderr and an exit code, never a traceback.
 
 ```
 LpcodecError        -> its own text           its own code (codec/errors.py)
@@ -43,20 +43,25 @@ P = ParamSpec("P")
 
 
 def printable(text: str) -> str:
-    """`text` on one line: white space runs become one space, what can't be shown becomes its escape."""
+    """`text` on one line: runs of white space become one space, and unprintable characters become escapes."""
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in line)
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 picture`, `1,234 pictures`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
-    """Write one line to stderr. If that fails the line is lost, but the work that it reports is done."""
+    """Write one line to stderr. If that fails, only the line is lost."""
     with suppress(OSError, AttributeError):  # stderr is None if it was closed
         sys.stderr.write(f"{printable(text)}\n")
         sys.stderr.flush()
 
 
 def explain(error: Exception) -> tuple[int, str]:
-    """The exit code and the line's text for `error`."""
+    """The exit code for an error, and the text of its line."""
     text = str(error)
     if isinstance(error, LpcodecError) and error.exit_code != ExitCode.BUG:
         hint = HINTS.get(error.keyword or "")
@@ -76,7 +81,7 @@ def explain(error: Exception) -> tuple[int, str]:
 
 
 def complain(error: Exception, about: str | None = None) -> int:
-    """Write the line for `error`, which begins with the file it is `about`; return the exit code."""
+    """Write the line for an error, and return the exit code. `about` is the file that the line begins with."""
     code, text = explain(error)
     if about is not None and not text.startswith(f"{about}:"):
         text = f"{about}: {text}"
@@ -88,7 +93,8 @@ def complain(error: Exception, about: str | None = None) -> int:
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """`command`, with every exception turned into a line and an exit code; typer's own pass through."""
+    """`command`, with every exception turned into a line and an exit code. Those of typer pass through: it has its own
+    way of showing them."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -110,9 +116,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def end_on_signals() -> None:
-    """Let the signals that end a program unwind the stack as Ctrl-C does, so that unfinished files are removed.
+    """Let the signals that end a program raise SystemExit, so that unfinished files are removed.
 
-    A signal that is ignored already (SIGHUP under nohup) stays ignored.
+    A signal that is ignored already stays ignored, such as SIGHUP under nohup.
     """
     for name in ENDING_SIGNALS:
         number = getattr(signal, name, None)  # Windows has SIGTERM alone

@@ -1,4 +1,4 @@
-"""Files in and out: `-` for the standard streams, and output that is complete or absent (codec/atomic.py)."""
+"""Reading and writing files: `-` means a standard stream, and an output is complete or absent (codec/atomic.py)."""
 
 import io
 import sys
@@ -11,7 +11,7 @@ from lpcodec.codec.errors import FileAccessError, UsageError
 
 
 def read_whole(source: str) -> bytes:
-    """The bytes of the file `source`, or of stdin for `-`. FileAccessError if it can't be read."""
+    """The bytes of a file, or of stdin for `-`. Raises FileAccessError if it can't be read."""
     if source == "-" and sys.stdin is None:
         raise FileAccessError("standard input is closed")
     try:
@@ -22,7 +22,7 @@ def read_whole(source: str) -> bytes:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for output if it isn't there. FileAccessError if that fails."""
+    """Make a folder if it isn't there. Raises FileAccessError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,10 +30,13 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(target: Path | None, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill `target` (stdout for None), which changes only once everything is on the disk.
+    """Write a file, or stdout for None. A file appears under its name only when all of it is on the disk.
 
     `write` gets a binary stream that can seek. Devices and named pipes are written directly.
-    FileAccessError if the file can't be written; UsageError for binary output on a terminal.
+
+    Raises:
+        FileAccessError: the file can't be written.
+        UsageError: stdout is a terminal.
     """
     if target is None:
         try:

@@ -18,9 +18,9 @@ def info(
     recursive: Recursive = False,
     as_json: Json = False,
 ) -> None:
-    """Show size, model, quality and sections of a file, without decoding it; of several files, a line for each.
+    """Show the size, model, quality and sections of a file, without decoding it. Of several files, show a line each.
 
-    As JSON: one object per line.
+    With --json, print one object per line and file.
     """
     names = jobs.inputs_of(inputs, jobs.LPC_FILES, recursive=recursive)
 
@@ -61,7 +61,7 @@ def _print_table(source: str, facts: Mapping[str, Any]) -> None:
 
 
 def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The facts in words: one row per list entry; the fields of an object are joined after its name."""
+    """The facts as rows of name and text. Each entry of a list is a row; the fields of an object are one text."""
     for key, value in facts.items():
         name = key.replace("_", " ")
         if key == "levels":

@@ -1,4 +1,4 @@
-"""Which file becomes which: from the words of a command to one job per file.
+"""Which file becomes which: from the arguments of a command to one job per file.
 
 ```
 IN                    -> beside IN, with the new ending
@@ -7,8 +7,8 @@ IN... --out-dir DIR   -> DIR/stem + ending, every name different
 FOLDER                -> each of its pictures (or .lpc files), by the same rules; --recursive keeps the tree
 - for IN or OUT       -> standard input, standard output
 ```
-A name that the program makes never replaces a file unless that is asked for. All of this is checked before the first
-file is read: names, folders, and whether they can be written.
+An output never replaces a file, unless the user named that output or asked for it by --overwrite. The names, the
+folders, and whether they can be written are checked before the first file is read.
 """
 
 import glob
@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lpcodec.cli.failures import plural
 from lpcodec.cli.files import make_folder
 from lpcodec.codec.errors import FileAccessError, UsageError
 
@@ -45,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a command reads: `what` in words ("pictures"), and which files of a folder it `takes`."""
+    """The kind of files that a command reads: in words (`what`, "pictures"), and which files of a folder it `takes`."""
 
     what: str
     takes: Callable[[Path], bool]
@@ -53,7 +54,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class _Source:
-    """An input file; `folder` is its place below the folder that was given, empty if a file was given."""
+    """An input file. `folder` is the path of its folder below the one that was given; empty if a file was given."""
 
     name: str
     folder: Path
@@ -68,9 +69,9 @@ def plan(
     out_dir: Path | None = None,
     recursive: bool = False,
 ) -> tuple[list[Job], list[str]]:
-    """The jobs that the arguments ask for, and a note for each folder with files that are left out.
+    """The jobs that a command's arguments ask for, and a note for each folder of which files are left out.
 
-    `ending` (".lpc") is given to every output that has no name of its own.
+    `words` are the arguments. `ending`, such as ".lpc", is that of outputs that the user doesn't name.
 
     Raises:
         UsageError: several inputs without a folder, two inputs with one output, or an output that is an input.
@@ -94,13 +95,13 @@ def plan(
 
 
 def inputs_of(words: Sequence[str], kind: Inputs, *, recursive: bool = False) -> list[str]:
-    """The files that words name without an OUT: patterns expanded, folders searched. FileAccessError as `plan`."""
+    """The input files of a command without OUT: patterns expanded, folders searched. FileAccessError as `plan`."""
     found, _ = _sources([name for word in words for name in _expanded(word)], kind, recursive)
     return [source.name for source in found]
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file has the ending of a picture format that Pillow reads, or would read with a plugin; not ours."""
+    """Whether a file's ending is that of a picture format that Pillow reads, or reads with a plugin. Not .lpc."""
     from PIL import Image
 
     ending = path.suffix.lower()
@@ -110,7 +111,7 @@ def is_picture(path: Path) -> bool:
 
 
 def is_coded(path: Path) -> bool:
-    """Whether a file has the ending .lpc, or begins as our files do."""
+    """Whether a file has the ending .lpc or the signature of our files."""
     if path.suffix.lower() == ".lpc":
         return True
     from lpcodec.codec.container import SIGNATURE
@@ -130,7 +131,7 @@ def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> lis
     """The jobs to do; with `skip_existing` those whose output isn't there yet.
 
     Raises:
-        UsageError: an output whose name the program made is there already, and neither switch is given; or both are.
+        UsageError: both switches are given; or neither is, and an output that the user didn't name exists already.
     """
     if skip_existing and overwrite:
         raise UsageError("give --skip-existing or --overwrite, not both")
@@ -138,7 +139,7 @@ def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> lis
         return [job for job in jobs if job.target is None or not job.target.exists()]
     there = [job.target for job in jobs if not job.named and job.target is not None and job.target.exists()]
     if there and not overwrite:
-        others = f" and {_count(len(there) - 1, 'other output')} are" if len(there) > 1 else " is"
+        others = f" and {plural(len(there) - 1, 'other output')} are" if len(there) > 1 else " is"
         raise UsageError(
             f"{there[0]}{others} there already, and nothing was done: --overwrite replaces what is there, "
             "--skip-existing keeps it, and an OUT gives another name"
@@ -147,10 +148,10 @@ def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> lis
 
 
 def prepare_outputs(jobs: Sequence[Job]) -> None:
-    """Make the folders of outputs that the program names, and check that every output can be written.
+    """Make the folders of outputs that the user didn't name, and check that every output can be written.
 
     Raises:
-        FileAccessError: the folder of an output isn't there or can't be written, or the output itself can't.
+        FileAccessError: an output, or its folder, can't be written, or the folder of a named output doesn't exist.
     """
     for job in jobs:
         if job.target is None:
@@ -190,7 +191,7 @@ def _split(words: Sequence[str], output: str | None, out_dir: Path | None) -> tu
 
 
 def _expanded(word: str) -> list[str]:
-    """The files of a pattern that the shell didn't expand (Windows); any other word as it is."""
+    """The files of a pattern, which the shell leaves to us on Windows; any other word as it is."""
     if not glob.has_magic(word) or os.path.lexists(word):
         return [word]
     names = sorted(glob.glob(word, recursive=True))
@@ -211,7 +212,8 @@ def _sources(inputs: Sequence[str], kind: Inputs, recursive: bool) -> tuple[list
 
 
 def _in_folder(word: str, kind: Inputs, recursive: bool, notes: list[str]) -> list[_Source]:
-    """The files of a folder that the command takes, in the order of their names; hidden ones are left out."""
+    """The files of a folder that the command takes, sorted by name, without hidden ones. Adds to `notes` what is left
+    out."""
     top = Path(word)
     taken: list[_Source] = []
     others: list[Path] = []
@@ -229,18 +231,14 @@ def _in_folder(word: str, kind: Inputs, recursive: bool, notes: list[str]) -> li
     except OSError as error:
         raise FileAccessError(f"{error.filename}: {error.strerror or error}") from error
     if not taken:
-        deeper = f"; --recursive looks into its {_count(closed, 'folder')}" if closed else ""
+        deeper = f"; --recursive looks into its {plural(closed, 'folder')}" if closed else ""
         raise FileAccessError(f"{word}: the folder holds no {kind.what}{deeper}")
     if others:
         more = " and so on" if len(others) > 1 else ""
-        notes.append(f"{word}: left out {_count(len(others), 'file')} other than {kind.what}: {others[0].name}{more}")
+        notes.append(f"{word}: left out {plural(len(others), 'file')} other than {kind.what}: {others[0].name}{more}")
     if closed:
-        notes.append(f"{word}: left out {_count(closed, 'folder')}; --recursive takes what is in there")
+        notes.append(f"{word}: left out {plural(closed, 'folder')}; --recursive takes what is in there")
     return taken
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _raise(error: OSError) -> None:
@@ -289,7 +287,7 @@ def _check_names(jobs: Sequence[Job]) -> None:
 
 
 def _file_number(path: str | Path) -> tuple[int, int] | None:
-    """What two names of one regular file have in common; None if it isn't one."""
+    """What identifies a regular file, whatever its name: device and inode. None for anything else."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

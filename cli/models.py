@@ -11,10 +11,10 @@ EXAMPLES = examples("lpcodec models", "lpcodec models --json")
 
 
 def models(as_json: Json = False) -> None:
-    """List the models that are installed: name, parameters, cost, digest of the weights, and what they are.
+    """List the installed models: name, number of parameters, cost, digest of the weights, and a description.
 
-    The cost is that of decoding, in thousands of multiply-accumulates per pixel: synthesis + entropy coding. Models
-    that code pictures come first, then front-ends, which split pictures into bands, and networks that enlarge them.
+    The cost is that of decoding, synthesis + entropy coding, in thousands of multiply-accumulates per pixel. The models
+    that code pictures come first, then the front-ends, which split pictures into bands, and the networks that enlarge.
     """
     from lpcodec.codec import models as registry
 
@@ -30,7 +30,7 @@ def _as_hex(value: object) -> str:
 
 
 def _cost(kmac: dict[str, float] | None) -> str:
-    """Thousands of multiply-accumulates per pixel: synthesis + entropy coding; of networks that enlarge, per scale."""
+    """Thousands of multiply-accumulates per pixel: synthesis + entropy coding, or by scale if the network enlarges."""
     if kmac is None:
         return ""
     if "synthesis" in kmac:
@@ -60,6 +60,6 @@ def _print_table(described: list[dict[str, Any]]) -> None:
         )
     console = Console()
     console.print(table)
-    console.print("encode takes default unless --model names another.", highlight=False)
+    console.print("encode uses the model default unless --model names another.", highlight=False)
     if untrained := [model["name"] for model in described if not model.get("digest")]:
-        console.print(f"To be trained first, by lpcodec train: {', '.join(untrained)}.", highlight=False)
+        console.print(f"Without weights; lpcodec train makes some: {', '.join(untrained)}.", highlight=False)

@@ -1,9 +1,9 @@
-"""The options that several commands share, and the numbers that people write (20k, 1.5M, 15m)."""
+"""The options that several commands share, and how their values are read (20k, 1.5M, 15m, 0.15,0.3)."""
 
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def amount(text: str) -> int:
-    """A number of bytes or pixels: 20000, 20k, 20KB, 1.5M by thousands; 20Ki, 1MiB by powers of 1024."""
+    """A number of bytes or pixels: 20000, 20k, 20KB, 1.5M (powers of 1000), or 20Ki, 1MiB (powers of 1024)."""
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         raise typer.BadParameter(f"{text!r} is no amount: write 20000, 20k, 20KB or 1.5M")
@@ -53,7 +53,7 @@ def downscale(text: str) -> int | str:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: one example per line."""
+    """The examples at the end of a command's help, one per line."""
     return "\n".join(("[bold]Examples[/bold]", *(line.replace("[", r"\[") for line in lines)))
 
 
@@ -66,18 +66,67 @@ def complete_models(incomplete: str) -> list[str]:
 
 Output = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="OUT", help="Write there: a file, or a folder that exists."),
+    typer.Option("--output", "-o", metavar="OUT", help="The file to write, or an existing folder to write into."),
 ]
 OutDir = Annotated[
     Path | None,
-    typer.Option("--out-dir", metavar="DIR", help="Write into this folder; for one input or many."),
+    typer.Option("--out-dir", metavar="DIR", help="The folder to write into; it is made if it isn't there."),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Search the folders in folders too; outputs keep the tree.")
+    bool, typer.Option("--recursive", "-r", help="Take the files in subfolders too; outputs keep the tree.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Keep outputs that are there, whatever made them: resumes a batch.")
+    bool, typer.Option("--skip-existing", help="Do only the inputs without an output: continues a stopped run.")
+]
+Bpp = Annotated[
+    float | None,
+    typer.Option(
+        "--bpp", metavar="B", help="At most B bits per pixel; at least 97 % of that if the picture can use it."
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option("--size", parser=amount, metavar="BYTES", help="The same in bytes: 20000, 20k, 1.5M."),
+]
+Psnr = Annotated[
+    float | None,
+    typer.Option("--psnr", metavar="DB", help="At least this PSNR in dB; lossless if no quality reaches it."),
+]
+FixedQuality = Annotated[
+    float | None,
+    typer.Option(
+        "--quality",
+        "-q",
+        min=0.0,
+        max=100.0,
+        metavar="0..100",
+        help="A fixed quality; 100 is the finest, 40 the default.",
+    ),
+]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Store the picture without loss.")]
+Tune = Annotated[
+    Literal["psnr", "visual"] | None,
+    typer.Option(
+        "--tune",
+        help="Weights trained on what people see (visual, the default) or on squared error (psnr, the default with "
+        "--psnr or --effort).",
+    ),
+]
+Effort = Annotated[
+    int,
+    typer.Option(
+        "--effort",
+        min=0,
+        max=9,
+        metavar="0..9",
+        help="Search longer for a smaller file of the same quality; 9 is far slower than 0.",
+    ),
+]
+Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")]
+BestEffort = Annotated[
+    bool,
+    typer.Option("--best-effort", help="If no file fits --bpp or --size, write the smallest one instead of failing."),
 ]
 Downscale = Annotated[
     Any,
@@ -85,7 +134,7 @@ Downscale = Annotated[
         "--downscale",
         parser=downscale,
         metavar="auto|1|2|4",
-        help="Code pictures at 1, 1/2 or 1/4 of their sides; auto, the default, tries the smaller ones at low rates.",
+        help="Code pictures with their sides divided by 1, 2 or 4; auto, the default, takes the best at low rates.",
     ),
 ]
 MaxPixels = Annotated[
@@ -94,29 +143,32 @@ MaxPixels = Annotated[
         "--max-pixels",
         parser=amount,
         metavar="N",
-        help="Refuse pictures of more pixels: 50M. The default is 268M.",
+        help="Refuse pictures of more than N pixels, e.g. 50M. The default is 268M.",
     ),
 ]
 MaxMemory = Annotated[
     int | None,
-    typer.Option("--max-memory", parser=amount, metavar="BYTES", help="Refuse what would need more memory, e.g. 2G."),
+    typer.Option(
+        "--max-memory", parser=amount, metavar="BYTES", help="Refuse files that may take more memory, e.g. 2G."
+    ),
 ]
 Untrusted = Annotated[
     bool,
     typer.Option(
         "--untrusted",
-        help="For strangers' files: small limits, 40M pixels and 2G bytes, where --max-pixels or --max-memory say "
-        "nothing else.",
+        help="For strangers' files: at most 40M pixels and 2G bytes of memory, unless --max-pixels or --max-memory "
+        "give other limits.",
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", "-j", min=1, metavar="N", help="Threads to compute with.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu, cuda or cuda:N.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def limits(untrusted: bool, max_pixels: int | None, max_memory: int | None) -> dict[str, int | None]:
-    """The limits to decode with: those that were given, then those for strangers' files, then the library's own."""
+    """The limits to decode with: those that are given; else, if `untrusted`, those for strangers' files; else None,
+    which means the library's own."""
     if untrusted:
         max_pixels = UNTRUSTED_PIXELS if max_pixels is None else max_pixels
         max_memory = UNTRUSTED_MEMORY if max_memory is None else max_memory
@@ -124,7 +176,7 @@ def limits(untrusted: bool, max_pixels: int | None, max_memory: int | None) -> d
 
 
 def use_threads(count: int | None) -> None:
-    """Bound the threads torch computes with; None leaves its own choice."""
+    """Set the number of threads that torch computes with; None leaves torch's own choice."""
     if count is not None:
         import torch
 
@@ -139,13 +191,13 @@ def check_device(device: str) -> None:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """`a,b,c`, or `none`: the names in a list, each once."""
+    """The names in a list such as `a,b,c`, each once; none for `none`."""
     found = [part.strip() for part in text.split(",")]
     return tuple(dict.fromkeys(part for part in found if part and part != "none"))
 
 
 def rates(text: str) -> tuple[float, ...]:
-    """`0.15,0.3`, or `none`: the positive numbers in a list, rising."""
+    """The rates in a list such as `0.15,0.3`, positive and sorted; none for `none`."""
     try:
         found = sorted({float(part) for part in names(text)})
     except ValueError:

@@ -1,4 +1,4 @@
-"""Pictures out: the format that a name asks for, and a file that is whole or absent."""
+"""Writing pictures: the format that the ending of a name means, and a file that is complete or absent."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def picture_format(target: Path | None, quality: int | None = None) -> str:
-    """Pillow's name for the format that `target`'s ending asks for; PNG without a name or an ending.
+    """Pillow's name of the format that the ending of `target` means; PNG without a name or an ending.
 
     Raises:
-        UsageError: no format that can be written ends so, or it has no quality and one is given.
+        UsageError: Pillow writes no format with this ending, or a quality is given for a format without one.
     """
     from PIL import Image
 
@@ -37,7 +37,7 @@ def picture_format(target: Path | None, quality: int | None = None) -> str:
 def write_picture(
     target: Path | None, image: "Image.Image", format: str, quality: int | None = None
 ) -> tuple[str, ...]:
-    """Write a picture to `target`, or to standard output for None; return a note for each thing the format can't hold.
+    """Write a picture to `target`, or to standard output for None. Return a note for each thing the format can't hold.
 
     Raises:
         FileAccessError, UsageError: as `files.write_whole`.

@@ -1,6 +1,6 @@
-"""Progress on stderr: bars on a terminal; otherwise nothing, or a line from time to time.
+"""Progress on stderr: bars on a terminal, elsewhere nothing or a line from time to time.
 
-The bars are rich's, which is imported only if one is shown.
+The bars are those of rich, which is imported only if one is shown.
 """
 
 import time
@@ -20,20 +20,20 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 class Silent:
-    """Progress over files that isn't shown."""
+    """Progress over files that nobody sees; `FileBars` shows it."""
 
     def begin(self, name: str) -> None:
         """Begin the file `name`."""
 
     def stage(self, name: str, fraction: float) -> None:
-        """The current file is in stage `name`, of which `fraction` (0 to 1) is done."""
+        """A part `fraction` (0..1) of the stage `name` of the current file is done."""
 
     def end(self) -> None:
         """End the current file, whether it succeeded or not."""
 
 
 class FileBars(Silent):
-    """A bar for the stage of the current file, and one for the files above it if there are several."""
+    """A bar for the stage of the current file; above it one for all files, if there are several."""
 
     def __init__(self, bars: "Bars", files: int) -> None:
         self._bars = bars
@@ -57,7 +57,7 @@ class FileBars(Silent):
 
 @contextmanager
 def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> Iterator[Silent]:
-    """Progress over `files` files: bars on `console` (stderr); silence if `quiet`, or off a terminal."""
+    """Progress over this many files: bars on `console`, by default stderr; nothing if `quiet` or not on a terminal."""
     if quiet or not files or (console is None and not watched()):
         yield Silent()
         return
@@ -67,7 +67,7 @@ def over_files(files: int, *, quiet: bool, console: "Console | None" = None) -> 
 
 @contextmanager
 def over_run(title: str, *, quiet: bool, console: "Console | None" = None) -> Iterator[Progress]:
-    """The callback for one long run: a bar with `title` and the latest words, or a line from time to time."""
+    """The `Progress` of one long run: a bar with `title` and the latest words, or a line from time to time."""
     if quiet:
         yield silent
         return

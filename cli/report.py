@@ -1,4 +1,4 @@
-"""`lpcodec report`: measure codecs on a set of pictures, and write a report of it."""
+"""`lpcodec report`: measure codecs on a set of pictures, and write a report."""
 
 import tempfile
 from pathlib import Path
@@ -35,10 +35,14 @@ def report(
     ] = "",
     commands: Annotated[
         list[str] | None,
-        typer.Option("--codec", metavar="NAME=COMMAND", help="Another codec: 'NAME[10,50,90]=COMMAND {in} {out} {q}'."),
+        typer.Option(
+            "--codec",
+            metavar="NAME=COMMAND",
+            help="Another codec, by a command: 'NAME[10,50,90]=COMMAND {in} {out} {q}'.",
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The report's folder; it keeps what was measured.")
+        Path, typer.Option("--out", metavar="DIR", help="The folder of the report and of what was measured.")
     ] = Path("report"),
     targets: Annotated[
         str, typer.Option("--targets", metavar="LIST", help="Rate targets in bpp, or none.")
@@ -54,26 +58,32 @@ def report(
     ] = "",
     published: Annotated[
         str | None,
-        typer.Option("--published", metavar="PATH", help="More published curves (JSON, or a folder); none: no curves."),
+        typer.Option(
+            "--published", metavar="PATH", help="More published curves: JSON or a folder; none for no curves."
+        ),
     ] = None,
     pictures: Annotated[
-        str, typer.Option("--pictures", metavar="LIST", help="Decoded pictures to look at, near these rates, or none.")
+        str, typer.Option("--pictures", metavar="LIST", help="Rates of the decoded pictures to look at, or none.")
     ] = "0.15,0.3",
     single_file: Annotated[
-        bool, typer.Option("--single-file", help="Also write report.html: the page with its pictures in it.")
+        bool, typer.Option("--single-file", help="Also write report.html: one file with all pictures in it.")
     ] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="The first N pictures only.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes that measure.")] = 1,
-    threads: Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Threads of each codec.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Measure only the first N pictures.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Number of processes that measure.")
+    ] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Number of threads per codec.")] = 1,
     check: Annotated[
         Path | None,
         typer.Option("--check", metavar="FILE", help="Measure the points of a results.json again, and compare."),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure codecs on pictures: a folder with a page, plots, tables and all figures as JSON.
+    """Measure codecs on pictures, and write a folder with a page, plots, tables, and all figures as JSON.
 
-    The same command again continues a stopped run: what was measured stays in the report's folder.
+    Give the same command again to continue a run that was stopped: the folder keeps what was measured.
     """
     from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.codecs.command import parse
@@ -118,7 +128,7 @@ def report(
 
 
 def _write(results: "Results", request: "Request", near: tuple[float, ...], *, single_file: bool, quiet: bool) -> Path:
-    """Write the report's folder; the page to look at."""
+    """Write the folder of the report. Returns the path of its page."""
     from lpcodec.codec.evaluation.codecs import registry
     from lpcodec.codec.evaluation.report import folder, pictures
     from lpcodec.codec.evaluation.run import runner
@@ -142,7 +152,7 @@ def _check(
     *,
     quiet: bool,
 ) -> None:
-    """Measure a document's points again, in a separate folder; DifferenceError if any differs."""
+    """Measure the points of a results.json again, in another folder. Raises DifferenceError if any differs."""
     from lpcodec.codec.evaluation.run import recheck, results, runner
 
     try:

@@ -1,4 +1,4 @@
-"""`lpcodec serve`: a page on this machine on which a picture is compared at any rate."""
+"""`lpcodec serve`: a page on this machine to compare codecs on a picture, at any rate."""
 
 import contextlib
 import socket
@@ -17,25 +17,35 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def serve(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="A folder whose pictures the page offers.")
+        Path | None, typer.Argument(metavar="[FOLDER]", help="A folder of pictures to choose from on the page.")
     ] = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="Listen there; by default for this machine only.")
-    ] = ("127.0.0.1"),
+        str,
+        typer.Option(
+            "--host", metavar="HOST", help="The address to listen on; by default only this machine can connect."
+        ),
+    ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes one that is free.")
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")
     ] = 8000,
     max_upload: Annotated[
         int | None,
-        typer.Option("--max-upload", parser=amount, metavar="BYTES", help="Refuse larger files; by default 50M."),
+        typer.Option("--max-upload", parser=amount, metavar="BYTES", help="Refuse larger files; the default is 50M."),
     ] = None,
     max_pixels: Annotated[
         int | None,
-        typer.Option("--max-pixels", parser=amount, metavar="N", help="Refuse larger pictures; by default 16M."),
+        typer.Option(
+            "--max-pixels",
+            parser=amount,
+            metavar="N",
+            help="Refuse pictures of more than N pixels; the default is 16M.",
+        ),
     ] = None,
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="See lpcodec models.")] = "default",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="The model of lpcodec: see lpcodec models.")
+    ] = "default",
 ) -> None:
-    """Serve a page: drop a photograph, drag the rate, and see it beside AVIF, WebP, JPEG and JPEG XL at the same bytes.
+    """Serve a page: drop a picture on it, choose a rate, and see it beside AVIF, WebP, JPEG and JPEG XL of that size.
 
     Needs pip install 'lpcodec\\[serve]'. Ctrl-C ends it.
     """

@@ -1,4 +1,4 @@
-"""`lpcodec show`: what front-ends and upscalers make of pictures, to look at and in figures."""
+"""`lpcodec show`: what front-ends and upscalers do to pictures, as pictures and as figures."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ EXAMPLES = examples("lpcodec show decompose photo.png", "lpcodec show reconstruc
 FRONT_ENDS = "lpae, wae, wae-relu, pyramid, haar, cdf53, or a discrete wavelet of PyWavelets (db2)"
 
 app = typer.Typer(
-    help="What front-ends (LPAE, WAE, the Laplacian pyramid, wavelets) and upscalers make of pictures.",
+    help="Show what front-ends (LPAE, WAE, the Laplacian pyramid, wavelets) and upscalers do to pictures.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -38,21 +38,21 @@ app = typer.Typer(
 def decompose(
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="A picture.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where the pictures go (default: NAME-bands, here).")
+        Path | None, typer.Option("--out", metavar="DIR", help="The folder to write to (default: NAME-bands, here).")
     ] = None,
     model: Annotated[
         str,
         typer.Option("--model", metavar="NAME", help=f"The front-end: {FRONT_ENDS}."),
     ] = "lpae",
-    levels: Annotated[int, typer.Option("--levels", "-k", min=1, max=12, metavar="K", help="Levels.")] = 1,
+    levels: Annotated[int, typer.Option("--levels", "-k", min=1, max=12, metavar="K", help="Number of levels.")] = 1,
     overwrite: Overwrite = False,
     max_pixels: MaxPixels = None,
     threads: Threads = None,
 ) -> None:
     """Write a picture's approximation, its details and its reconstruction as PNG.
 
-    Details are mid-grey where they are zero, and strengthened to be seen. A wavelet has three details per level:
-    lh (rows), hl (columns) and hh (diagonals).
+    Details are shown amplified, and mid-grey where they are zero. A wavelet has three details per level: lh (rows), hl
+    (columns) and hh (diagonals).
     """
     use_threads(threads)
     folder = out or Path(f"{picture.stem}-bands")
@@ -87,7 +87,7 @@ def reconstruction(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Print the PSNR in dB of pictures after split and merge, and Table 1 of the LPAE paper (DIV2K) for comparison."""
+    """Print the PSNR in dB of pictures that were split and merged, beside Table 1 of the LPAE paper (DIV2K)."""
     use_threads(threads)
     from lpcodec.codec.evaluation import reconstruction as measuring
 

@@ -1,4 +1,4 @@
-"""The demo's picture: panels in rows of two on a dark ground, each with its caption."""
+"""The demo's picture: panels with captions, in rows of two on a dark background."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Panel:
 
 
 def side_by_side(panels: Sequence[Panel]) -> Image.Image:
-    """The panels in rows of two, tops aligned, as one RGB picture; captions are below the pictures."""
+    """The panels in rows of two as one RGB picture, with the captions below each."""
     title = ImageFont.load_default(size=TITLE_SIZE)
     detail = ImageFont.load_default(size=DETAIL_SIZE)
     wide = max(panel.image.width for panel in panels)

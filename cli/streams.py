@@ -1,4 +1,4 @@
-"""The standard streams of the command, so that a bad one gives one line and an exit code, and costs no work.
+"""The standard streams of the command: what happens if one is closed or can't be written.
 
 ```
 stdin   closed             -> reading it is an error of its own (files.py)
@@ -6,8 +6,8 @@ stdout  reader has gone    -> exit 141, silently       cannot be written -> one 
         another code page  -> characters that it lacks become escapes (\\xe9)
 stderr  cannot be written  -> messages are lost, the work continues
 ```
-A descriptor that is closed would be given to the next file that is opened, which every library would then take for
-stdin, stdout or stderr. `prepare` fills such a place with one that can be neither read nor written.
+If a standard descriptor is closed, the next file that is opened gets its number, and every library takes that file for
+stdin, stdout or stderr. So `prepare` opens the null device in its place, in a mode that gives an error if it is used.
 """
 
 import io
@@ -21,7 +21,7 @@ from lpcodec.codec.errors import ExitCode
 
 
 class Output(io.TextIOWrapper):
-    """stdout: if it can't be written, the command ends, even if rich or typer wrote, which handle it in other ways."""
+    """stdout: if it can't be written, the command ends, whoever wrote; rich and typer would handle it in other ways."""
 
     def write(self, text: str, /) -> int:
         try:
@@ -57,14 +57,14 @@ class Messages(io.TextIOWrapper):
 
 
 def prepare() -> None:
-    """Put `Output` and `Messages` in the place of stdout and stderr, and fill the places of closed descriptors."""
+    """Replace stdout and stderr by `Output` and `Messages`, and open the null device for closed descriptors."""
     _fill_closed_descriptors()
     sys.stdout = Output(**_settings(sys.stdout, 1))
     sys.stderr = Messages(**_settings(sys.stderr, 2))
 
 
 def settle() -> None:
-    """At exit: what couldn't be written to stdout was reported already, and isn't tried again."""
+    """At exit, flush stdout. What couldn't be written was reported already, and isn't tried again."""
     try:
         sys.stdout.buffer.flush()
     except OSError:
@@ -72,7 +72,7 @@ def settle() -> None:
 
 
 def watched() -> bool:
-    """Whether a person looks at stderr: it is a terminal."""
+    """Whether stderr is a terminal, so that a person may look at it."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
@@ -81,11 +81,11 @@ def _fill_closed_descriptors() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, flags)  # gets the lowest number that is free: this one
+            os.open(os.devnull, flags)  # gets the lowest free number, which is this one
 
 
 def _settings(stream: TextIO | None, descriptor: int) -> dict[str, Any]:
-    """The arguments of a `TextIOWrapper` that replaces `stream`, or a descriptor that was closed."""
+    """The arguments of the `TextIOWrapper` that replaces `stream`; None: a descriptor that was closed."""
     if stream is None:
         return {"buffer": open(descriptor, "wb", closefd=False), "encoding": "utf-8", "errors": "backslashreplace"}
     return {

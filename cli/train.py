@@ -20,8 +20,10 @@ EXAMPLES = examples(
 
 def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model to train; see lpcodec models.")],
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="A folder of pictures, searched through.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The run: checkpoints and log.")],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="A folder of pictures; its subfolders count too.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the run: checkpoints and log.")],
     steps: Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Train N steps in all.")] = None,
     time_limit: Annotated[
         float | None,
@@ -30,20 +32,22 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN|MODEL", help="Start from a run's weights, or from those of a model."),
+        typer.Option("--from", metavar="RUN|MODEL", help="Start from the weights of a run or of a model."),
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches per step.")] = None,
-    patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch, pixels.")] = None,
+    patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch in pixels.")] = None,
     options: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of the model's own; docs/training.md lists them."),
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of this model; docs/training.md lists them."),
     ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="R", help="Peak rate.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of weights and patches.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Seed of the random weights and patches.")
+    ] = None,
     threads: Threads = None,
     device: Device = "cpu",
 ) -> None:
-    """Train a model; a run can be stopped and resumed. Options left out take the recipe's values."""
+    """Train a model. A run can be stopped and resumed later. Options that aren't given have the model's defaults."""
     if steps is not None and time_limit is not None:
         raise UsageError("give --steps or --time-limit, not both")
     from lpcodec.codec.training import loop

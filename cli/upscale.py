@@ -1,4 +1,4 @@
-"""`lpcodec upscale`: pictures enlarged by a super-resolution network."""
+"""`lpcodec upscale`: enlarge pictures by a super-resolution network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,7 +39,7 @@ def upscale(
         list[str],
         typer.Argument(
             metavar="IN... [OUT]",
-            help="A picture or a folder, and the larger picture (default: IN-x2.png beside it). - is stdin, stdout.",
+            help="A picture or a folder, and where to write (default: IN-x2.png beside it). - is stdin, stdout.",
         ),
     ],
     scale: Annotated[
@@ -59,7 +59,7 @@ def upscale(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Enlarge pictures; the ending of OUT gives the format. Alpha and metadata are kept."""
+    """Enlarge pictures. The ending of OUT gives the format. Alpha and metadata are kept."""
     planned, notes = jobs.plan(
         inputs, jobs.PICTURES, f"-x{scale}.png", output=output, out_dir=out_dir, recursive=recursive
     )

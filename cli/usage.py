@@ -1,4 +1,4 @@
-"""Wrong usage in one line: what typer and pydantic say about invalid values, in the form of all other errors.
+"""Usage errors on one line: what typer and pydantic say about invalid values, in the form of all other errors.
 
 ```
 lpcodec: error: --bpp 0,15: not a number; write 0.15
@@ -52,7 +52,7 @@ class OneLineErrors(TyperGroup):
 
 
 def in_words(error: typer.TyperException) -> str:
-    """The text of a usage error: which option, which value, and what it should be."""
+    """The text of a usage error: the option, the value, and what it should be."""
     names = getattr(getattr(error, "param", None), "opts", None)
     option = max(names, key=len) if names else None
     reasons = getattr(error.__cause__, "errors", None)  # pydantic's ValidationError

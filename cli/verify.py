@@ -1,4 +1,4 @@
-"""`lpcodec verify`: whether files are whole."""
+"""`lpcodec verify`: check that files are whole."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def verify(
     untrusted: Untrusted = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check files to the last symbol: checksums, digest, and every coded number. No picture is made."""
+    """Check files to the last symbol: checksums, digest, and every coded symbol. No picture is made."""
     names = jobs.inputs_of(inputs, jobs.LPC_FILES, recursive=recursive)
 
     def work(source: str) -> None:

@@ -21,8 +21,8 @@ TILE = 1024
 
 @dataclass(frozen=True)
 class Span:
-    """A tile along one axis: it reads the places `outer_start` to `outer_stop` and produces `start` to `stop`, the stops
-    excluded."""
+    """A tile along one axis: it reads the places `outer_start` to `outer_stop` and produces `start` to `stop`, both
+    without their stop."""
 
     start: int
     stop: int

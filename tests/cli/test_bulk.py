@@ -41,7 +41,7 @@ def folder(thumbnail: Image.Image, tmp_path: Path) -> Path:
 def test_a_folder_there_and_back(folder: Path, tmp_path: Path) -> None:
     coded = lpcodec("batch", "encode", folder, "--to", tmp_path / "coded", "-q", 20, "-j", 1)
     assert coded.returncode == 7
-    assert "note: 1 file doesn't end like pictures to encode; left out" in coded.stderr
+    assert "note: left out 1 file: only pictures are encoded" in coded.stderr
     assert "error: broken.png: not a picture in a format that Pillow reads" in coded.stderr
     assert "1 picture done, 0 files done before, 1 failed" in coded.stderr
     assert coded.stdout == ""

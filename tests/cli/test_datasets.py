@@ -101,7 +101,7 @@ def test_a_folder_of_no_set_is_no_error(lpcodec: Any, tiny: DataSet, tmp_path: P
     Image.new("RGB", (5, 5)).save(tmp_path / "mine.png")
     ran = lpcodec("datasets", "verify", str(tmp_path))
     assert ran.exit_code == 0
-    assert "of no set that is known here" in ran.stdout
+    assert "not the pictures of a known set" in ran.stdout
     assert json.loads(lpcodec("datasets", "verify", str(tmp_path), "--json").stdout)["set"] is None
 
 

@@ -89,7 +89,7 @@ def test_models_for_people(lpcodec: Any, replace_module: Any, monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "120")
     replace_module("lpcodec.codec.models", describe=lambda: DESCRIBED)
     text = lpcodec("models").stdout
-    for words in ("default", "4,763,232", "abababab ", "x [y]", "To be trained first, by lpcodec train: wcae."):
+    for words in ("default", "4,763,232", "abababab ", "x [y]", "Without weights; lpcodec train makes some: wcae."):
         assert words in text
 
 
