@@ -36,8 +36,8 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Frame:
-    """What a codec knows of a file: the picture's size in pixels, the quality, and how its colours are rotated,
-    which is not at all unless the codec is a `RotatingCodec`."""
+    """What a codec knows of a file: the picture's size in pixels, the quality, and the rotation of its colours, which
+    is PLAIN (none) unless the codec is a `RotatingCodec`."""
 
     height: int
     width: int
@@ -67,7 +67,8 @@ class Box:
 class Network:
     """An architecture: its name, the number that files carry (None if no file names it), and what it is.
 
-    `decoding_memory` is an upper bound of the bytes per pixel that decoding takes, the runtime's own apart.
+    `parameters` is their number. `decoding_memory` is an upper bound of the memory that decoding takes beside the
+    runtime's own, in bytes per pixel.
     """
 
     name: str
@@ -81,8 +82,8 @@ class Network:
 
 @dataclass(frozen=True)
 class Option:
-    """A training option of a family, `NAME=VALUE` for people: `parse` turns the text into the value, or raises
-    ValueError."""
+    """A training option of a family, which people give as `NAME=VALUE`: `parse` turns the text into the value, or
+    raises ValueError with what is allowed."""
 
     parse: Callable[[str], Any]
     help: str
@@ -98,9 +99,9 @@ class Exported:
 
 @dataclass(frozen=True)
 class Source:
-    """Weights that a training starts from: `state` is a run's averaged state as its network has it; or `tensors` are
-    installed ones as `Family.export` stored them. `card` is their card, or the run's plan. `network` is the name of the
-    network that they are of."""
+    """Weights that a training starts from. `state` is the averaged state of a run's network, and `card` the run's plan;
+    or `tensors` are installed weights as `Family.export` stored them, and `card` is their card. `network` is the name
+    of their network, `name` the run's folder or the model."""
 
     name: str
     network: str
@@ -110,7 +111,7 @@ class Source:
 
 
 class Family(Protocol):
-    """A model family. `options` are its own training options by name; they are in the plan under that name if given."""
+    """A model family. `options` are its own training options by name; the plan has those that were given."""
 
     @property
     def networks(self) -> tuple[Network, ...]: ...
@@ -123,7 +124,8 @@ class Family(Protocol):
         ...
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Any]:
-        """A fresh network of the plan's `model` with its loss. Raises UsageError if the plan's options don't fit."""
+        """A network of the plan's `model` with random weights, and its loss. Raises UsageError if the plan's options
+        don't fit."""
         ...
 
     def export(self, network: nn.Module, data: Path | None) -> Exported:
@@ -174,11 +176,11 @@ class Objective(Protocol[B]):
         ...
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
-        """Optimiser groups: `lr_scale` multiplies the schedule's rate, `muon` says which of Muon and Adam they get."""
+        """Optimiser groups: `lr_scale` multiplies the schedule's rate; Muon trains a group if `muon`, else Adam."""
         ...
 
     def rate_at(self, part: float) -> float:
-        """Return what the peak rate is multiplied by when `part` (0..1) of the training is done."""
+        """Return the factor of the peak rate when `part` (0..1) of the training is done."""
         ...
 
     def sample(self, count: int, generator: torch.Generator) -> B:
@@ -190,13 +192,13 @@ class Objective(Protocol[B]):
         ...
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return figures of `network` (the averaged weights) on the held-out data; `score` is what must fall."""
+        """Return figures of `network` (the averaged weights) on the held-out data; the lower `score`, the better."""
         ...
 
 
 class Coded(Protocol):
-    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables; `payloads` has one entry
-    per layer, coarsest first: one in all for a codec that isn't scalable."""
+    """A picture's symbols at one quality. `bits` is their ideal size under the integer tables, `symbols_hash` their
+    4-byte hash; `payloads` has one entry per layer, coarsest first: a single one for a codec that isn't scalable."""
 
     @property
     def bits(self) -> float: ...
@@ -208,8 +210,13 @@ class Coded(Protocol):
 class Codec(Protocol):
     """A trained network with its tables, ready to code.
 
-    `analyse` runs once per picture and doesn't depend on the quality; `code` may run many times; `parse` is exact
-    integer arithmetic; `synthesise` turns parsed symbols into pixels. Latents and symbols are the codec's own types.
+    Latents and symbols are of the codec's own types.
+
+    - `analyse`: pixels (H, W, 3 or 1) uint8 -> latents; once per picture, whatever the quality.
+    - `code`: latents, quality 0..100 -> the symbols; may run many times.
+    - `parse`: payloads -> symbols, in exact integer arithmetic; raises DamagedFileError.
+    - `hash_of`: symbols -> 4 bytes, those of `Coded.symbols_hash`.
+    - `synthesise`: parsed symbols -> pixels (H, W, 3) uint8.
     """
 
     @property
@@ -239,9 +246,9 @@ class ScalableCodec(Codec, Protocol):
 class RegionCodec(Codec, Protocol):
     """A codec that decodes a part of a picture from a part of its payload.
 
-    `read(start, length)` gives bytes of the payload, which has `length` bytes in all; `region` reads only what it needs
+    `read(start, length)` gives bytes of the payload, which has `length` bytes in all. `region` reads only what it needs
     and returns the pixels (box.height, box.width, 3) that `synthesise` would give there, within float noise. It raises
-    DamagedFileError if what it read isn't what was written.
+    DamagedFileError if the bytes that it read aren't those that were written.
     """
 
     def region(
@@ -252,15 +259,16 @@ class RegionCodec(Codec, Protocol):
 @runtime_checkable
 class RateEstimator(Codec, Protocol):
     """A codec that estimates the bits of a picture from its latents, in a fraction of the time of `code`.
-    `expected_bits` gives rising qualities, the first 0 and the last 100, and the bits at each."""
+    `expected_bits` returns rising qualities, from 0 to 100, and the bits at each."""
 
     def expected_bits(self, latents: Any) -> tuple[Sequence[float], Sequence[float]]: ...
 
 
 @runtime_checkable
 class WeighingCodec(Codec, Protocol):
-    """A codec that knows what a bit is worth at a quality: lambda of bits per pixel + lambda * mean squared error,
-    in 8-bit units. Parts of its pictures may be stored instead (cell_choice.py)."""
+    """A codec that weighs rate and distortion by bits per pixel + lambda * mean squared error, in 8-bit units;
+    `lambda_at` is its lambda at a quality 0..100. Cells of its pictures may be stored instead of coded
+    (cell_choice.py)."""
 
     def lambda_at(self, quality: float) -> float: ...
 

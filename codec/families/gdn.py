@@ -1,12 +1,12 @@
 """Divisive normalisation, the non-linearity between convolutions of image compression networks.
 
-`GDN` is generalised divisive normalisation (Ballé, Laparra, Simoncelli 2016): every value is divided by
-the root of a learned positive mixture of the squares of all channels at the same place. `SimpleGDN` is
-the cheaper form without squares and roots (Johnston et al. 2019). The inverse forms multiply instead of
-dividing; they are what the synthesis uses, not exact inverses of the analysis.
+`GDN` is generalised divisive normalisation (Ballé, Laparra, Simoncelli 2016): every value is divided by the root of a
+learned positive mixture of the squares of all channels at the same place. `SimpleGDN` is the cheaper form without
+squares and roots (Johnston et al. 2019). The inverse forms, for the synthesis, multiply instead of dividing; they
+aren't exact inverses.
 
-Both keep beta at or above `BETA_MINIMUM` and gamma at or above zero by storing square roots. A value at
-its bound still receives the gradients that would raise it, so it can come back.
+Both store square roots, so that beta stays at or above `BETA_MINIMUM` and gamma at or above zero. A value at its bound
+still receives the gradients that would raise it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 BETA_MINIMUM = 1e-6
-# Added before the root is taken, so that a gamma of zero has a stored value with a gradient.
 PEDESTAL = 2.0**-36
+"""Added before the root is taken, so that a gamma of zero has a stored value with a gradient."""
 
 
 class _LowerBound(torch.autograd.Function):
-    """max(x, bound), whose gradient passes wherever a descent step would move x up, even below the bound."""
+    """max(x, bound). Below the bound a gradient passes if a descent step would move x up."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bound: float) -> Tensor:
@@ -48,7 +48,7 @@ def _restore(stored: Tensor, minimum: float) -> Tensor:
 
 
 class _DivisiveNormalisation(nn.Module):
-    """Holds beta (C,) and gamma (C, C) of either form: C + C² parameters."""
+    """What both forms share: beta (C,) and gamma (C, C), which are C + C² parameters."""
 
     def __init__(self, channels: int, inverse: bool = False) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _DivisiveNormalisation(nn.Module):
 
     @property
     def gamma(self) -> Tensor:
-        """(C, C) float, at least 0; row i holds what the other channels add to the norm of channel i."""
+        """(C, C) float, at least 0; row i has the weights of all channels in the norm of channel i."""
         return _restore(self.gamma_root, 0.0)
 
     def _norm(self, energy: Tensor) -> Tensor:
@@ -77,8 +77,8 @@ class _DivisiveNormalisation(nn.Module):
 class GDN(_DivisiveNormalisation):
     """y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j²), or x_i times that root with `inverse=True`.
 
-    Maps (B, C, H, W) to the same shape and dtype. The norm is computed in the parameters' dtype outside
-    autocast: squares leave the range of half precision.
+    Maps (B, C, H, W) to the same shape and dtype. The norm is computed in the parameters' dtype outside autocast,
+    because squares leave the range of half precision.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,8 +92,8 @@ class GDN(_DivisiveNormalisation):
 class SimpleGDN(_DivisiveNormalisation):
     """y_i = x_i / (beta_i + sum_j gamma_ij |x_j|), or x_i times that sum with `inverse=True`.
 
-    Maps (B, C, H, W) to the same shape. Follows autocast: a sum of positive terms keeps its relative
-    precision in bfloat16.
+    Maps (B, C, H, W) to the same shape. Follows autocast: a sum of positive terms keeps its relative precision in
+    bfloat16.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
-"""Filter banks along one axis, as products with small banded matrices: what the wavelets and the pyramid are made of.
+"""Filter banks along one axis, as products with small banded matrices; the wavelets and the pyramid are made of them.
 
 ```
-halved:   x --overlapping windows--> each times a banded matrix, one a filter --> every second place, filtered
-doubled:  half-size parts --overlapping windows--> each times its matrix, added --> twice the places
+halved:   x --overlapping windows--> times a banded matrix per filter --> every second place, filtered
+doubled:  half-size parts --overlapping windows--> each part times its matrix, then added --> twice the places
 ```
 
-A convolution of one channel with a few taps leaves a processor mostly waiting; a product with a banded matrix does
-some needless work with its zeros and is several times as fast. Differentiable; keeps the dtype.
+A convolution of one channel with a few taps leaves a processor mostly waiting. A product with a banded matrix also
+multiplies the matrix's zeros, but is several times as fast. Differentiable; keeps the dtype.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lpcodec.codec.arrays import ceil_div
 Filter = tuple[float, ...]
 
 BLOCK = 16
-"""Half-size places that one product gives."""
+"""Half-size places per product."""
 
 
 def halved(x: Tensor, axis: int, filters: Sequence[Filter]) -> list[Tensor]:
     """y[k] = sum over j of taps[j] * x[2k + j] along `axis` (2 or 3) of (B, C, H, W), one y for each filter.
 
-    The filters are equally long, and y has as many places as there is x for.
+    The filters are equally long. y has all places k with 2k + j inside `x` for every j.
     """
     taps = len(filters[0])
     places = (x.shape[axis] - taps) // 2 + 1
@@ -40,7 +40,7 @@ def halved(x: Tensor, axis: int, filters: Sequence[Filter]) -> list[Tensor]:
 def doubled(parts: Sequence[Tensor], axis: int, filters: Sequence[Filter], first: int, length: int) -> Tensor:
     """y[n] = sum over parts and k of taps[n + first - 2k] * part[k] along `axis`, for `length` places n.
 
-    One filter for each part, equally long. Places of a part that would be needed and aren't there count as zero.
+    One filter for each part, equally long. A part is zero beyond its ends.
     """
     taps = len(filters[0])
     lowest = -((taps - 1 - first) // 2)  # the first k that y[0] needs
@@ -73,7 +73,7 @@ def _windows(x: Tensor, axis: int, size: int, step: int, count: int) -> Tensor:
 
 
 def _product(windows: Tensor, matrix: Tensor, axis: int) -> Tensor:
-    """Every window times `matrix` (size, outputs), the results one after the other along `axis`."""
+    """Every window times `matrix` (size, outputs); the results follow each other along `axis`."""
     if axis == 3:
         return (windows @ matrix).flatten(3)
     return (matrix.T @ windows).flatten(2, 3)
@@ -81,6 +81,7 @@ def _product(windows: Tensor, matrix: Tensor, axis: int) -> Tensor:
 
 @functools.lru_cache(maxsize=256)
 def _analysis(taps: Filter, dtype: torch.dtype) -> Tensor:
+    """The matrix (2 * BLOCK + taps - 2, BLOCK) of `halved`."""
     matrix = torch.zeros(2 * BLOCK + len(taps) - 2, BLOCK, dtype=torch.float64)
     for place in range(BLOCK):
         matrix[2 * place : 2 * place + len(taps), place] = torch.tensor(taps, dtype=torch.float64)
@@ -89,6 +90,7 @@ def _analysis(taps: Filter, dtype: torch.dtype) -> Tensor:
 
 @functools.lru_cache(maxsize=256)
 def _synthesis(taps: Filter, first: int, size: int, dtype: torch.dtype) -> Tensor:
+    """The matrix (`size`, 2 * BLOCK) of `doubled`; `first` counts from the first place of the window."""
     matrix = torch.zeros(size, 2 * BLOCK, dtype=torch.float64)
     for place in range(2 * BLOCK):
         for k in range(size):

@@ -4,9 +4,9 @@
 x --border, low and high pass, every second, along columns and rows--> LL and details (LH, HL, HH) --LL again--> ...
 ```
 
-Filters, border modes, sizes and order of the bands are PyWavelets' own (`pywt.wavedec2` gives the same numbers), and
-their filters and border rules are read from it. wavelet.py is the Haar transform alone, for even sides, written for
-the codecs: where both work, `DWT("haar", k)` gives the values of its `HaarPyramid(k)`.
+Filters, border modes, and the sizes and order of the bands are those of PyWavelets: `pywt.wavedec2` gives the same
+numbers, and filters and border rules are read from it. wavelet.py is only the Haar transform of even sides, written for
+the codecs; there `DWT("haar", k)` gives the values of its `HaarPyramid(k)`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.frontends.banks import doubled, halved
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels
+from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels, split_levels
 
 PERIODIZATION = "periodization"
-
-
 ALIASES = {"cdf53": "bior2.2"}
-"""Names of wavelets for which PyWavelets has another name."""
+"""Other names of wavelets -> PyWavelets' names."""
 
 
 def wavelets() -> tuple[str, ...]:
@@ -34,7 +32,7 @@ def wavelets() -> tuple[str, ...]:
 
 
 def wavelet_named(name: str) -> str | None:
-    """PyWavelets' name of the discrete wavelet that `name` means ("cdf53" is its "bior2.2"); None if it is none."""
+    """PyWavelets' name of the discrete wavelet `name` ("cdf53" is its "bior2.2"); None if there is none."""
     found = ALIASES.get(name, name)
     return found if found in wavelets() else None
 
@@ -68,15 +66,16 @@ class DWT:
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, C, H, W) -> coarse (B, C, h, w), details (B, 3C, h, w), coarsest first."""
-        size, details = (x.shape[2], x.shape[3]), []
-        for _ in range(self.levels):
+
+        def split_once(x: Tensor) -> tuple[Tensor, Tensor]:
             low, high = self._halve(x, 2)
-            (x, hl), (lh, hh) = self._halve(low, 3), self._halve(high, 3)
-            details.append(torch.cat((lh, hl, hh), dim=1))
-        return Bands(size, x, tuple(reversed(details)))
+            (ll, hl), (lh, hh) = self._halve(low, 3), self._halve(high, 3)
+            return ll, torch.cat((lh, hl, hh), dim=1)
+
+        return split_levels(x, self.levels, split_once)
 
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
-        """LL (B, C, h, w) -> the next finer LL (B, C, *size) where all details are zero.
+        """LL (B, C, h, w) -> the next finer LL (B, C, *size) if all details are zero.
 
         Raises:
             ValueError: a level of `size` doesn't have an LL like this.
@@ -112,7 +111,7 @@ class DWT:
 
     def _check_half(self, coarse: Tensor, size: Size) -> None:
         if tuple(coarse.shape[2:]) != self._half_size(size):
-            raise ValueError(f"an LL of {tuple(coarse.shape[2:])} isn't that of a level of {size}")
+            raise ValueError(f"an LL of {tuple(coarse.shape[2:])} doesn't belong to a level of {size}")
 
     def _halve(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         """The low and the high half of `x` along `axis`."""
@@ -128,7 +127,7 @@ class DWT:
         return low, high
 
     def _double(self, low: Tensor, high: Tensor | None, axis: int, length: int) -> Tensor:
-        """The inverse of `_halve`, cut to `length`; no `high` is one of zeros."""
+        """The inverse of `_halve`, cut to `length`; `high` is zero if it is None."""
         parts: tuple[Tensor, ...] = (low,) if high is None else (low, high)
         if self.mode == PERIODIZATION:
             reach = self.taps // 4
@@ -140,7 +139,7 @@ class DWT:
 
 
 def _wrapped(x: Tensor, axis: int, before: int, after: int) -> Tensor:
-    """`x` going on circularly along `axis`, as often as it takes."""
+    """`x`, continued circularly along `axis` by `before` and `after` places."""
     length = x.shape[axis]
     places = torch.arange(-before, length + after, device=x.device) % length
     return x.index_select(axis, places)
@@ -163,14 +162,14 @@ def _extended(x: Tensor, axis: int, reach: int, mode: str) -> Tensor:
 
 @functools.lru_cache(maxsize=256)
 def _border_rule(length: int, reach: int, mode: str) -> tuple[tuple[float, ...], ...]:
-    """What the places beyond the ends are made of: 2 * reach rows, each a weight for every place of a line of `length`.
+    """How the places beyond both ends follow from a line of `length` places: 2 * reach rows of `length` weights.
 
-    All rules are linear, and none looks further than `reach` places, or one more, from an end: a line of that many
-    places from either end gives the rule for longer ones too.
+    All of PyWavelets' rules are linear, and none looks further than `reach` + 1 places from an end. So the rule of a
+    line of the places near both ends holds for longer lines too.
     """
     import numpy as np
 
-    if length == 1 and mode == "smooth":  # one place has no slope to go on with
+    if length == 1 and mode == "smooth":  # a single place has no slope
         mode = "constant"
     whole = np.stack([pywt.pad(line, reach, mode) for line in np.eye(length)], axis=1)
     rows = np.concatenate((whole[:reach], whole[len(whole) - reach :]))

@@ -1,4 +1,4 @@
-"""Front-ends that a codec is built with: a picture as maps at 1/8 of its sides, and back.
+"""The front-ends of the hyperprior codecs: a picture as maps at 1/8 of its sides, and back.
 
 ```
 picture (B, 3, H, W) --split--> maps (B, channels, H/8, W/8) --merge--> picture
@@ -6,10 +6,10 @@ picture (B, 3, H, W) --split--> maps (B, channels, H/8, W/8) --merge--> picture
 
 | name | channels | which to use |
 |---|---|---|
-| `haar` | 192 | orthonormal, block by block: costs nothing, because the codec's outermost convolutions absorb it |
-| `unshuffle` | 192 | the pixels of a block as they are: the same space in other coordinates, for comparison |
-| `cdf53` | 192 | the wavelet of JPEG 2000's lossless mode; filters overlap between blocks |
-| `pyramid` | 255 | three levels of the bicubic Laplacian pyramid, every detail in full: more maps than pixels |
+| `haar` | 192 | orthonormal, block by block: costs nothing, because it becomes part of the outermost convolutions |
+| `unshuffle` | 192 | the pixels of a block as they are, for comparison |
+| `cdf53` | 192 | the wavelet of JPEG 2000's lossless mode; its filters overlap between blocks |
+| `pyramid` | 255 | three levels of the bicubic Laplacian pyramid, with more values than the picture has |
 
 All are linear, differentiable and exact within the rounding of floats.
 """
@@ -39,8 +39,8 @@ class Fold:
         channels: maps per colour picture.
         split: pictures (B, 3, H, W), sides multiples of 8 -> maps (B, channels, H/8, W/8).
         merge: the inverse of `split`.
-        reach: places (of 8 x 8 pixels) away from its own that a map depends on, and a pixel on maps; 0 for a transform
-            that works block by block.
+        reach: how many places (of 8 x 8 pixels) around its own a value of the maps depends on, and a pixel in the
+            inverse; 0 for a transform that works block by block.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Fold:
     reach: int = 0
 
     def as_matrix(self) -> Tensor | None:
-        """(192, 192), or None if blocks overlap: row by row what each pixel of a block (in the order of
-        `torch.nn.functional.pixel_unshuffle`) is made of, in maps. Orthonormal."""
+        """The inverse as an orthonormal matrix (192, 192): a row per pixel of a block, in the order of
+        `torch.nn.functional.pixel_unshuffle`, a column per map. None if blocks overlap."""
         if self.reach:
             return None
         return unshuffle(self.merge(torch.eye(self.channels)[:, :, None, None]))[:, :, 0, 0].T
 
     def as_product(self) -> Fold:
-        """The same transform, within rounding, as one matrix product per block if blocks don't overlap. With gradients
+        """The same transform, within rounding; as one matrix product per block if blocks don't overlap. With gradients
         that takes a third of the time: one pass over the pixels instead of one per sum and difference."""
         pixels = self.as_matrix()
         if pixels is None:
@@ -101,8 +101,8 @@ def _cdf_merge(maps: Tensor) -> Tensor:
 
 
 def _lifted(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """The low and the high half of CDF 5/3 along an axis of even length, by lifting (Sweldens 1996); pictures go on
-    mirrored at their first and last place. Scaled as an orthonormal wavelet is."""
+    """The low and the high half of CDF 5/3 along an axis of even length, by lifting (Sweldens 1996), scaled as those of
+    an orthonormal wavelet. Beyond its ends a line is mirrored at its first and last place."""
     even, odd = x.unflatten(axis, (-1, 2)).unbind(axis + 1)  # type: ignore[no-untyped-call]
     high = odd - (even + _next(even, axis)) / 2
     low = even + (_before(high, axis) + high) / 4
@@ -110,6 +110,7 @@ def _lifted(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 
 def _unlifted(low: Tensor, high: Tensor, axis: int) -> Tensor:
+    """Inverse of `_lifted`."""
     low, high = low / 2**0.5, high * 2**0.5
     even = low - (_before(high, axis) + high) / 4
     odd = high + (even + _next(even, axis)) / 2
@@ -117,11 +118,13 @@ def _unlifted(low: Tensor, high: Tensor, axis: int) -> Tensor:
 
 
 def _next(x: Tensor, axis: int) -> Tensor:
+    """`x` one place on along `axis`, the last place twice."""
     length = x.shape[axis]
     return torch.cat((x.narrow(axis, 1, length - 1), x.narrow(axis, length - 1, 1)), axis)
 
 
 def _before(x: Tensor, axis: int) -> Tensor:
+    """`x` one place back along `axis`, the first place twice."""
     return torch.cat((x.narrow(axis, 0, 1), x.narrow(axis, 0, x.shape[axis] - 1)), axis)
 
 

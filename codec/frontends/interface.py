@@ -1,13 +1,14 @@
-"""What every front-end offers: a picture into bands, the finer level guessed from the coarser, bands into a picture.
+"""What every front-end offers: `split` a picture into bands, `predict` a finer level from a coarser one, `merge` the
+bands into a picture.
 
 ```
 x --split--> Bands: coarse (the smallest approximation), details coarsest first
              coarse --predict, with the next detail--> finer approximation --...--> x      all of it: merge
 ```
 
-The Laplacian pyramid (pyramid.py), LPAE (lpae.py, folded.py), WAE (wae.py) and the wavelet transforms (dwt.py) are
-such front-ends. A codec that codes the bands may change them between `split` and `merge`, or call `predict` level by
-level to take each detail against what its decoder will have.
+The Laplacian pyramid (pyramid.py), the wavelet transforms (dwt.py), and LPAE and WAE (families/decomposition) are
+front-ends. A codec of the bands may change them between `split` and `merge`, or call `predict` level by level, and so
+take each detail as the difference from what its decoder will have.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, Self
 
 from torch import Tensor
 
@@ -23,7 +24,6 @@ from lpcodec.codec.arrays import ceil_div
 
 Size = tuple[int, int]
 """Height and width."""
-F = TypeVar("F", bound="_Levelled")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class FrontEnd(Protocol):
 
     @property
     def levels(self) -> int:
-        """How many times the picture is reduced: as many details as that."""
+        """How many times the picture is reduced, which is the number of details."""
         ...
 
     def split(self, x: Tensor) -> Bands:
@@ -53,7 +53,7 @@ class FrontEnd(Protocol):
         ...
 
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
-        """Approximation (B, C, h, w) -> what the next finer level, of `size`, is expected to be without its detail."""
+        """Approximation (B, C, h, w) -> the next finer one (B, C, *size), as expected without its detail."""
         ...
 
     def merge(self, bands: Bands) -> Tensor:
@@ -65,9 +65,19 @@ class FrontEnd(Protocol):
         ...
 
 
-def merged(bands: Bands, levels: int, predict: Callable[[Tensor, Size], Tensor]) -> Tensor:
-    """The picture of a pyramid whose details have the sizes of their levels: each detail, coarsest first, is added to
-    what `predict` makes of the coarser level.
+def split_levels(x: Tensor, levels: int, split_once: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Bands:
+    """The bands of a picture (B, C, H, W) that is split level by level: `split_once` makes an approximation and a
+    detail of it, then of each approximation."""
+    size, details = (x.shape[2], x.shape[3]), []
+    for _ in range(levels):
+        x, detail = split_once(x)
+        details.append(detail)
+    return Bands(size, x, tuple(reversed(details)))
+
+
+def merge_levels(bands: Bands, levels: int, predict: Callable[[Tensor, Size], Tensor]) -> Tensor:
+    """The picture (B, C, H, W) of bands with details as large as their levels: each detail, coarsest first, is added to
+    the prediction from the coarser level.
 
     Raises:
         ValueError: the number of details isn't that of the levels.
@@ -80,13 +90,9 @@ def merged(bands: Bands, levels: int, predict: Callable[[Tensor, Size], Tensor])
 
 
 def check_details(bands: Bands, levels: int) -> None:
-    """Raise ValueError where bands haven't one detail a level."""
+    """Raise ValueError if bands don't have one detail per level."""
     if len(bands.details) != levels:
-        raise ValueError(f"{levels} details expected, one a level; {len(bands.details)} given")
-
-
-class _Levelled(Protocol):
-    levels: int
+        raise ValueError(f"{levels} details expected, one per level; {len(bands.details)} given")
 
 
 def check_levels(levels: int) -> None:
@@ -95,20 +101,25 @@ def check_levels(levels: int) -> None:
         raise ValueError(f"a front-end needs at least one level, not {levels}")
 
 
-def with_levels(frontend: F, levels: int) -> F:
-    """The same front-end, splitting into `levels` levels (its attribute); the weights are shared.
+class AnyLevels:
+    """A front-end that uses the same weights at every level, so that it may have any number of them."""
 
-    Raises:
-        ValueError: fewer than one level.
-    """
-    check_levels(levels)
-    twin = copy.copy(frontend)
-    twin.levels = levels
-    return twin
+    levels: int
+
+    def at_levels(self, levels: int) -> Self:
+        """The same front-end, splitting into `levels` levels; the weights are shared.
+
+        Raises:
+            ValueError: fewer than one level.
+        """
+        check_levels(levels)
+        twin = copy.copy(self)
+        twin.levels = levels
+        return twin
 
 
 def level_sizes(size: Size, levels: int) -> list[Size]:
-    """The sizes of the approximations, finest first, the picture's own leading: halves, rounded up."""
+    """The picture's own size, then those of the approximations, each half of the one before, rounded up."""
     sizes = [size]
     for _ in range(levels):
         height, width = sizes[-1]

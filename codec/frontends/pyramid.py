@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.frontends.banks import doubled, halved
-from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merged
+from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merge_levels, split_levels
 
 NAME = "pyramid"
-"""What the pyramid with its own kernel is called beside the trained front-ends and the wavelets."""
+"""The name of the pyramid with Burt and Adelson's kernel, among those of trained front-ends and wavelets."""
 BURT_ADELSON = "burt-adelson"
 BICUBIC = "bicubic"
 _KEYS = -0.5
@@ -46,8 +46,8 @@ class LaplacianPyramid:
     Args:
         levels: how often the picture is halved, 1 or more; sides are rounded up, a side of 1 stays 1.
         kernel: "burt-adelson" (1 5 8 5 1 / 20, the paper's a = 0.4); "bicubic", which halves and doubles as picture
-            programs do (antialiased, pixels between pixels); or the name of a discrete wavelet of PyWavelets: its
-            low-pass filters, of the analysis to reduce and of the synthesis to predict.
+            programs do (antialiased, pixels between pixels); or the name of a discrete wavelet of PyWavelets. Then its
+            low-pass filter of the analysis reduces, that of the synthesis predicts.
 
     Raises:
         ValueError: fewer than one level, or no such wavelet.
@@ -62,12 +62,12 @@ class LaplacianPyramid:
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, C, H, W) -> coarse (B, C, H/2^k, W/2^k), details (B, C, h, w) of each level's own size."""
-        size, details = (x.shape[2], x.shape[3]), []
-        for _ in range(self.levels):
+
+        def split_once(x: Tensor) -> tuple[Tensor, Tensor]:
             coarse = self.reduce(x)
-            details.append(x - self.predict(coarse, (x.shape[2], x.shape[3])))
-            x = coarse
-        return Bands(size, x, tuple(reversed(details)))
+            return coarse, x - self.predict(coarse, (x.shape[2], x.shape[3]))
+
+        return split_levels(x, self.levels, split_once)
 
     def reduce(self, x: Tensor) -> Tensor:
         """Picture (B, C, H, W) -> its approximation (B, C, h, w) at half the size, sides rounded up."""
@@ -79,7 +79,7 @@ class LaplacianPyramid:
 
     def merge(self, bands: Bands) -> Tensor:
         """Bands -> picture (B, C, H, W)."""
-        return merged(bands, self.levels, self.predict)
+        return merge_levels(bands, self.levels, self.predict)
 
 
 def _burt_adelson() -> tuple[Taps, Taps]:
@@ -126,7 +126,7 @@ def _reduced(x: Tensor, taps: Taps, axis: int) -> Tensor:
 def _spread(x: Tensor, taps: Taps, axis: int, length: int) -> Tensor:
     """y[n] = sum over k of taps[n - 2k] * x[k] along `axis`: `length` places, twice as many as x has or one less."""
     if length not in (2 * x.shape[axis], 2 * x.shape[axis] - 1):
-        raise ValueError(f"a level of {x.shape[axis]} is no half of {length}")
+        raise ValueError(f"a level of {x.shape[axis]} isn't half of {length}")
     # y[n] needs the places from (n - last) / 2 to (n - first) / 2.
     before, after = (taps.last + 1) // 2, max(0, (length - 1 - taps.first) // 2 - (x.shape[axis] - 1))
     extended = _extended(x, axis, before, after)

@@ -1,12 +1,12 @@
 """The orthonormal Haar wavelet transform: bands for the wavelet networks, and a fold for the default codec.
 
-This is the one transform the codecs need, as fast as it gets; dwt.py has all wavelets and borders, any size, and for
-Haar on even sides the same values.
+This is the transform that the codecs need, written for speed. dwt.py has all wavelets and borders, and any size; for
+Haar on even sides it gives the same values.
 
-Everything here is parameter-free, differentiable, keeps the dtype of its input (float64, float32, bfloat16)
-and keeps energy: the inverse is the transpose. Sides must be multiples of 2 a scale.
+Everything here has no parameters, is differentiable, keeps the dtype of its input (float64, float32, bfloat16) and
+keeps the energy: the inverse is the transpose. Sides must be multiples of 2 per scale.
 
-Names and signs of the sub-bands are those of PyWavelets for 'haar': with the 2x2 block ``a b / c d``
+Names and signs of the bands are those of PyWavelets for 'haar'. Of a 2x2 block ``a b / c d``:
 
     LL = (a+b+c+d)/2        LH (horizontal detail) = (a+b-c-d)/2
     HL (vertical detail) = (a-b+c-d)/2        HH (diagonal detail) = (a-b-c+d)/2
@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FOLD = 8  # side of the block that becomes one place of the folded picture
+FOLD = 8
+"""Side of the block of pixels that becomes one place of the folded picture."""
 _FOLD_SCALES = 3
 
 
@@ -30,7 +31,7 @@ def haar_split(x: Tensor) -> tuple[Tensor, Tensor]:
     The details are ordered LH of all channels, then HL of all channels, then HH of all channels.
     """
     _check_sides(x, 2)
-    # Halving first keeps the largest intermediate value within the range of the result.
+    # Divided by two first: so no intermediate value is larger than the largest result.
     top, bottom = x[..., 0::2, :] * 0.5, x[..., 1::2, :] * 0.5
     low, high = top + bottom, top - bottom
     ll = low[..., 0::2] + low[..., 1::2]
@@ -59,10 +60,13 @@ def haar_merge(ll: Tensor, details: Tensor) -> Tensor:
 
 
 class HaarPyramid:
-    """Haar scales one above the other, as tuples of bands, coarsest first.
+    """Several Haar scales; bands are tuples, coarsest first.
 
-    For C channels and n scales `split` gives n bands: the first holds LL and the three details of the
-    coarsest scale (4C maps at 1/2^n), each further one the details of the next finer scale (3C maps).
+    For C channels and n scales `split` gives n bands: the first holds LL and the three details of the coarsest scale
+    (4C maps at 1/2^n), each further one the details of the next finer scale (3C maps).
+
+    Raises:
+        ValueError: fewer than one scale.
     """
 
     def __init__(self, scales: int = 3) -> None:
@@ -71,7 +75,7 @@ class HaarPyramid:
         self.scales = scales
 
     def split(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(B, C, H, W), sides multiples of 2^scales -> bands, coarsest first."""
+        """(B, C, H, W), sides multiples of 2^scales -> bands, coarsest first. Raises ValueError for other sides."""
         _check_sides(x, 2**self.scales)
         bands: list[Tensor] = []
         for _ in range(self.scales):
@@ -81,7 +85,7 @@ class HaarPyramid:
         return tuple(reversed(bands))
 
     def merge(self, bands: Sequence[Tensor]) -> Tensor:
-        """Inverse of `split`."""
+        """Inverse of `split`. Raises ValueError if the number of bands isn't that of the scales."""
         if len(bands) != self.scales:
             raise ValueError(f"{self.scales} bands expected, {len(bands)} given")
         coarsest = bands[0]
@@ -93,11 +97,11 @@ class HaarPyramid:
 
 
 def fold(x: Tensor) -> Tensor:
-    """Three Haar scales with all bands at 1/8 resolution: (B, C, H, W) -> (B, 64C, H/8, W/8), orthonormal.
+    """Three Haar scales with all bands at 1/8 of the sides: (B, C, H, W) -> (B, 64C, H/8, W/8), orthonormal.
 
-    Channels, for C = 3: 0-2 LL of the coarsest scale (R, G, B); 3-11 its details (LH of R, G, B, then HL,
-    then HH); 12-47 the details of the middle scale, each of its 9 maps as 2x2 places (row by row); 48-191
-    those of the finest scale, each of its 9 maps as 4x4 places.
+    Channels, for C = 3: 0-2 LL of the coarsest scale (R, G, B); 3-11 its details (LH of R, G, B, then HL, then HH);
+    12-47 the details of the middle scale, 9 maps of 2x2 places each (row by row); 48-191 those of the finest scale,
+    9 maps of 4x4 places each. Raises ValueError if a side isn't a multiple of 8.
     """
     _check_sides(x, FOLD)
     bands = HaarPyramid(_FOLD_SCALES).split(x)
@@ -105,7 +109,7 @@ def fold(x: Tensor) -> Tensor:
 
 
 def unfold(y: Tensor) -> Tensor:
-    """Inverse of `fold`: (B, 64C, h, w) -> (B, C, 8h, 8w)."""
+    """Inverse of `fold`: (B, 64C, h, w) -> (B, C, 8h, 8w). Raises ValueError for another number of channels."""
     if y.shape[1] % FOLD**2:
         raise ValueError(f"a folded picture has a multiple of 64 channels, not {y.shape[1]}")
     channels = y.shape[1] // FOLD**2

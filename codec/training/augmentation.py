@@ -1,6 +1,6 @@
-"""Colour augmentation: strong and unusual colours are rare in training pictures, and codecs must not lose on them.
+"""Colour augmentation: strong and unusual colours are rare in training pictures, but codecs must code them well.
 
-A rotation of the colour space about grey keeps distances, so it keeps what a picture costs to code at a given squared
+A rotation of the colour space about grey keeps distances, so it keeps the bits that a picture needs at a given squared
 error; only the direction of its main colour axis changes.
 """
 
@@ -12,11 +12,12 @@ SHARE = 0.5
 LARGEST_ANGLE = 0.6
 """Radians. Grey is 0.96 radians away from red, green and blue."""
 GREY = 0.5
+"""Mid-grey, the centre of the rotations."""
 
 
 def with_rotated_colours(patches: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Return patches (B, 3, H, W) in 0..1; a random half of them has its colours rotated by a random angle about a
-    random axis through mid-grey, and is clamped to 0..1."""
+    """Return patches (B, 3, H, W) in 0..1, of which a random half has its colours rotated by a random angle about a
+    random axis through mid-grey. Values are clamped to 0..1."""
     count, device = len(patches), patches.device
     axis = torch.randn(count, 3, generator=generator, device=device)
     axis = axis / axis.norm(dim=1, keepdim=True)

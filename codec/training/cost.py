@@ -1,13 +1,13 @@
 """Multiply-accumulates, counted by torch's flop counter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 
 def _flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:
-    """Of a convolution; torch counts all but those that are oneDNN's by name (entropy/convolution.py)."""
+    """The operations of a convolution that calls oneDNN by name (entropy/convolution.py), which torch doesn't count."""
     return conv_flop_count(x, weight, out_shape)
 
 
@@ -17,3 +17,8 @@ def kmac_per_pixel(run: Callable[[], object], pixels: int) -> float:
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_convolution: _flops}) as counter:
         run()
     return float(counter.get_total_flops()) / 2 / pixels / 1000
+
+
+def kmac_by_part(parts: Mapping[str, Callable[[], object]], pixels: int) -> dict[str, float]:
+    """Return `kmac_per_pixel` of each part by its name, rounded to whole multiply-accumulates."""
+    return {name: round(kmac_per_pixel(run, pixels), 3) for name, run in parts.items()}

@@ -1,7 +1,8 @@
 """From a training run to weights that the codec loads: `NAME.safetensors`, and beside it the card `NAME.json`.
 
-The averaged weights are taken, the scale network is frozen to its integers and its bounds are proved, the tables are
-built. The card says what the weights are: digest, network, sizes, data, steps, device, held-out figures, cost.
+The averaged weights are exported. The family decides what is stored of them: the hyperprior, for example, freezes its
+scale network to integers and builds tables. The card says what the weights are: digest, network, sizes, data, steps,
+device, held-out figures, cost.
 """
 
 import hashlib
@@ -37,13 +38,13 @@ def export(
 
     Args:
         name: the model's name: that of its network, or any other. One of several sets has its rate: `wcae@0.15`.
-        data: the training pictures; the default model's tables are then fitted to what they really hold.
-        note: what people should know of the weights: the data's sources and licences, say; goes into the card.
-        order: the place among the sets of weights of the same model; the first is what the plain name means.
+        data: the training pictures, if the tables of a hyperprior codec should be fitted to them.
+        order: the place among the sets of weights of the same model; the plain name means the first.
+        note: for the card: what people should know of the weights, such as the data's sources and licences.
         overwrite: replace weights of that name; files that were coded with them can't be decoded any more.
 
     Raises:
-        UsageError: no run there, a name that can't be one or belongs to another network, or weights of that name are
+        UsageError: no run there, a name that isn't allowed or belongs to another network, or weights of that name are
             there already.
         FileAccessError: they can't be written.
     """
@@ -62,7 +63,7 @@ def export(
     network.eval()
     kmac = family.macs(network)
     exported = family.export(network, data)
-    # One key alone: safetensors writes several in an order that changes from run to run, and the digest with it.
+    # Only one key: safetensors writes several keys in an order that changes from run to run, which changes the digest.
     stored = save(exported.tensors, {"lpcodec-weights-1": state.plan["model"]})
     card = {
         "name": name, "network": about.name, "order": order,
@@ -87,7 +88,7 @@ def _check_name(name: str, network: str, run: Path) -> None:
 
 def _training(state: Checkpoint, run: Path) -> dict[str, Any]:
     plan = {k: v for k, v in state.plan.items() if v is not None}
-    if "from" in plan:  # where the run was is nobody's business
+    if "from" in plan:  # only the folder's name: its path is private
         plan["from"] = Path(plan["from"]).name
     return {
         **plan, "steps": state.step, "seconds": round(state.seconds), "device": state.plan.get("device", "cpu"),

@@ -1,7 +1,7 @@
 """A run's log, `log.jsonl`, and its picture, `curve.png`.
 
 A line is one JSON object: `step`, `seconds`, and figures by name; a figure that isn't a finite number is null. A line
-holds a batch's figures, or those of the held-out pictures, whose names begin with `held_`.
+has the figures of a batch, or those of the held-out pictures, with names that begin with `held_`.
 """
 
 import json
@@ -22,10 +22,11 @@ class RunLog:
     """The log of the run in a folder, and TensorBoard's if that is installed."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Begin to write after `step`: what an earlier process logged beyond its last checkpoint is left out.
+        """Go on after `step`: lines that an earlier process logged after its last checkpoint are removed. A new run
+        (`step` 0) removes all lines: a run that was killed before its first checkpoint left them.
 
-        A run that was killed before its first checkpoint leaves a log without a checkpoint. A new run in its folder
-        begins at step 0, so nothing of that log is kept.
+        Raises:
+            FileAccessError: the log can't be read or written.
         """
         self._path = folder / NAME
         kept = [line for line in _lines(self._path) if 0 < line["step"] <= step]
@@ -79,10 +80,10 @@ def draw_curve(folder: Path) -> None:
     steps, losses = _series(lines, "loss")
     running = [sum(losses[max(0, i - SMOOTHED) : i + 1]) / min(i + 1, SMOOTHED + 1) for i in range(len(losses))]
     axes.plot(steps, losses, color="C0", linewidth=0.5, alpha=0.35, label="training, single batches")
-    settled = min(SMOOTHED, len(running) // 2)  # a mean of a few batches says nothing
+    settled = min(SMOOTHED, len(running) // 2)  # a mean of a few batches is too noisy
     axes.plot(steps[settled:], running[settled:], color="C0", linewidth=1.6, label="training, running mean")
     held = _series(lines, "held_score")
-    marker = "o" if len(held[0]) < 3 else ""  # a line through one point is nothing
+    marker = "o" if len(held[0]) < 3 else ""  # a line through a single point can't be seen
     below.plot(*held, color="C1", linewidth=2, marker=marker, label="held out")
     axes.set(ylabel="loss", title=folder.name)
     below.set(xlabel="step", ylabel="loss")
@@ -93,7 +94,7 @@ def draw_curve(folder: Path) -> None:
 
 
 def _series(lines: list[dict[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    """The steps at which a figure is there, and its values."""
+    """The steps at which a figure was logged, and its values."""
     found = [line for line in lines if line.get(name) is not None]
     return [line["step"] for line in found], [line[name] for line in found]
 

@@ -1,16 +1,16 @@
 """Muon: steepest descent under the spectral norm, for the kernels of convolutions.
 
 The momentum of a weight, taken as a matrix (outputs, inputs x kernel), is replaced by the nearest semi-orthogonal
-matrix before it is applied (Jordan et al. 2024, "Muon"), scaled so that its elements are as large as Adam's updates
-usually are (Liu et al. 2025, "Muon is scalable for LLM training"): one learning rate serves both. Trained from scratch
-the default model reached in 600 steps what it reached with Adam in 900.
+matrix before it is applied (Jordan et al. 2024, "Muon"). It is scaled so that its elements are as large as Adam's
+updates usually are (Liu et al. 2025, "Muon is scalable for LLM training"): one learning rate serves both. Trained from
+scratch, the default model reached in 600 steps what it reached with Adam in 900.
 
 ```
 momenta --slices of ROWS rows, one batch per shape--> X --G = X X'--> the polynomial of all rounds, P(G) --> P(G) X
 ```
 
-The Newton-Schulz rounds run on the small matrices G instead of on X, which needs two wide products instead of two per
-round. G has to be float32: a bfloat16 G has negative eigenvalues, and the rounds amplify those.
+The Newton-Schulz rounds run on the small matrices G instead of X. That needs two wide products in all instead of two
+per round. G has to be float32: a bfloat16 G has negative eigenvalues, and the rounds amplify those.
 """
 
 import math
@@ -39,7 +39,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Apply one update; weights without a gradient are left alone."""
+        """Apply one update; weights without a gradient don't change."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             gradients = [weight.grad for weight in weights]
@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _slices(matrix: Tensor) -> Tensor:
-    """(rows, columns) -> (n, rows / n, columns): slices of ROWS rows where that divides them."""
+    """(rows, columns) -> (n, rows / n, columns): slices of ROWS rows if ROWS divides them, else one slice."""
     rows, columns = matrix.shape
     count = rows // ROWS if rows % ROWS == 0 else 1
     return matrix.reshape(count, rows // count, columns)

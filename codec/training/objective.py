@@ -16,14 +16,17 @@ from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import PictureStore, load_stores
 
 LOWEST_RATE = 0.01
+"""The last rate of the cosine, as a part of the peak rate."""
 VALIDATION_PATCHES = 24
 VALIDATION_SIZE = 256
+"""The side of the validation patches in pixels."""
 VALIDATION_QUALITIES = (0.105, 0.28, 0.455, 0.63, 0.9)
 """Parts of the quality scale, 0..1."""
 
 
 class PictureObjective:
-    """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1; `held` are the held-out ones."""
+    """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1. `open` loads the training pictures into
+    `store` and sets `held`, patches of the held-out ones."""
 
     batch = 8
     store: PictureStore
@@ -49,7 +52,7 @@ class PictureObjective:
 
 
 def cosine(part: float) -> float:
-    """A cosine from 1 down to 1 %."""
+    """A cosine that falls from 1 to 1 % as `part` goes from 0 to 1."""
     return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * part))
 
 
@@ -75,8 +78,8 @@ def random_parts(batch: Tensor) -> Tensor:
 def held_out(
     figures: Callable[[Tensor, Tensor], tuple[Tensor, ...]], patches: Tensor
 ) -> Iterator[tuple[int, Tensor, tuple[Tensor, ...]]]:
-    """Yield for each quality of the validation: its number 0..100, the 16-bit qualities (B,), and `figures` of
-    (patches, qualities), eight patches at a time."""
+    """Yield for each quality of the validation: its number 0..100, the 16-bit qualities (B,), and the tensors (B, ...)
+    that `figures` returns for (patches, qualities); it is called with eight patches at a time."""
     for part in VALIDATION_QUALITIES:
         quality = torch.full((len(patches),), round(part * 65535), device=patches.device)
         found = [figures(p, q) for p, q in zip(torch.split(patches, 8), torch.split(quality, 8), strict=True)]

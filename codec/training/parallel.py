@@ -2,7 +2,7 @@
 
 `torchrun --nproc-per-node=N -m lpcodec train ...` starts them; without it a run is one process and nothing here costs
 anything. Every process holds the whole network and the whole store of pictures. torch's `DistributedDataParallel`
-averages the gradients while the backward pass still runs, so all take the same step. The first process alone writes,
+averages the gradients while the backward pass still runs, so all take the same step. Only the first process writes,
 validates and reports.
 """
 
@@ -31,7 +31,7 @@ class _Loss(nn.Module):
 
 
 class Workers:
-    """The processes of a run: `rank` of `count`."""
+    """The processes of a run: this one is number `rank` (0, 1, ...) of `count`, on `device`."""
 
     def __init__(self, device: str) -> None:
         self.count = int(os.environ.get("WORLD_SIZE", "1"))
@@ -53,14 +53,15 @@ class Workers:
         from the loss leaves the mean of the processes' gradients. A step may leave parameters out."""
         if self.count == 1:
             return objective.loss
-        # Buffers never change in training here: what batch statistics would share doesn't exist.
+        # Buffers aren't shared: statistics of batch normalisation are the first process's own.
         loss: Loss = nn.parallel.DistributedDataParallel(
             _Loss(objective), broadcast_buffers=False, find_unused_parameters=True
         )
         return loss
 
     def agree(self, seconds: float, stopped: bool) -> tuple[float, bool]:
-        """Return the first process's clock, and whether any process was asked to stop: all end at the same step."""
+        """Return the first process's seconds, and whether any process was asked to stop, so that all end at the same
+        step."""
         if self.count == 1:
             return seconds, stopped
         sums = torch.tensor([seconds if self.first else 0.0, float(stopped)], dtype=torch.float64)
@@ -73,7 +74,7 @@ class Workers:
         return values
 
     def end(self) -> None:
-        """Leave the group, after all have come here."""
+        """Wait for all processes, then leave the group."""
         if self.count > 1:
             dist.barrier()
             dist.destroy_process_group()

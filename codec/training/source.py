@@ -13,7 +13,8 @@ def read_source(name: str) -> Source:
     """Return the averaged weights of the run in folder `name`, or the installed weights of the model `name`.
 
     Raises:
-        UsageError: neither is there.
+        UsageError: there is neither.
+        DamagedFileError, DivergedError: as `Checkpoint.load`.
     """
     if (Path(name) / CHECKPOINT).exists():
         run = Checkpoint.load(Path(name))
@@ -23,11 +24,11 @@ def read_source(name: str) -> Source:
 
 
 def origin(name: str) -> dict[str, Any]:
-    """What the weights of `read_source(name)` have been through: their name, steps and seconds in all, and the digest
-    of installed ones.
+    """The history of the weights that `read_source(name)` gives: their name, how many steps and seconds they were
+    trained in all, and the digest of installed ones.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are no such weights.
     """
     if (Path(name) / CHECKPOINT).exists():
         run = Checkpoint.load(Path(name))

@@ -1,16 +1,18 @@
-"""A distortion that is near to what people see: SSIMULACRA 2, differentiable, for patches.
+"""A distortion close to what people see: SSIMULACRA 2, differentiable, for patches.
 
 ```
 pictures --linear light, XYB--> scales, each half of the one before --per scale and channel-->
-    error of structure (SSIM), edges that the original does not have, edges that were lost; mean and 4-norm of each
+    errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
         --published weights--> distance, 0 for equal pictures
 ```
 
-SSIMULACRA 2 is J. Sneyers' metric (github.com/cloudinary/ssimulacra2, 2023); its constants and weights are facts of
-that definition. Three things differ from the metric: the blur repeats the border instead of taking zeros beyond it,
-because a patch's border is none of the picture; weights below `LEAST_WEIGHT` are left out, which spares most channels
-of the two finest scales; and roots are smoothed near zero so that gradients stay finite. `score` turns a distance into
-the metric's own number.
+SSIMULACRA 2 is J. Sneyers' metric (github.com/cloudinary/ssimulacra2, 2023); the constants and weights are those of its
+definition. Three things differ from the metric:
+- the blur repeats the border instead of taking zeros beyond it, because a patch's border isn't one of the picture;
+- weights below `LEAST_WEIGHT` are left out, which saves most channels of the two finest scales;
+- roots are smoothed near zero, so that gradients stay finite.
+
+`score` turns a distance into the metric's own number.
 """
 
 import math
@@ -57,12 +59,12 @@ _WEIGHTS: dict[tuple[int, int], _Weights] = {
         lost=(0.9834382792465353, 0.9807858872435379),
     ),
 }
-"""Without the parts whose weights are below `LEAST_WEIGHT`; nothing of the sixth scale is left."""
+"""Weights below `LEAST_WEIGHT` are left out, among them all of the sixth scale."""
 
 
 def distance(decoded: Tensor, original: Tensor) -> Tensor:
-    """Return the distance (B,) of pictures (B, 3, H, W) from their originals, both sRGB in 0..1, sides of at least 128
-    pixels that 16 divides. Gradients flow to `decoded`, also outside 0..1."""
+    """Return the distance (B,) of pictures (B, 3, H, W) from their originals, both sRGB in 0..1, with sides that are
+    multiples of 16 and at least 128. Gradients flow to `decoded`, also outside 0..1."""
     total = decoded.new_zeros(len(decoded))
     ours, true = _linear_light(decoded), _linear_light(original)
     for scale in range(1 + max(scale for scale, _ in _WEIGHTS)):
@@ -118,14 +120,14 @@ def _blurred(maps: Tensor) -> Tensor:
 
 
 def _linear_light(srgb: Tensor) -> Tensor:
-    """sRGB in 0..1 to linear light; straight below 0, and finite gradients everywhere."""
+    """sRGB in 0..1 to linear light; linear below 0, with finite gradients everywhere."""
     low = srgb / 12.92
     high = ((srgb.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
     return torch.where(srgb <= 0.04045, low, high)
 
 
 def _xyb(linear: Tensor) -> Tensor:
-    """Linear RGB (B, 3, H, W) to X, Y and B - Y, moved and scaled as the metric has them."""
+    """Linear RGB (B, 3, H, W) to X, Y and B - Y, shifted and scaled as in the metric."""
     matrix = linear.new_tensor(_OPSIN)
     cones = torch.einsum("ij,bjhw->bihw", matrix, linear) + _OPSIN_BIAS
     responses = cones.clamp_min(1e-6).pow(1 / 3) - math.cbrt(_OPSIN_BIAS)

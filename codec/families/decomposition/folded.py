@@ -1,4 +1,4 @@
-"""LPAE for speed: each affine branch of the network folded into one convolution, pictures in tiles that stay in cache.
+"""LPAE, faster: each affine branch of the network becomes one convolution, on tiles of the picture that stay in cache.
 
 ```
 split:  tile of x --one convolution 10x10, stride 2--> 12 maps: the detail of each 2x2 block   3 maps: the approximation
@@ -6,11 +6,10 @@ merge:  tile of c --one convolution 5x5--> 12 maps: the prediction of each 2x2 b
 ```
 
 A chain of convolutions without activations is one affine filter: 9x9 for the two branches of the encoder, 10x10 with
-stride 2 for the prediction. That is 1,350 multiply-accumulates per pixel instead of 15,852 (both encoder filters share
-one convolution, whose windows are a pixel larger than they need). The fold is exact where no zero padding is in reach;
-a frame 4 to 5 pixels wide is computed by the chains themselves. The result is the network's within 1e-5 of its range.
-
-For inference: no gradient flows through here.
+stride 2 for the prediction. That is 1,350 multiply-accumulates per pixel instead of 15,852. (Both encoder filters share
+one convolution, whose windows are a pixel larger than necessary.) The fold is exact where no zero padding is in reach.
+A frame of 4 to 5 pixels at the border is computed by the chains themselves. The result differs from the network's by
+less than 1e-5 of its range. It is for inference only: no gradient flows through it.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from torch import Tensor, nn
 
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, with_levels
+from lpcodec.codec.frontends.interface import AnyLevels, Bands, Size, check_details, split_levels
 
 FRAME = 4
-"""Pixels of the border that the chains compute; padding reaches 3."""
+"""Width in pixels of the border that the chains compute; padding reaches 3."""
 TILE = (64, 512)
 """Rows and columns of the picture in a tile."""
 _SMALLEST = 4 * FRAME
-"""Sides below leave no interior worth folding."""
+"""A picture with a shorter side is all computed by the chains."""
 
 
-class FoldedLaplacianAutoencoder:
-    """What a trained LPAE computes, several times as fast. The weights are taken at construction."""
+class FoldedLaplacianAutoencoder(AnyLevels):
+    """Computes what a trained LPAE computes, several times as fast. The weights are copied at construction."""
 
     def __init__(self, network: LaplacianAutoencoder) -> None:
         self.levels = network.levels
@@ -54,22 +53,10 @@ class FoldedLaplacianAutoencoder:
             weight, bias = prediction_response(copy.deepcopy(network.prediction).cpu().double())
         self._decoder = weight.to(parameter).contiguous(memory_format=torch.channels_last), bias.to(parameter)
 
-    def at_levels(self, levels: int) -> FoldedLaplacianAutoencoder:
-        """The same front-end, splitting into `levels` levels; the weights are shared.
-
-        Raises:
-            ValueError: fewer than one level.
-        """
-        return with_levels(self, levels)
-
     @torch.inference_mode()
     def split(self, x: Tensor) -> Bands:
         """Picture (B, 3, H, W) -> coarse (B, 3, H/2^k, W/2^k), details (B, 3, h, w) of each level's own size."""
-        size, details = (x.shape[2], x.shape[3]), []
-        for _ in range(self.levels):
-            detail, x = self._split_once(x)
-            details.append(detail)
-        return Bands(size, x, tuple(reversed(details)))
+        return split_levels(x, self.levels, self._split_once)
 
     @torch.inference_mode()
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
@@ -86,9 +73,10 @@ class FoldedLaplacianAutoencoder:
         return x
 
     def _split_once(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The approximation and the detail of one level."""
         height, width = x.shape[2:]
         if min(height, width) < _SMALLEST:
-            return self._network.detail(x), self._network.approximation(x)
+            return self._network.approximation(x), self._network.detail(x)
         detail = torch.empty_like(x, memory_format=torch.contiguous_format)
         coarse = x.new_empty(*x.shape[:2], ceil_div(height, 2), ceil_div(width, 2))
         bottom, right = _last_even(height), _last_even(width)
@@ -103,7 +91,7 @@ class FoldedLaplacianAutoencoder:
             detail[..., core_rows, core_columns] = self._network.detail(strip)[inner]
             halved = (..., _within(_halved(core_rows), _halved(rows)), _within(_halved(core_columns), _halved(columns)))
             coarse[..., _halved(core_rows), _halved(core_columns)] = self._network.approximation(strip)[halved]
-        return detail, coarse
+        return coarse, detail
 
     def _predict_on(self, coarse: Tensor, detail: Tensor) -> Tensor:
         """`detail` plus the prediction of `coarse`, of the detail's size."""
@@ -134,7 +122,7 @@ def _tiles(first: int, bottom: int, right: int) -> Iterator[tuple[slice, slice]]
 
 
 def _frame(bottom: int, right: int, height: int, width: int) -> Iterator[tuple[slice, slice, slice, slice]]:
-    """The four sides of the frame: rows and columns that a chain reads, rows and columns that it then has right."""
+    """The four sides of the frame: rows and columns that a chain reads, then those for which its result is valid."""
     whole, inner = slice(0, width), slice(FRAME, bottom)
     yield slice(0, 2 * FRAME), whole, slice(0, FRAME), whole
     yield slice(bottom - FRAME, height), whole, slice(bottom, height), whole
@@ -168,7 +156,7 @@ def _blocks(x: Tensor) -> Tensor:
 
 
 def _as_blocks(y: Tensor) -> Tensor:
-    """(B, 12, h, w), the maps of a colour's four places next to each other, seen as (B, 3, h, 2, w, 2)."""
+    """(B, 12, h, w), four maps per colour, one for each place of a block, seen as (B, 3, h, 2, w, 2)."""
     batch, _, height, width = y.shape
     _, maps, rows, columns = y.stride()
     return y.as_strided((batch, 3, height, 2, width, 2), (y.stride(0), 4 * maps, rows, 2 * maps, columns, maps))
@@ -185,14 +173,13 @@ def _impulse_response(chain: nn.Sequential) -> tuple[Tensor, Tensor]:
     impulses[range(3), range(3), 9, 9] = 1
     answers = exact(impulses)[..., 5:14, 5:14]
     bias = answers[3]
-    # An impulse draws the filter turned about its centre.
+    # The answer to an impulse is the filter, turned by half a turn.
     return (answers[:3] - bias).flip(2, 3).transpose(0, 1), bias[:, 4, 4]
 
 
 def prediction_response(chain: nn.Sequential) -> tuple[Tensor, Tensor]:
-    """The prediction as a convolution 5x5 to the four places of each 2x2 block: weight (12, 3, 5, 5), bias (12,).
-
-    In the chain's own dtype and differentiable by its weights: a twentieth of the chain's work, in training too.
+    """The prediction as one convolution 5x5 that gives the four places of each 2x2 block: weight (12, 3, 5, 5), bias
+    (12,), in the chain's dtype and differentiable by its weights. A twentieth of the chain's work, in training too.
     """
     impulses = next(chain.parameters()).new_zeros(4, 3, 13, 13)
     impulses[range(3), range(3), 6, 6] = 1

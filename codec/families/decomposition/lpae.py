@@ -7,27 +7,27 @@ c_(j-1) = d_j + prediction(c_j)
 ```
 
 Each branch is a chain of four convolutions without any activation, so LPAE is an affine map; folded.py turns every
-branch into one convolution. The detail comes from the picture and isn't a difference, so a picture is given back only
-as far as training achieves it. Colours are RGB in 0..1.
+branch into one convolution. The detail is made from the picture and isn't a difference, so the picture comes back only
+as well as the network was trained. Colours are RGB in 0..1.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merged
+from lpcodec.codec.frontends.interface import Bands, Size, check_levels, merge_levels, split_levels
 
 WIDTH = 16
 """Channels between the convolutions of a branch."""
 BIAS = 0.01
-"""What the papers start every bias with."""
+"""The papers' first value of every bias."""
 
 
 class LaplacianAutoencoder(nn.Module):
     """LPAE with 16,905 parameters: 5,523 of the approximation, 5,523 of the detail, 5,859 of the prediction.
 
-    Every level uses the same weights. Any size works: a level of odd size gives an approximation of half the size,
-    rounded up, and the prediction is cut back.
+    Every level uses the same weights. Any size works: an approximation has half of the sides, rounded up, and the
+    prediction is cut to an odd size.
     """
 
     def __init__(self, levels: int = 1) -> None:
@@ -41,11 +41,7 @@ class LaplacianAutoencoder(nn.Module):
 
     def split(self, x: Tensor) -> Bands:
         """Picture (B, 3, H, W) -> coarse (B, 3, H/2^k, W/2^k), details (B, 3, h, w) of each level's own size."""
-        size, details = (x.shape[2], x.shape[3]), []
-        for _ in range(self.levels):
-            details.append(self.detail(x))
-            x = self.approximation(x)
-        return Bands(size, x, tuple(reversed(details)))
+        return split_levels(x, self.levels, lambda x: (self.approximation(x), self.detail(x)))
 
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
         """(B, 3, h, w) -> (B, 3, *size), `size` being twice h and w or one less."""
@@ -54,10 +50,10 @@ class LaplacianAutoencoder(nn.Module):
 
     def merge(self, bands: Bands) -> Tensor:
         """Bands -> picture (B, 3, H, W), about 0..1 but not clamped."""
-        return merged(bands, self.levels, self.predict)
+        return merge_levels(bands, self.levels, self.predict)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Picture -> what comes back of it."""
+        """Picture (B, 3, H, W) -> the picture that comes back."""
         return self.merge(self.split(x))
 
 

@@ -8,8 +8,8 @@ WAE:  mean (x - x')^2 + mean I_H^2
 The schedule is the LPAE paper's for DIV2K: patches of 192, batches of 4, Adam at 1e-3, halved after every eighth of
 400 epochs of 800 pictures, which is 80,000 steps; weight decay 1e-6. A run of fewer steps goes through the same eight
 stages faster. The LPAE authors trained WAE at a rate of 1e-6 on these means, which hardly moves a weight; here it has
-LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper has sums in place of these means. The loop adds what
-it adds to all trainings: a short warm-up, a bound on the gradient, averaged weights.
+LPAE's rate, and `--learning-rate 1e-6` gives theirs. The WAE paper has sums instead of these means. The loop adds its
+own to all trainings: a short warm-up, a bound on the gradient, averaged weights.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
 from lpcodec.codec.families.family import Source
-from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.codec.training.cost import kmac_by_part
 from lpcodec.codec.training.objective import PictureObjective, psnr
 
 Decomposition = LaplacianAutoencoder | WaveletLikeAutoencoder
@@ -32,6 +32,7 @@ STAGES = 8
 """The training has this many equal parts; the rate is halved after each."""
 WEIGHT_DECAY = 1e-6
 APPROXIMATION_WEIGHT = 0.8
+"""Of the approximation's distance in LPAE's loss."""
 
 
 class DecompositionObjective(PictureObjective):
@@ -78,10 +79,8 @@ class DecompositionObjective(PictureObjective):
 
 
 def half_size(x: Tensor) -> Tensor:
-    """What the LPAE authors' code takes for the approximation: plain bicubic, corners aligned, no anti-aliasing.
-
-    (B, 3, H, W) -> (B, 3, H/2, W/2), sides rounded up.
-    """
+    """(B, 3, H, W) -> (B, 3, H/2, W/2), sides rounded up: the target of the approximation in the LPAE authors' code,
+    plain bicubic with aligned corners and no antialiasing."""
     size = (ceil_div(x.shape[2], 2), ceil_div(x.shape[3], 2))
     return F.interpolate(x, size, mode="bicubic", align_corners=True)
 
@@ -98,7 +97,6 @@ def cost(network: Decomposition, side: int = 512) -> dict[str, float]:
     """Thousands of multiply-accumulates per pixel, by part, of a square picture with that side."""
     picture = torch.rand(1, 3, side, side)
     bands = network.split(picture)
-    return {
-        "analysis": round(kmac_per_pixel(lambda: network.split(picture), side**2), 3),
-        "synthesis": round(kmac_per_pixel(lambda: network.merge(bands), side**2), 3),
-    }
+    return kmac_by_part(
+        {"analysis": lambda: network.split(picture), "synthesis": lambda: network.merge(bands)}, side**2
+    )

@@ -2,13 +2,13 @@
 
 ```
 x --three shared convolutions--> features --low, stride 2--> I_L --low decoder---+
-                                          --high, stride 2-> I_H --high decoder--+--> x, as far as training achieves it
+                                          --high, stride 2-> I_H --high decoder--+--> about x
 ```
 
-The low channel is a small picture, the high channel what training leaves over for the details; at more than one level
-the low channel is split again by the same weights. Two variants: "relu", as in the paper, has a ReLU after each shared
-convolution; "linear", as the authors of LPAE trained it, has none. The batch normalisation that the paper puts between
-the channels and a classifier isn't part of the transform. Colours are RGB in 0..1.
+The low channel is a small picture; training leaves the details for the high channel. With several levels the low
+channel is split again by the same weights. There are two variants: "relu", as in the paper, has a ReLU after each
+shared convolution; "linear", as the authors of LPAE trained it, has none. The paper's batch normalisation, between the
+channels and a classifier, isn't part of the transform. Colours are RGB in 0..1.
 """
 
 from __future__ import annotations
@@ -18,12 +18,20 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lpcodec.codec.families.decomposition.lpae import WIDTH, decoder, initialise
-from lpcodec.codec.frontends.interface import Bands, Size, check_details, check_levels, level_sizes, with_levels
+from lpcodec.codec.frontends.interface import (
+    AnyLevels,
+    Bands,
+    Size,
+    check_details,
+    check_levels,
+    level_sizes,
+    split_levels,
+)
 
 Variant = Literal["linear", "relu"]
 
 
-class WaveletLikeAutoencoder(nn.Module):
+class WaveletLikeAutoencoder(AnyLevels, nn.Module):
     """WAE with 17,676 parameters: 5,958 of the encoder, 5,859 of each decoder. Any size works."""
 
     def __init__(self, levels: int = 1, variant: Variant = "linear") -> None:
@@ -43,22 +51,14 @@ class WaveletLikeAutoencoder(nn.Module):
         self.high_decoder = decoder()
         initialise(self)
 
-    def at_levels(self, levels: int) -> WaveletLikeAutoencoder:
-        """The same front-end, splitting into `levels` levels; the weights are shared.
-
-        Raises:
-            ValueError: fewer than one level.
-        """
-        return with_levels(self, levels)
-
     def split(self, x: Tensor) -> Bands:
         """Picture (B, 3, H, W) -> coarse I_L (B, 3, H/2^k, W/2^k), details I_H (B, 3, h, w) as small as each I_L."""
-        size, details = (x.shape[2], x.shape[3]), []
-        for _ in range(self.levels):
+
+        def split_once(x: Tensor) -> tuple[Tensor, Tensor]:
             features = self.shared(x)
-            x = self.low(features)
-            details.append(self.high(features))
-        return Bands(size, x, tuple(reversed(details)))
+            return self.low(features), self.high(features)
+
+        return split_levels(x, self.levels, split_once)
 
     def predict(self, coarse: Tensor, size: Size) -> Tensor:
         """I_L (B, 3, h, w) -> its part of the finer level (B, 3, *size), `size` being twice h and w or one less."""
@@ -73,7 +73,7 @@ class WaveletLikeAutoencoder(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Picture -> what comes back of it."""
+        """Picture (B, 3, H, W) -> the picture that comes back."""
         return self.merge(self.split(x))
 
 

@@ -4,12 +4,12 @@
 layer:  hash of the level's symbols (4 bytes) | payload of the level's coder (hyperprior/codec.py)
 ```
 
-Layers are stored coarsest first; each needs those before it. Tables of a level depend on the integers of the coarser
-level, never on its pixels, so that layers parse alike on any machine. The prediction is float: a decoder on another
-machine may differ by one grey level.
+Layers are stored coarsest first; each needs those before it. The tables of a level depend on the integers of the
+coarser level, never on its pixels, so layers parse to the same symbols on any machine. The prediction is float: a
+decoder on another machine may differ by one grey level.
 
-The finest detail is left out if its bits are worth more than what it takes off the error: at very low rates, or on
-pictures without any. The decoder then shows the prediction, as it does if the file ends early.
+The finest detail is left out if its bits cost more than the error that it removes: at very low rates, or on pictures
+without detail. The decoder then shows the prediction, as it does if the file ends early.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ LEFT_OUT_BELOW = 0.03
 """Below this many bits per pixel the finest detail is compared with none at all."""
 _HASH = 4
 _HALVING_HALO = 4
-"""Even, and no less than the kernel's reach."""
+"""Even, and at least the kernel's reach."""
 _PREDICTION = "prediction."
 
 
 @dataclass(frozen=True)
 class LpcaeLatents:
-    """What doesn't depend on the quality: the pictures of all levels, coarsest first; the coarsest one's latents."""
+    """What doesn't depend on the quality: the pictures of all levels, coarsest first, and the latents of the
+    coarsest."""
 
     pictures: tuple[Pixels, ...]
     coarsest: Tensor
@@ -90,11 +91,11 @@ class LpcaeCodec:
     def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, Any], device: str = "cpu") -> LpcaeCodec:
         """Rebuild what `to_tensors` stored; `sizes["levels"]` has the fields of each level's `HyperpriorSizes`."""
         coders = [
-            HyperpriorCodec.from_tensors(_with_prefix(tensors, f"{place}."), fields, device)
+            HyperpriorCodec.from_tensors(with_prefix(tensors, f"{place}."), fields, device)
             for place, fields in enumerate(sizes["levels"])
         ]
         prediction = Prediction()
-        prediction.load_state_dict(_with_prefix(tensors, _PREDICTION))
+        prediction.load_state_dict(with_prefix(tensors, _PREDICTION))
         return cls(coders, prediction, device)
 
     def to_tensors(self) -> dict[str, Tensor]:
@@ -106,15 +107,16 @@ class LpcaeCodec:
 
     @torch.inference_mode()
     def analyse(self, pixels: Pixels, progress: Progress | None = None) -> LpcaeLatents:
-        """Halve pixels (H, W, 3 or 1) uint8 as often as there are levels; transform the coarsest. Finer levels wait for
-        the quality, which decides what their details are the difference from."""
+        """Halve pixels (H, W, 3 or 1) uint8 once per level, and analyse the coarsest picture. The finer ones are
+        analysed by `code`, because their details depend on the quality of the coarser levels."""
         pictures = [pixels]
         for _ in range(self.levels):
             pictures.append(half_size(pictures[-1]))
         return LpcaeLatents(tuple(reversed(pictures)), self.coders[0].analyse(pictures[-1], progress))
 
     def code(self, latents: LpcaeLatents, quality: float) -> LpcaeCoded:
-        """Code all levels at a quality 0..100, each against what the decoder will have of the coarser ones."""
+        """Code all levels at a quality 0..100, each as the difference from the prediction that the decoder will
+        have."""
         layers: list[HyperpriorCoded] = []
         known: CoarserContext | None = None
         expected: Predicted | None = None
@@ -135,7 +137,7 @@ class LpcaeCodec:
         return LpcaeCoded(tuple(layers))
 
     def layers_of(self, pixels: Pixels) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
-        """Pixels -> quality 0..100 -> the picture's symbols, layer by layer."""
+        """Analyse pixels (H, W, 3 or 1) uint8; return a function of a quality 0..100 that codes their layers."""
         latents = self.analyse(pixels)
         return lambda quality: self.code(latents, quality).layers
 
@@ -200,7 +202,7 @@ def half_size(pixels: Pixels) -> Pixels:
 
 
 class Predicted:
-    """The prediction of a level from the decoded picture of the coarser one, made tile by tile as it is needed."""
+    """The prediction of a level from the decoded picture of the coarser one; each tile is made when it is needed."""
 
     def __init__(self, prediction: Prediction, coarse: Pixels) -> None:
         self.prediction, self.coarse = prediction, coarse
@@ -246,15 +248,15 @@ class _Shares:
 
 
 def _pays(bits: float, original: Pixels, decoded: Pixels, expected: Predicted, frame: Frame) -> bool:
-    """Whether a detail takes more off the distortion than its bits add to the rate."""
+    """Whether a detail lowers the distortion by more than its bits add to the rate."""
     lmbda = float(lambda_of_quality(torch.tensor(float(frame.quality.units)), ANCHORS))
     without = expected.picture(frame.height, frame.width)
     gain = _squared_error(original, without) - _squared_error(original, decoded)
-    return bits < lmbda * gain / 3
+    return bits < lmbda * gain / 3  # lambda is of the mean over three colours
 
 
 def _squared_error(original: Pixels, decoded: Pixels) -> float:
-    """The sum over pixels and colours."""
+    """The squared error in 8-bit units, added up over pixels and colours."""
     total = 0
     for rows, columns in grid(original.shape[0], original.shape[1], TILE, 0):
         place = (rows.core, columns.core)
@@ -262,6 +264,6 @@ def _squared_error(original: Pixels, decoded: Pixels) -> float:
     return float(total)
 
 
-def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

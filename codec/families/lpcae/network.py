@@ -8,11 +8,11 @@ c0 - prediction(^c1)    --coder 0, knows the latents of 1--> + prediction --> ^c
 ```
 
 The prediction is LPAE's decoder (Han, Hur & Hur), one for all levels. The loop is closed: a detail is the difference
-from what the decoder will have, its errors included, 8-bit rounding too. Each coder is a hyperprior network of its own
-widths; what it codes beyond the coarsest level is a difference. All are trained together, each on its own rate and
-distortion: no gradient goes from a level back to the coarser ones. With such a gradient the coarse levels would take
-far more of the bits than a thumbnail is worth, because the cheapest place for a fine picture's low frequencies is the
-coarsest level, coded finely.
+from what the decoder will have, with its errors and its rounding to 8 bits. Each coder is a hyperprior network with
+widths of its own; on all levels but the coarsest it codes differences. All are trained together, each on its own rate
+and distortion: no gradient goes from a level back to the coarser ones. With such a gradient the coarse levels would
+take far more bits than a thumbnail is worth, because low frequencies of the fine picture cost least in the coarsest
+level.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,14 +40,14 @@ SIZES = (
 """Three levels, coarsest first, as wide as `fast`; no linear-only latents."""
 _START_STEPS, _START_RATE, _START_BATCH = 400, 2e-3, 8
 _START_NOISE = 0.02
-"""The standard deviation (of 0..1) of the noise that stands for the coarser level's error when coders are started."""
+"""Standard deviation, for pictures in 0..1, of the noise that imitates the coarser level's error at the start."""
 REACH = 2
-"""Places of the coarser level around that a prediction depends on."""
+"""How many places of the coarser level, on each side, a prediction depends on."""
 
 
 class Prediction(nn.Module):
-    """LPAE's decoder, folded: (B, 3, h, w) -> (B, 3, 2h, 2w). Beyond the border a picture continues with its last row
-    and column; LPAE's own chain has zeros there."""
+    """LPAE's decoder, folded: (B, 3, h, w) -> (B, 3, 2h, 2w). Beyond the border the last row and column are repeated;
+    LPAE's own chain has zeros there."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Prediction(nn.Module):
         return self.inside(F.pad(coarse, (REACH,) * 4, mode="replicate"))
 
     def inside(self, extended: Tensor) -> Tensor:
-        """(B, 3, h + 4, w + 4), the two places around included -> (B, 3, 2h, 2w)."""
+        """(B, 3, h + 4, w + 4), with the two places around -> (B, 3, 2h, 2w)."""
         weight, bias = prediction_response(self.chain)
         return F.pixel_shuffle(F.conv2d(extended, weight, bias), 2)
 
@@ -94,7 +94,7 @@ class LpcaeNetwork(nn.Module):
         return levels[::-1]
 
     def forward(self, pictures: Tensor, quality: Tensor, amp: bool = False) -> Iterator[tuple[Tensor, ForwardOutput]]:
-        """The training pass: for each level, coarsest first, the originals and the output with decoded pictures.
+        """The training pass: yields for each level, coarsest first, the originals and the output with decoded pictures.
 
         Args:
             pictures: (B, 3, H, W) in 0..1, H and W multiples of 64 at the coarsest level too.
@@ -113,7 +113,7 @@ class LpcaeNetwork(nn.Module):
             coarser = CoarserContext(*(part.detach() for part in passed.context))
 
     def start_from(self, prediction: dict[str, Tensor], pictures: Tensor) -> None:
-        """Start with an LPAE's `prediction` (state of its chain), fitted to this pyramid, and with coders that are the
+        """Start with an LPAE's `prediction` (state of its chain), fitted to this pyramid, and with coders made of the
         principal components of their levels' differences.
 
         Args:
@@ -130,7 +130,7 @@ class LpcaeNetwork(nn.Module):
             network.start_from_principal_components(original - expected + MIDDLE)
 
     def _fit_prediction(self, levels: list[Tensor]) -> None:
-        """The least squared error of the prediction from undistorted levels."""
+        """Train the prediction for the least squared error, from undistorted levels."""
         optimiser = torch.optim.Adam(self.prediction.parameters(), _START_RATE)
         for step in range(_START_STEPS):
             optimiser.param_groups[0]["lr"] = _START_RATE * (1 - step / _START_STEPS)

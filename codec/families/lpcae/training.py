@@ -12,6 +12,7 @@ from lpcodec.codec.families.hyperprior import export as hyperprior
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, training_qualities
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.families.hyperprior.training import parameter_groups
+from lpcodec.codec.families.lpcae.codec import with_prefix
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.training.augmentation import with_rotated_colours
 from lpcodec.codec.training.cost import kmac_per_pixel
@@ -25,7 +26,7 @@ from lpcodec.codec.training.objective import (
 )
 
 START_PATCHES, START_SIZE = 96, 256
-"""What the principal components are taken from."""
+"""Patches, and their side in pixels, that the principal components are taken from."""
 
 
 class LpcaeObjective(PictureObjective):
@@ -39,14 +40,19 @@ class LpcaeObjective(PictureObjective):
         self.amp = amp
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
-        """The prediction starts from the installed LPAE's, the coders from principal components; or everything from the
-        weights of another run."""
+        """Start the prediction from the installed LPAE's and the coders from principal components; or everything from
+        the weights of another run.
+
+        Raises:
+            UsageError: the source isn't a run of the same network.
+        """
         if source is not None:
             self.network.load_state_dict(_state_of(source, self.network))
             return
         lpae, _ = models.tensors_of("lpae")
-        prediction = {k.removeprefix("prediction."): v for k, v in lpae.items() if k.startswith("prediction.")}
-        self.network.start_from(prediction, self.store.batch(START_PATCHES, START_SIZE, generator))
+        self.network.start_from(
+            with_prefix(lpae, "prediction."), self.store.batch(START_PATCHES, START_SIZE, generator)
+        )
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         prediction = list(self.network.prediction.parameters())
@@ -59,8 +65,8 @@ class LpcaeObjective(PictureObjective):
         return cost.mean(0).sum(), means(bpp=bpp.sum(1), coarsest_part=bpp[:, 0] / bpp.sum(1), psnr=psnr(mse[:, -1]))
 
     def _figures(self, network: nn.Module, batch: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of each picture and level (B, levels + 1): bits per pixel of the whole picture, squared error in 8-bit units,
-        and the loss on the level's own pixels."""
+        """For each picture and level (B, levels + 1): its bits per pixel of the whole picture, its mean squared error
+        in 8-bit units, and its loss, with the rate per pixel of the level."""
         lmbda = lambda_of_quality(quality, self.network.anchors)
         pixels = batch.shape[2] * batch.shape[3]
         bpp, mse, cost = [], [], []
@@ -100,7 +106,8 @@ def _state_of(source: Source, network: LpcaeNetwork) -> dict[str, Tensor]:
 
 
 def cost(network: LpcaeNetwork, side: int = 512) -> dict[str, float]:
-    """The sum over the levels, per pixel of the whole picture; the prediction counts as synthesis."""
+    """Thousands of multiply-accumulates by part, of all levels, per pixel of the whole picture. The prediction counts
+    as synthesis."""
     total: dict[str, float] = {}
     for level, own in enumerate(reversed(network.networks)):
         for name, kmac in hyperprior.cost(own, side).items():

@@ -1,7 +1,7 @@
 """Bicubic resampling as picture programs do it: Keys' kernel with a = -0.5, stretched to the scale when reducing.
 
-This is Pillow's `BICUBIC` and the interior of MATLAB's `imresize` (at the borders MATLAB mirrors the picture, Pillow
-leaves out what lies outside). torch computes it; `antialias=True` is what chooses a = -0.5, for enlarging too.
+This is Pillow's `BICUBIC`, and MATLAB's `imresize` except at the borders: MATLAB mirrors the picture, Pillow leaves out
+what lies outside. torch computes it; `antialias=True` chooses a = -0.5, for enlarging too.
 """
 
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ def enlarged(x: Tensor, scale: int) -> Tensor:
 def resampled(x: Tensor, height: int, width: int) -> Tensor:
     """Pictures (B, C, H, W), floats -> (B, C, height, width)."""
     if width == 1:
-        # torch 2.13 gives every row the values of the first if the result has one column.
+        # If the result has one column, torch 2.13 gives every row the values of the first.
         return resampled(x.transpose(2, 3), 1, height).transpose(2, 3) if height > 1 else _interpolated(x, 1, 1)
     return _interpolated(x, height, width)
 
@@ -38,5 +38,5 @@ def _interpolated(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def eight_bit(x: Tensor) -> Tensor:
-    """Values in 0..1 (and somewhat beyond) -> the nearest of the 256 values that an 8-bit picture holds, in 0..1."""
+    """Values about 0..1 -> the nearest of the 256 values in 0..1 that an 8-bit picture can have."""
     return (x.clamp(0, 1) * 255).round() / 255

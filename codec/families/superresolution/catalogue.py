@@ -1,14 +1,15 @@
-"""The super-resolution networks by name, and what may be chosen of each."""
+"""The super-resolution networks by name: how each is built, and what may be chosen of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.superresolution.lapsrn import LapSRN, RecursiveLapSRN, Shared
+from lpcodec.codec.families.superresolution.lapsrn import LapSRN, RecursiveLapSRN
 from lpcodec.codec.families.superresolution.light import LightNetwork
-from lpcodec.codec.families.superresolution.lpn import LPN, Module, Pathway
+from lpcodec.codec.families.superresolution.lpn import LPN, Pathway
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
 from lpcodec.codec.families.superresolution.wavelet import LPSR, WSR, WaveSR
 
@@ -16,59 +17,79 @@ NARROW = 1 / 8
 """Width of the embedding of `lpsr-narrow`."""
 STAGE_FILTERS, STAGE_PAIRS = 24, 3
 DOUBLINGS = (2, 4, 8)
-SCALES: dict[str, tuple[int, ...]] = {
-    "light": (2, 4), "stage": (2,), "lapsrn": DOUBLINGS, "ms-lapsrn": DOUBLINGS, "cms-lapsrn": DOUBLINGS,
-    "lpn": (2, 3, 4), "lpn-alpha": (2, 3, 4), "lpn-beta": (2, 3, 4),
-    "wavesr": DOUBLINGS, "wsr": DOUBLINGS, "lpsr": DOUBLINGS, "lpsr-narrow": DOUBLINGS,
-}  # fmt: skip
-"""The scales that each network can be built for. `light` is built for both unless one is chosen."""
-DEFAULT_SCALE = {"light": None, "stage": 2, "lpn": 2, "lpn-alpha": 2, "lpn-beta": 2}
-"""The scale if none is chosen: 4, apart from these."""
+LIGHT_SCALES = (2, 4)
+CHOICES = ("scale", "shared", "width", "module")
+"""What may be chosen of some network."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network: the scales that it can be built for, and the function that builds it from its choices.
+
+    `default` is the scale if none is chosen; None for a network that is then built for all its scales. `choices` are
+    what may be chosen beside the scale.
+    """
+
+    scales: tuple[int, ...]
+    build: Callable[[Mapping[str, Any]], UpscalingNetwork]
+    default: int | None = 4
+    choices: tuple[str, ...] = ()
+
+
+def _light(choices: Mapping[str, Any]) -> UpscalingNetwork:
+    return LightNetwork(LIGHT_SCALES if choices["scale"] is None else (choices["scale"],))
+
+
+def _stage(choices: Mapping[str, Any]) -> UpscalingNetwork:
+    return LightNetwork((choices["scale"],), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
+
+
+def _lpn(last: Pathway) -> Entry:
+    def build(choices: Mapping[str, Any]) -> UpscalingNetwork:
+        width, module = choices.get("width", 1.0), choices.get("module", "c")
+        return LPN(choices["scale"], last=last, width=width, module=module)
+
+    return Entry((2, 3, 4), build, default=2, choices=("width", "module"))
+
+
+CATALOGUE = {
+    "light": Entry(LIGHT_SCALES, _light, default=None),
+    "stage": Entry((2,), _stage, default=2),
+    "lapsrn": Entry(DOUBLINGS, lambda choices: LapSRN(choices["scale"])),
+    "ms-lapsrn": Entry(DOUBLINGS, lambda choices: RecursiveLapSRN(choices["scale"])),
+    "cms-lapsrn": Entry(
+        DOUBLINGS,
+        lambda choices: RecursiveLapSRN(choices["scale"], shared=choices.get("shared", 3)),
+        choices=("shared",),
+    ),
+    "lpn": _lpn("gamma"),
+    "lpn-alpha": _lpn("alpha"),
+    "lpn-beta": _lpn("beta"),
+    "wavesr": Entry(DOUBLINGS, lambda choices: WaveSR(choices["scale"])),
+    "wsr": Entry(DOUBLINGS, lambda choices: WSR(choices["scale"])),
+    "lpsr": Entry(DOUBLINGS, lambda choices: LPSR(choices["scale"])),
+    "lpsr-narrow": Entry(DOUBLINGS, lambda choices: LPSR(choices["scale"], NARROW)),
+}
 
 
 def chosen(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices that make a network, JSON-ready, from `options` (others of a training's plan are left out):
-    `scale`; for `cms-lapsrn` also `shared` (1, 3 or 5); for the LPN also `width` and `module`.
+    """The choices that make a network, JSON-ready: those of CHOICES that `options`, a training's plan, has.
 
     Raises:
         UsageError: a choice that this network doesn't have.
     """
-    found = {key: options[key] for key in ("scale", "shared", "width", "module") if options.get(key) is not None}
-    scale = found.setdefault("scale", DEFAULT_SCALE.get(name, 4))
-    if scale is not None and scale not in SCALES[name]:
-        raise UsageError(f"{name} enlarges {', '.join(map(str, SCALES[name]))} times, not {scale} times")
-    own = {"scale"} | ({"shared"} if name == "cms-lapsrn" else set())
-    own |= {"width", "module"} if name.startswith("lpn") else set()
-    if other := found.keys() - own:
+    entry = CATALOGUE[name]
+    found = {key: options[key] for key in CHOICES if options.get(key) is not None}
+    scale = found.setdefault("scale", entry.default)
+    if scale is not None and scale not in entry.scales:
+        raise UsageError(f"{name} enlarges {', '.join(map(str, entry.scales))} times, not {scale} times")
+    if other := found.keys() - {"scale", *entry.choices}:
         raise UsageError(f"{name} has no choice of {', '.join(sorted(other))}")
     return found
 
 
 def build(name: str, choices: Mapping[str, Any]) -> UpscalingNetwork:
-    """The network of a name with random weights, from what `chosen` gave; it remembers that as `choices`."""
-    network = _built(name, choices)
+    """The network of a name with random weights, from what `chosen` gave; it keeps them as `choices`."""
+    network = CATALOGUE[name].build(choices)
     network.choices = dict(choices)
     return network
-
-
-def _built(name: str, choices: Mapping[str, Any]) -> UpscalingNetwork:
-    scale = choices["scale"]
-    if name == "light":
-        return LightNetwork(SCALES[name] if scale is None else (scale,))
-    if name == "stage":
-        return LightNetwork((scale,), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
-    if name == "lapsrn":
-        return LapSRN(scale)
-    if name == "ms-lapsrn":
-        return RecursiveLapSRN(scale)
-    if name == "cms-lapsrn":
-        return RecursiveLapSRN(scale, shared=cast(Shared, choices.get("shared", 3)))
-    if name.startswith("lpn"):
-        last = cast(Pathway, name.partition("-")[2] or "gamma")
-        module = cast(Module, choices.get("module", "c"))
-        return LPN(scale, last=last, width=choices.get("width", 1.0), module=module)
-    if name == "wavesr":
-        return WaveSR(scale)
-    if name == "wsr":
-        return WSR(scale)
-    return LPSR(scale, NARROW if name == "lpsr-narrow" else 1.0)

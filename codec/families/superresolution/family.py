@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from lpcodec.codec.families.superresolution.upscaler import Upscaler
 
+T = TypeVar("T")
 COUNTED_SIDE = 96
-"""Multiply-accumulates are counted on a picture of this side: a multiple of what every network needs."""
+"""The side of the picture on which multiply-accumulates are counted: a multiple of every network's step."""
 
 
 def _network(name: str, parameters: int, description: str) -> Network:
@@ -22,15 +23,17 @@ def _network(name: str, parameters: int, description: str) -> Network:
 
 
 def _scale(text: str) -> int:
-    if text not in ("2", "3", "4", "8"):
-        raise ValueError("a scale is 2, 3, 4 or 8")
-    return int(text)
+    from lpcodec.codec.families.superresolution.catalogue import CATALOGUE
+
+    scales = {scale for entry in CATALOGUE.values() for scale in entry.scales}
+    return _one_of(scales, text)
 
 
 def _shared(text: str) -> int:
-    if text not in ("1", "3", "5"):
-        raise ValueError("the shared convolution is the 1st, 3rd or 5th")
-    return int(text)
+    from lpcodec.codec.families.superresolution.lapsrn import Shared
+
+    shared: tuple[int, ...] = get_args(Shared)
+    return _one_of(shared, text)
 
 
 def _width(text: str) -> float:
@@ -41,9 +44,18 @@ def _width(text: str) -> float:
 
 
 def _module(text: str) -> str:
-    if text not in ("a", "b", "c"):
-        raise ValueError("a module is a, b or c")
-    return text
+    from lpcodec.codec.families.superresolution.lpn import Module
+
+    modules: tuple[str, ...] = get_args(Module)
+    return _one_of(modules, text)
+
+
+def _one_of(values: Iterable[T], text: str) -> T:
+    """The value that is written as `text`. ValueError if there is none."""
+    known = {str(value): value for value in values}
+    if text not in known:
+        raise ValueError(f"one of {', '.join(sorted(known))}")
+    return known[text]
 
 
 class SuperResolution:
@@ -66,7 +78,7 @@ class SuperResolution:
     options: Mapping[str, Option] = {
         "scale": Option(_scale, "the enlargement: 2, 4 or 8; 2, 3 or 4 for lpn"),
         "shared": Option(_shared, "cms-lapsrn: the convolution that shares its kernel, 1, 3 (default) or 5"),
-        "width": Option(_width, "lpn: what the channels are multiplied with; 1 by default"),
+        "width": Option(_width, "lpn: factor of the channels, 0.1 to 2; 1 by default"),
         "module": Option(_module, "lpn: activations of a block, a, b or c (default)"),
     }
 

@@ -10,10 +10,11 @@ luma --deconvolution 4x4 x2--> (+) <----------------------+                     
 - LapSRN (Lai, Huang, Ahuja & Yang, CVPR 2017): every level has its own weights.
 - MS-LapSRN (the same, PAMI 2019): one block of convolutions, applied several times in each level, and all weights
   shared by all levels, so that one set enlarges 2, 4 and 8 times.
-- CMS-LapSRN (Hyun, Hyon, Lee, Lee, Ha & Kim): MS-LapSRN whose deconvolution of features shares its kernel with one
+- CMS-LapSRN (Hyun, Hyon, Lee, Lee, Ha & Kim): MS-LapSRN, but the deconvolution of features shares its kernel with one
   convolution of the block.
 
-Luma (BT.601) in 0..1. Every network also gives the pictures between: their losses are on all levels.
+Luma (BT.601) in 0..1. Every network also gives the pictures of the levels between, because the losses are on all
+levels.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Pyramid(UpscalingNetwork):
         raise NotImplementedError
 
     def reach(self, scale: int) -> int:
-        # The input convolution; then each level's own, halved with each level. A deconvolution and the residual's
-        # convolution reach two pixels between them.
+        # The input convolution, then the levels, each at twice the size. A deconvolution and the residual's
+        # convolution together reach two pixels.
         inner = self._level_reach() + 2
         return 1 + math.ceil(sum(inner / (1 << number) for number in range(levels_of(scale))))
 
@@ -120,7 +121,7 @@ class LapSRN(Pyramid):
 
 
 class RecursiveLapSRN(Pyramid):
-    """MS-LapSRN, and CMS-LapSRN where `shared` is given.
+    """MS-LapSRN; CMS-LapSRN if `shared` is given.
 
     MS-LapSRN has 222,352 weights and 449 biases, CMS-LapSRN 185,488 and 385, whatever the scale.
 
@@ -129,9 +130,9 @@ class RecursiveLapSRN(Pyramid):
         filters: channels of the features; 64 in the papers.
         depth: convolutions in the block (D); 5 in the papers.
         passes: how many times the block is applied per level (R); 8 in the papers.
-        shared: which of the block's convolutions (1, 3 or 5) lends its kernel and its bias to the deconvolution.
-        transposed: the deconvolution takes the shared kernel with its input and output channels exchanged. If not, it
-            is the adjoint of that convolution with a stride of 2; the paper doesn't say which it means.
+        shared: the convolution of the block (1, 3 or 5) that shares its kernel and its bias with the deconvolution.
+        transposed: whether the deconvolution takes the shared kernel with input and output channels exchanged. If not,
+            it is the adjoint of that convolution with a stride of 2. The paper doesn't say which of the two it means.
     """
 
     def __init__(
@@ -192,8 +193,8 @@ def image_deconvolution() -> nn.ConvTranspose2d:
 
 
 def initialise(network: nn.Module, first: nn.Conv2d) -> None:
-    """The papers' start: normal weights, of standard deviation 0.001 in the `first` convolution and of
-    sqrt(2 / (9 filters)) in the others; biases zero. The image branch keeps its bilinear kernel."""
+    """The papers' start: normal weights, with a standard deviation of 0.001 in the `first` convolution and of
+    sqrt(2 / (9 filters)) in the others; biases of zero. The image branch keeps its bilinear kernel."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.shape[:2] != (1, 1):
             spread = INPUT_SPREAD if layer is first else math.sqrt(2 / (9 * first.out_channels))

@@ -6,9 +6,9 @@ picture --conv--> features --residual pairs of convolutions--> features --head c
    |--bicubic--------------------------------------------------------------------------------------> (+) --> larger
 ```
 
-It is a level of LapSRN made cheap: where LapSRN enlarges features by deconvolutions and adds up its residual at the
-large size, here a head gives all pixels of the residual at once (pixel shuffle: Shi and others, CVPR 2016), and one
-trunk serves all scales (as in MDSR: Lim and others, CVPRW 2017).
+It is a cheap level of LapSRN. LapSRN enlarges features by deconvolutions and adds its residual at the large size; here
+a head gives all pixels of the residual at once (pixel shuffle: Shi et al., CVPR 2016), and one trunk serves all scales
+(as in MDSR: Lim et al., CVPRW 2017).
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class LightNetwork(UpscalingNetwork):
         pairs: residual pairs of convolutions.
     """
 
+    takes_bfloat16 = True
+
     def __init__(
         self, scales: tuple[int, ...] = (2, 4), *, channels: int = 1, filters: int = 32, pairs: int = 5
     ) -> None:
@@ -50,6 +52,9 @@ class LightNetwork(UpscalingNetwork):
         self.heads = nn.ModuleDict(
             {str(scale): _convolution(filters, channels * scale**2, 0.0) for scale in self.scales}
         )
+
+    def kernels_for_muon(self) -> list[nn.Parameter]:
+        return [p for p in self.trunk.parameters() if p.ndim == 4]
 
     def enlarge(self, x: Tensor, scale: int) -> Tensor:
         features = F.leaky_relu(self.first(x - MIDDLE), SLOPE)

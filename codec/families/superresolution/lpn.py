@@ -10,7 +10,7 @@ stage 1, alpha, beta, gamma --fusion--> (+ head) --pixel shuffle--> tail --> RGB
 ```
 
 All blocks are inverted residuals without batch normalisation. LPN-alpha and LPN-beta leave out the later pathways.
-What the paper leaves open is decided as in EDSR: the mean colour is subtracted, a skip leads from the head to the
+Where the paper leaves a choice, this follows EDSR: the mean colour is subtracted, a skip leads from the head to the
 pixel shuffle, x2 between resolutions is bilinear. Pictures are padded by reflection to multiples of 8.
 """
 
@@ -84,8 +84,8 @@ class LPN(UpscalingNetwork):
 
     Args:
         scale: 2, 3 or 4.
-        last: the last pathway that is there: "gamma" is the whole network, "beta" and "alpha" its smaller variants.
-        width: what all channels are multiplied with; the paper has 0.5, 0.75 and 1.
+        last: the last pathway: "gamma" is the whole network, "beta" and "alpha" are its smaller variants.
+        width: factor of all numbers of channels; the paper has 0.5, 0.75 and 1.
         module: the block's activations.
     """
 
@@ -121,7 +121,7 @@ class LPN(UpscalingNetwork):
 
     def prepare(self, x: Tensor) -> Tensor:
         padding = (0, -x.shape[3] % self.step, 0, -x.shape[2] % self.step)
-        # Reflection can't add more than the picture has.
+        # A picture can't be reflected by more than its size.
         small = padding[1] >= x.shape[3] or padding[3] >= x.shape[2]
         return F.pad(x, padding, mode="replicate" if small else "reflect")
 
@@ -150,7 +150,7 @@ class LPN(UpscalingNetwork):
 
 
 def ladder(rungs: list[Tensor]) -> list[Tensor]:
-    """Maps of falling resolution -> the same, each with the sum of all coarser ones added, enlarged step by step."""
+    """Maps of falling resolution -> the same, each plus all coarser ones, which are enlarged step by step."""
     found = [rungs[-1]]
     for rung in reversed(rungs[:-1]):
         found.append(rung + F.interpolate(found[-1], scale_factor=2, mode="bilinear", align_corners=False))

@@ -8,7 +8,7 @@ from torch import Tensor
 WEIGHTS = (65.481, 128.553, 24.966)
 OFFSET = 16.0
 RANGE = sum(WEIGHTS)
-"""What luma rises by, in 8-bit units, from black to white: 219."""
+"""From black to white, in 8-bit units: 219."""
 
 
 def luma(rgb: Tensor) -> Tensor:

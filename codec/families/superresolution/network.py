@@ -18,22 +18,29 @@ class UpscalingNetwork(nn.Module):
     Attributes:
         channels: 1 for luma, 3 for RGB; values in 0..1.
         scales: the enlargements that this network was built for, rising.
-        step: tiles of the prepared input must start at multiples of this many pixels, and its sides are multiples.
+        step: the sides of the prepared input are multiples of this many pixels, and its tiles start at multiples.
+        takes_bfloat16: whether its convolutions may compute in bfloat16. Only if pictures go around them: a residual
+            bears the rounding, a picture doesn't.
         choices: what catalogue.py built it from; its card holds that as `sizes`.
     """
 
     channels: int
     scales: tuple[int, ...]
     step: int = 1
+    takes_bfloat16: bool = False
     choices: dict[str, Any]
 
     def reach(self, scale: int) -> int:
-        """How many input pixels beyond its own an output pixel depends on, at most."""
+        """How many input pixels around its own an output pixel depends on, at most."""
         raise NotImplementedError
+
+    def kernels_for_muon(self) -> list[nn.Parameter]:
+        """The kernels that Muon trains; Adam trains all other parameters."""
+        return []
 
     def prepare(self, x: Tensor) -> Tensor:
         """Picture (B, C, h, w) -> what `enlarge` takes (B, K, h', w'): padded at the right and the bottom to multiples
-        of `step`, with the further input channels that a network has."""
+        of `step`, with the network's further input channels."""
         return x
 
     def enlarge(self, x: Tensor, scale: int) -> Tensor:

@@ -6,8 +6,8 @@ pixels --bicubic-----------------------------------------------> RGB (+) --> pix
    |--network--------------------------------------------------> RGB --------> pixels   RGB networks
 ```
 
-A luma network changes the luma of the bicubic picture and leaves its chroma: the difference goes to red, green and
-blue alike. Tiles overlap by the network's reach, so they leave no seam.
+A luma network changes the luma of the bicubic picture and leaves its chroma: the difference is added equally to red,
+green and blue. Tiles overlap by the network's reach, so they leave no seam.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from torch import Tensor
 from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.families.hyperprior.network import bfloat16_pays
 from lpcodec.codec.families.superresolution.bicubic import enlarged
-from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.luma import RANGE, luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
 from lpcodec.codec.progress import Progress
@@ -39,7 +38,7 @@ class Upscaler:
         self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device, self.tile = torch.device(device), tile
         self.scales = network.scales
-        self.amp = isinstance(network, LightNetwork) and bfloat16_pays(self.device.type)
+        self.amp = network.takes_bfloat16 and bfloat16_pays(self.device.type)
 
     @torch.inference_mode()
     def enlarge(self, pixels: Pixels, scale: int, progress: Progress | None = None) -> Pixels:
@@ -57,7 +56,7 @@ class Upscaler:
         reach = self.reach(scale)
         tiles = list(grid(height, width, self.tile, reach))
         for done, (rows, columns) in enumerate(tiles, 1):
-            # The prepared input may be larger than the picture: a tile at its end takes all that is there.
+            # The prepared input may be larger than the picture: the last tiles take all of it.
             last = [ceil_div(span.outer_stop, self.network.step) * self.network.step for span in (rows, columns)]
             tile = prepared[..., rows.outer_start : last[0], columns.outer_start : last[1]]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
@@ -71,7 +70,8 @@ class Upscaler:
         return out
 
     def reach(self, scale: int) -> int:
-        """How many pixels beyond its own a pixel of the larger picture depends on: a multiple of the network's step."""
+        """How many pixels of the small picture around its own a pixel of the larger one depends on, at most; rounded up
+        to a multiple of the network's step."""
         step: int = self.network.step
         return ceil_div(max(self.network.reach(scale), BICUBIC_REACH), step) * step
 
@@ -81,7 +81,7 @@ class Upscaler:
         return luma(rgb) if self.network.channels == 1 else rgb
 
     def _output(self, small: Tensor, large: Tensor, scale: int, inner: tuple[EllipsisType, slice, slice]) -> Tensor:
-        """The small picture's tile (1, 1 or 3, h, w) and what the network made of it -> the tile's core, enlarged."""
+        """The small picture's tile (1, 1 or 3, h, w) and the network's output for it -> the tile's core, enlarged."""
         large = large[inner]
         if self.network.channels == 3:
             return large if small.shape[1] == 3 else large.mean(1, keepdim=True)

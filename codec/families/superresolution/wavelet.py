@@ -1,4 +1,4 @@
-"""WaveSR, WSR and LPSR: a picture's bands are predicted from the small picture, then put together by a fixed transform.
+"""WaveSR, WSR and LPSR: the bands of a picture are predicted from the small picture, then merged by a fixed transform.
 
 ```
 RGB (and RGB + noise) --embedding: conv, 8 residual blocks--> features --one head per band--> bands --merge--> RGB
@@ -10,8 +10,8 @@ RGB (and RGB + noise) --embedding: conv, 8 residual blocks--> features --one hea
 | WSR (Han, Hur & Hur) | trained WAE, applied to its low channel again | approximation, 1 to 3 details |
 | LPSR (Han, Hur & Hur) | trained LPAE, applied to its approximation again | approximation, 1 to 3 details |
 
-All three have the embedding that the authors of LPSR use. WSR and LPSR take the picture a second time with Gaussian
-noise; here the noise comes from a fixed seed, so that a picture is always enlarged to the same pixels.
+All three have the embedding that the authors of LPSR use. WSR and LPSR also take a copy of the picture with Gaussian
+noise. Except in training the noise comes from a fixed seed, so that a picture is always enlarged to the same pixels.
 """
 
 from __future__ import annotations
@@ -76,11 +76,13 @@ class BandNetwork(UpscalingNetwork):
 
     Args:
         scale: 2, 4 or 8.
-        width: what the channels of the embedding are multiplied with; 1 is the papers'.
+        width: factor of the channels of the embedding; 1 in the papers.
     """
 
     channels = 3
     noisy = True
+    heads: nn.ModuleList
+    """One for each band."""
 
     def __init__(self, scale: int, width: float, normalised: bool) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class BandNetwork(UpscalingNetwork):
         self.embedding = Embedding(6 if self.noisy else 3, normalised, width)
 
     def head(self, *last: nn.Module) -> nn.Sequential:
-        """A band's own layers: two residual blocks (32 and 64 channels), then `last`."""
+        """The layers of one band: two residual blocks (32 and 64 channels), then `last`."""
         first = ResidualBlock(self.embedding.outputs, HEAD[0], self.normalised)
         return nn.Sequential(first, ResidualBlock(*HEAD, self.normalised), *last)
 
@@ -105,7 +107,8 @@ class BandNetwork(UpscalingNetwork):
 
     def bands(self, x: Tensor) -> list[Tensor]:
         """Prepared input (B, K, h, w) -> the bands, approximation first, then details from coarse to fine."""
-        raise NotImplementedError
+        features = self.embedding(x)
+        return [head(features) for head in self.heads]
 
     def split(self, pictures: Tensor) -> list[Tensor]:
         """Large pictures (B, 3, H, W), sides multiples of the scale -> the bands that `bands` should predict."""
@@ -119,7 +122,7 @@ class BandNetwork(UpscalingNetwork):
         return self.merge(self.bands(x))
 
     def reach(self, scale: int) -> int:
-        # 1 + 16 convolutions in the embedding, 4 in a head; its last layers and the transform's reach at most 8 more.
+        # 1 + 16 convolutions in the embedding, 4 in a head; its last layers and the transform reach at most 8 more.
         return 1 + 2 * len(BLOCKS) + 4 + 8
 
 
@@ -132,10 +135,6 @@ class WaveSR(BandNetwork):
         super().__init__(scale, width, normalised=True)
         self.levels = levels_of(scale)
         self.heads = nn.ModuleList(self.head(nn.Conv2d(HEAD[1], 3, 3, padding=1)) for _ in range(scale**2))
-
-    def bands(self, x: Tensor) -> list[Tensor]:
-        features = self.embedding(x)
-        return [head(features) for head in self.heads]
 
     def split(self, pictures: Tensor) -> list[Tensor]:
         bands = [pictures]
@@ -151,15 +150,17 @@ class WaveSR(BandNetwork):
 
 
 def haar(quarters: Tensor) -> Tensor:
-    """The orthonormal Haar transform of 2 x 2 pixels, its own inverse: (B, 4 C, h, w) -> (B, C, 4, h, w), the low band
-    first, then horizontal, vertical and diagonal details."""
+    """The orthonormal Haar transform of 2 x 2 pixels, which is its own inverse: (B, 4 C, h, w) -> (B, C, 4, h, w), the
+    low band first, then horizontal, vertical and diagonal details."""
     signs = [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
     matrix = torch.tensor(signs, dtype=quarters.dtype, device=quarters.device) / 2
     return torch.einsum("st,bcthw->bcshw", matrix, quarters.reshape(len(quarters), -1, 4, *quarters.shape[2:]))
 
 
-class _AutoencoderSR(BandNetwork):
-    """WSR and LPSR: the bands of a trained, frozen front-end."""
+class AutoencoderSR(BandNetwork):
+    """WSR and LPSR: the bands of a trained, frozen front-end, the installed `transform_name`."""
+
+    transform_name: str
 
     def __init__(
         self,
@@ -174,10 +175,6 @@ class _AutoencoderSR(BandNetwork):
             self.head(end) for end in [nn.Conv2d(HEAD[1], 3, 3, padding=1), *ends[: transform.levels]]
         )
 
-    def bands(self, x: Tensor) -> list[Tensor]:
-        features = self.embedding(x)
-        return [head(features) for head in self.heads]
-
     def split(self, pictures: Tensor) -> list[Tensor]:
         bands = self.transform.split(pictures)
         return [bands.coarse, *bands.details]
@@ -187,16 +184,20 @@ class _AutoencoderSR(BandNetwork):
         return self.transform.merge(Bands(size, bands[0], tuple(bands[1:])))
 
 
-class WSR(_AutoencoderSR):
-    """WSR: 45,439,046 parameters at x2, 45,836,649 at x4, 46,238,092 at x8, the frozen WAE apart."""
+class WSR(AutoencoderSR):
+    """WSR: 45,439,046 parameters at x2, 45,836,649 at x4, 46,238,092 at x8, without the frozen WAE."""
+
+    transform_name = "wae"
 
     def __init__(self, scale: int, width: float = 1.0) -> None:
         ends = [nn.Conv2d(HEAD[1], 3, 3, padding=1), _doubling(3), _fourfold(3)]
         super().__init__(scale, width, WaveletLikeAutoencoder(levels_of(scale)), ends)
 
 
-class LPSR(_AutoencoderSR):
-    """LPSR: 45,440,390 parameters at x2, 45,841,833 at x4, 46,386,956 at x8, the frozen LPAE apart."""
+class LPSR(AutoencoderSR):
+    """LPSR: 45,440,390 parameters at x2, 45,841,833 at x4, 46,386,956 at x8, without the frozen LPAE."""
+
+    transform_name = "lpae"
 
     def __init__(self, scale: int, width: float = 1.0) -> None:
         eightfold = nn.Sequential(_fourfold(HEAD[1]), nn.ReLU(), _doubling(3))

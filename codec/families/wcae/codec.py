@@ -1,16 +1,16 @@
 """Coding with the WCAE family: pixels -> code -> payload, and back.
 
-The code is rounded and coded with one Gaussian; its mean and scale are computed from the code and sent in fixed
-point, so no float decides a probability at the decoder. The payload, little-endian:
+The code is rounded and coded with one Gaussian. Its mean and scale are those of the code itself, sent in fixed point,
+so that no float decides a probability at the decoder. The payload, little-endian:
 
 ```
 int16 mean, uint16 scale (both in units of 2^-8), int16 lowest symbol, int16 highest symbol,
 then the range-coded symbols: channel after channel, each row by row
 ```
 
-With a `ChannelPrior` the tables come from integers stored with the weights, and the payload is the symbols alone. The
-paper pads pictures with zeros (mid-grey) at the right and bottom; here the last row and column are repeated, because
-an artificial edge costs bits.
+With a `ChannelPrior` the tables come from integers stored with the weights, and the payload holds only the symbols. The
+paper pads pictures with zeros (mid-grey) at the right and bottom; here the last row and column are repeated, because an
+artificial edge costs bits.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class WcaeCode:
 
 @dataclass(frozen=True)
 class WcaeCoded:
-    """A code with the tables it is coded with: `bits` is the ideal length, side data included."""
+    """A code with the tables it is coded with. `centre` is subtracted from the symbols first; `bits` is the ideal
+    length, side data included."""
 
     code: WcaeCode
     side_data: bytes
@@ -92,10 +93,8 @@ class WcaeCoded:
 
 
 class WcaeCodec:
-    """A trained network of the family, ready to code pictures on the device that it is on.
-
-    There is no quality to choose: a network has the one rate that it was trained for.
-    """
+    """A trained network of the family, ready to code. There is no quality to choose: a network has the one rate that it
+    was trained for."""
 
     has_quality = False
 
@@ -119,7 +118,7 @@ class WcaeCodec:
 
     @torch.inference_mode()
     def analyse(self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None) -> WcaeCode:
-        """Picture uint8 (H, W, 3), or (H, W, 1) which goes into all three channels -> rounded code."""
+        """Pixels (H, W, 3) uint8, or (H, W, 1), which are taken for all three colours -> rounded code."""
         structure = self.network.structure
         height, width = pixels.shape[:2]
         code = np.empty(self._code_shape(height, width), np.int32)
@@ -152,7 +151,11 @@ class WcaeCodec:
         return symbols.symbols_hash
 
     def parse(self, payloads: Sequence[bytes], frame: Frame) -> WcaeCode:
-        """Read all symbols of the one payload, integers only; `DamagedFileError` if they can't be."""
+        """Read all symbols of the one payload, in integers only.
+
+        Raises:
+            DamagedFileError: the payload isn't one of a picture of this size.
+        """
         (payload,) = payloads
         shape = self._code_shape(frame.height, frame.width)
         tables, centre = self._prior_tables, 0
@@ -166,7 +169,7 @@ class WcaeCodec:
             payload = payload[_SIDE_DATA.size :]
         places = math.prod(shape) / len(tables)
         if 8 * len(payload) + _SLACK_BITS < places * sum(16 - math.log2(int(f.max())) for f in tables.frequencies):
-            raise DamagedFileError("damaged: the payload is shorter than any can be for a picture of this size")
+            raise DamagedFileError("damaged: the payload is too short for a picture of this size")
         try:
             decoder = Decoder(payload)
             symbols = decoder.get(_indexes(shape, tables), tables)
@@ -180,7 +183,7 @@ class WcaeCodec:
 
     @torch.inference_mode()
     def synthesise(self, symbols: WcaeCode, frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
-        """Code -> picture uint8 (H, W, 3); for grey pictures too: the caller averages the channels."""
+        """Code -> pixels (H, W, 3) uint8, of grey pictures too: the caller averages the colours."""
         structure = self.network.structure
         picture = np.empty((frame.height, frame.width, 3), np.uint8)
         shape = symbols.symbols.shape
@@ -210,7 +213,7 @@ def _global_tables(mean: int, scale: int, low: int, high: int) -> tuple[TableSet
 
 
 def _indexes(shape: tuple[int, ...], tables: TableSet) -> npt.NDArray[np.uint8]:
-    """Table index of each symbol: the channel's, or 0 where one table serves all."""
+    """The table of each symbol: its channel's, or 0 if there is one table for all."""
     if len(tables.radius) == 1:
         return np.zeros(int(np.prod(shape)), np.uint8)
     return np.repeat(np.arange(shape[0], dtype=np.uint8), shape[1] * shape[2])

@@ -1,10 +1,12 @@
 """The WCAE family (Akyazi & Ebrahimi, CLIC 2019): wavelet autoencoders with one branch per Haar scale, and their loss.
 
-    picture in [-1, 1] --Haar pyramid--> bands --an analysis each--> maps at 1/32, concatenated: the code
-    code --split--> a synthesis each --> bands --inverse Haar--> picture
+```
+picture in [-1, 1] --Haar pyramid--> bands --an analysis each--> maps at 1/32, concatenated: the code
+code --split--> a synthesis each --> bands --inverse Haar--> picture
+```
 
-WCAE has three branches of 32 maps, WCAE-wide 64 maps in the coarsest, NoWCAE a single branch on the picture itself.
-The rate is that of one Gaussian with the code's own mean and deviation, or of a learned Gaussian per channel
+WCAE has three branches of 32 maps, WCAE-wide 64 maps in the coarsest, NoWCAE a single branch on the picture itself. The
+rate is that of one Gaussian with the code's own mean and deviation, or of a learned Gaussian per channel
 (`ChannelPrior`). codec.py codes with these networks.
 """
 
@@ -32,16 +34,18 @@ SCALE_MAX = 65535
 RADIUS_MAX = 1024
 """Symbols further from a table's centre are escapes."""
 
-_MSE_8BIT = 127.5**2  # 8-bit mean squared error per mean squared error on [-1, 1]
+_MSE_8BIT = 127.5**2
+"""A mean squared error in 8-bit units, divided by the same on [-1, 1]."""
 _TABLE_UNITS = (1 << 16) // UNITS
-_CODE_GAIN = 4.0  # starts the code at a few units; of 1, 4 and 8 this had the lowest loss after 250 steps
+_CODE_GAIN = 4.0
+"""Starts the code at a few units; of 1, 4 and 8 this had the lowest loss after 250 steps."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """Layers of one branch: `inputs` maps, a 3x3 convolution for each of `outputs`.
+    """Layers of one branch: `inputs` maps, then a 3x3 convolution for each of `outputs` and `strides`.
 
-    The synthesis is parallel: the same outputs and strides in reverse, the last layer giving `inputs` maps.
+    The synthesis mirrors it: the same outputs and strides in reverse, with `inputs` maps at the end.
     """
 
     inputs: int
@@ -62,13 +66,13 @@ class Branch:
 
     @property
     def analysis_reach(self) -> int:
-        """Places of the branch's input on each side that a place of the code can depend on."""
+        """How many places of the branch's input, on each side, a place of the code can depend on."""
         return sum(int(np.prod(self.strides[:layer])) for layer in range(len(self.strides)))
 
     @property
     def synthesis_reach(self) -> int:
-        """Places of the code on each side that a place of the branch's output can depend on."""
-        # A 3x3 deconvolution reaches one place of its input on each side, which is 1/jump places of the code.
+        """How many places of the code, on each side, a place of the branch's output can depend on."""
+        # A 3x3 deconvolution reaches one place of its input on each side, which is 1 / jump places of the code.
         jumps = [int(np.prod(self.strides[::-1][:layer])) for layer in range(len(self.strides))]
         return int(np.ceil(sum(1 / jump for jump in jumps)))
 
@@ -91,7 +95,7 @@ class Structure:
 
     @property
     def multiple(self) -> int:
-        """Sides of the network's input are multiples of this; the code has one place for each such square."""
+        """The sides of the network's input are multiples of this; a square of this side is one place of the code."""
         return self._band_step(0) * self.branches[0].downsampling
 
     @property
@@ -104,13 +108,13 @@ class Structure:
 
     @property
     def analysis_halo(self) -> int:
-        """Places of the code beyond a tile whose pixels its code depends on."""
+        """How many places of the code around a tile have pixels that the tile's code depends on."""
         reach = max(self._band_step(i) * branch.analysis_reach for i, branch in enumerate(self.branches))
         return ceil_div(reach, self.multiple)
 
     @property
     def synthesis_halo(self) -> int:
-        """Places of the code beyond a tile that its pixels depend on."""
+        """How many places of the code around a tile its pixels depend on."""
         return max(branch.synthesis_reach for branch in self.branches)
 
 
@@ -154,12 +158,12 @@ class WaveletAutoencoder(nn.Module):
         return self.synthesis(code), code
 
     def rate(self, code: Tensor) -> Tensor:
-        """Mean bits per element of a noisy or rounded code, by the prior or the code's own Gaussian."""
+        """Mean bits per element of a noisy or rounded code (B, C, h, w), by the prior or the code's own Gaussian."""
         return rate(code) if self.prior is None else self.prior.rate(code)
 
 
 def load_network(name: str, channel_prior: bool = False) -> WaveletAutoencoder:
-    """Build 'wcae', 'nowcae' or 'wcae-wide' with fresh random weights; `UsageError` for another name."""
+    """The network of a name in STRUCTURES with random weights. Raises UsageError for another name."""
     if name not in STRUCTURES:
         raise UsageError(f"unknown network '{name}'; one of {', '.join(STRUCTURES)}")
     return WaveletAutoencoder(STRUCTURES[name], channel_prior)
@@ -191,7 +195,7 @@ def _synthesis(branch: Branch) -> nn.Sequential:
 
 
 def _initialise(layer: nn.Conv2d | nn.ConvTranspose2d, terms: float, gain: float) -> None:
-    # The paper says nothing. Keep the variance: a code much smaller than a unit would drown in the noise.
+    # The paper has no rule. This one keeps the variance: a code much smaller than 1 would be lost in the noise.
     nn.init.normal_(layer.weight, std=gain * terms**-0.5)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
@@ -200,15 +204,14 @@ def _initialise(layer: nn.Conv2d | nn.ConvTranspose2d, terms: float, gain: float
 def rate(code: Tensor) -> Tensor:
     """Mean bits per element under one Gaussian with the mean and standard deviation of `code` itself.
 
-    `code` is noisy or rounded, of any shape, and one population: a batch shares mean and deviation, through
-    which gradients flow too.
+    `code` is noisy or rounded, of any shape. A whole batch shares mean and deviation; gradients flow through them too.
     """
     code = code.float()
     return _gaussian_bits(code, code.mean(), code.std(correction=0).clamp_min(1 / UNITS)).mean()
 
 
 def _gaussian_bits(value: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
-    distance = (value - mean).abs()  # float32 keeps the small differences of the lower tail only
+    distance = (value - mean).abs()  # only in the lower tail float32 keeps small differences
     upper = torch.special.ndtr((0.5 - distance) / sigma)
     lower = torch.special.ndtr((-0.5 - distance) / sigma)
     return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
@@ -217,8 +220,8 @@ def _gaussian_bits(value: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
 class ChannelPrior(nn.Module):
     """A learned Gaussian for each channel of the code (2C parameters) instead of a mean and scale per file.
 
-    Call `export` when training is over: it writes the integers that files are coded with into the buffer
-    `units`, (2, C) int32, means and scales in units of 2^-8, which is stored with the weights.
+    Call `export` when training is over: it writes the integers that files are coded with into the buffer `units`,
+    (2, C) int32, means and scales in units of 2^-8. The buffer is stored with the weights.
     """
 
     units: Tensor
@@ -241,7 +244,7 @@ class ChannelPrior(nn.Module):
         self.units[1] = (self.log_scale.exp() * UNITS).round().clamp(1, SCALE_MAX)
 
     def tables(self) -> TableSet:
-        """One table per channel, from `units` alone; `ValueError` before `export`."""
+        """One table per channel, from `units` only. Raises ValueError before `export`."""
         means, scales = self.units.tolist()
         if min(scales) < 1:
             raise ValueError("the channel prior was never exported")
@@ -254,8 +257,8 @@ class ChannelPrior(nn.Module):
 def loss(network: WaveletAutoencoder, batch: Tensor, lmbda: float = LAMBDA) -> dict[str, Tensor]:
     """J = D + lambda R of a batch (B, 3, H, W) in [0, 1].
 
-    D is the mean squared error a sample on [-1, 1], R the mean bits per element of the code. Returns scalars:
-    `loss` (the only one with a gradient), `bpp_estimate`, and `mse` in 8-bit units.
+    D is the mean squared error per sample on [-1, 1], R the mean bits per element of the code. Returns scalars: `loss`
+    (the only one with a gradient), `bpp_estimate`, and `mse` in 8-bit units.
     """
     x = batch * 2 - 1
     reconstruction, code = network(x)
@@ -269,7 +272,7 @@ def loss(network: WaveletAutoencoder, batch: Tensor, lmbda: float = LAMBDA) -> d
 
 
 def equivalent_lambda(lmbda: float, structure: Structure) -> float:
-    """The lambda' for which bpp + lambda' * MSE (8-bit) has the minimum of D + lambda R; its own inverse."""
+    """The lambda' for which bpp + lambda' * MSE (8-bit) has the minimum of D + lambda R; this is its own inverse."""
     return structure.elements_per_pixel / (_MSE_8BIT * lmbda)
 
 

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
 from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network, loss
-from lpcodec.codec.training.cost import kmac_per_pixel
+from lpcodec.codec.training.cost import kmac_by_part
 from lpcodec.codec.training.objective import PictureObjective, means, psnr
 
 
 class WcaeObjective(PictureObjective):
-    """J = D + lambda R of the paper: mean squared error on [-1, 1], mean bits per element of the code."""
+    """The paper's J = D + lambda R: mean squared error on [-1, 1], mean bits per element of the code."""
 
     patch = 256
     learning_rate = 1e-4
@@ -49,7 +49,6 @@ def cost(network: WaveletAutoencoder, side: int = 512) -> dict[str, float]:
     """Thousands of multiply-accumulates per pixel, by part, of a square picture with that side."""
     picture = torch.rand(1, 3, side, side) * 2 - 1
     code = network.analysis(picture)
-    return {
-        "analysis": round(kmac_per_pixel(lambda: network.analysis(picture), side**2), 3),
-        "synthesis": round(kmac_per_pixel(lambda: network.synthesis(code), side**2), 3),
-    }
+    return kmac_by_part(
+        {"analysis": lambda: network.analysis(picture), "synthesis": lambda: network.synthesis(code)}, side**2
+    )

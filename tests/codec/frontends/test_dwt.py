@@ -107,11 +107,11 @@ def test_what_can_not_be_is_refused() -> None:
         DWT("haar", 1, "wrap")
     transform = DWT("db2", 1)
     bands = transform.split(picture(1, 1, 9, 9))
-    with pytest.raises(ValueError, match=r"an LL of \(6, 6\) isn't that of a level of \(20, 9\)"):
+    with pytest.raises(ValueError, match=r"an LL of \(6, 6\) doesn't belong to a level of \(20, 9\)"):
         transform.merge(Bands((20, 9), bands.coarse, bands.details))
-    with pytest.raises(ValueError, match=r"an LL of \(6, 6\) isn't that of a level of \(9, 20\)"):
+    with pytest.raises(ValueError, match=r"an LL of \(6, 6\) doesn't belong to a level of \(9, 20\)"):
         transform.predict(bands.coarse, (9, 20))
     with pytest.raises(ValueError, match=r"details \(1, 2, 6, 6\) do not belong to LL \(1, 1, 6, 6\)"):
         transform.merge(Bands((9, 9), bands.coarse, (bands.details[0][:, :2],)))
-    with pytest.raises(ValueError, match="1 details expected, one a level; 0 given"):
+    with pytest.raises(ValueError, match="1 details expected, one per level; 0 given"):
         transform.merge(Bands((9, 9), bands.coarse, ()))

@@ -88,9 +88,9 @@ def test_what_can_not_be_is_refused() -> None:
     with pytest.raises(ValueError, match="'gauss' is neither 'burt-adelson', 'bicubic' nor a discrete wavelet"):
         LaplacianPyramid(1, "gauss")
     pyramid = LaplacianPyramid(2)
-    with pytest.raises(ValueError, match="2 details expected, one a level; 0 given"):
+    with pytest.raises(ValueError, match="2 details expected, one per level; 0 given"):
         pyramid.merge(Bands((8, 8), picture(1, 1, 2, 2), ()))
-    with pytest.raises(ValueError, match="a level of 4 is no half of 10"):
+    with pytest.raises(ValueError, match="a level of 4 isn't half of 10"):
         pyramid.predict(picture(1, 1, 4, 4), (10, 8))
 
 

@@ -139,5 +139,5 @@ def test_what_can_not_be_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one level, not 0"):
         LaplacianAutoencoder(0)
     for front in (network(2), FoldedLaplacianAutoencoder(network(2))):
-        with pytest.raises(ValueError, match="2 details expected, one a level; 1 given"):
+        with pytest.raises(ValueError, match="2 details expected, one per level; 1 given"):
             front.merge(Bands((8, 8), picture(1, 3, 2, 2), (picture(1, 3, 4, 4),)))

@@ -87,5 +87,5 @@ def test_the_low_channel_is_what_is_split_again(variant: Variant) -> None:
 def test_what_can_not_be_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one level, not 0"):
         WaveletLikeAutoencoder(0)
-    with pytest.raises(ValueError, match="2 details expected, one a level; 1 given"):
+    with pytest.raises(ValueError, match="2 details expected, one per level; 1 given"):
         network(2, "linear").merge(Bands((8, 8), picture(1, 3, 2, 2), (picture(1, 3, 4, 4),)))

@@ -11,7 +11,7 @@ from PIL import Image
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.superresolution.bicubic import eight_bit, reduced
-from lpcodec.codec.families.superresolution.catalogue import SCALES, build, chosen
+from lpcodec.codec.families.superresolution.catalogue import CATALOGUE, build, chosen
 from lpcodec.codec.families.superresolution.luma import luma
 from lpcodec.codec.families.superresolution.stage import StageObjective
 from lpcodec.codec.families.superresolution.training import RECIPES, UpscalingObjective
@@ -79,9 +79,8 @@ def test_the_loss_of_perfect_bands_is_zero_but_for_texture():
 
 def test_wavesr_punishes_details_that_vanish():
     torch.manual_seed(0)
-    network = build("wavesr", chosen("wavesr", {"scale": 2}))
-    objective = _objective("lpsr-narrow", scale=2)
-    objective.network = network
+    objective = _objective("wavesr", scale=2)
+    network = objective.network
     batch = torch.rand(1, 3, 16, 16)
     bands = network.split(batch)
     network.bands = lambda x: bands
@@ -93,7 +92,7 @@ def test_wavesr_punishes_details_that_vanish():
     assert float(without) > 2.2 * sum(energies)
 
 
-@pytest.mark.parametrize("name", SCALES)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_every_network_has_a_recipe(name):
     assert any(name == key or name.partition("-")[0] == key for key in RECIPES)
 
