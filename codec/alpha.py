@@ -1,21 +1,20 @@
-"""The alpha channel: the colours that it hides, and how it is coded, with or without loss.
+"""The alpha channel: the colours of transparent pixels, and how alpha is coded, with or without loss.
 
-    Picture --prepared--> Picture whose hidden colours are cheap, or laid on a background
+    Picture --prepared--> Picture with cheap colours where it is transparent, or on a background
     alpha --to_bytes--> ALPHA section --from_bytes--> alpha
 
-Where alpha is 0 nobody sees the colours, but they cost bytes, and what is coded beside them takes a part of them on.
-So the encoder puts a smooth continuation of the visible colours there, unless it is asked to keep them.
+Nobody sees the colours where alpha is 0, but they cost bytes, and lossy coding lets them leak into visible pixels
+nearby. So the encoder replaces them by a smooth continuation of the visible colours, unless it is asked to keep them.
 """
 
 import dataclasses
 import math
-import zlib
 
 import numpy as np
 from PIL import ImageColor
 
 from lpcodec.codec import bounded, lossless
-from lpcodec.codec.container import inflate
+from lpcodec.codec.container import deflated, inflate
 from lpcodec.codec.errors import DamagedFileError, UsageError
 from lpcodec.codec.fill import filled
 from lpcodec.codec.picture import Picture, Pixels
@@ -25,20 +24,22 @@ from lpcodec.codec.picturefiles.pixels import is_grey, on_background
 DEFAULT_QUALITY = 90.0
 """An error of at most 2 of 255 levels, which nobody sees."""
 _QUALITY_PER_LEVEL = 5
+"""Each step of this much below 100 allows an error of one level more."""
 _CONSTANT, _DEFLATE, _PICTURE, _BOUNDED = range(4)
 _FEW_VALUES = 16
-"""Alpha of so few values, such as a palette's, is coded losslessly: moving them would save nothing."""
+"""Alpha with at most this many different values, such as a palette's, is coded losslessly: loss would save nothing."""
 _FLAT_BPP = 0.05
-"""Below this rate the other codings have won: masks with sharp edges and nothing between."""
+"""Coding with a bounded error is tried only if the others take more bits per pixel than this. Below it, alpha is a mask
+with sharp edges, and they are better."""
 
 Colour = str | tuple[int, int, int]
 
 
 def error_asked_for(quality: float | None, lossless: bool) -> int:
-    """The largest error in levels for an alpha quality of 0..100: 100 is lossless, every 5 below allow one level more.
+    """The largest error of alpha, in levels of 255, that an alpha quality of 0..100 allows: 0 for 100, 20 for 0.
 
-    None is the default quality, or lossless with a lossless picture. Raises UsageError for a quality outside 0..100,
-    and for one that isn't 100 with a lossless picture.
+    None means the default quality, or 100 if the picture is stored losslessly. Raises UsageError for a quality outside
+    0..100, and for one that allows an error if the picture is stored losslessly.
     """
     if quality is None:
         quality = 100 if lossless else DEFAULT_QUALITY
@@ -51,7 +52,7 @@ def error_asked_for(quality: float | None, lossless: bool) -> int:
 
 
 def colour(background: Colour) -> tuple[int, int, int]:
-    """Red, green and blue of a colour by its name ("white"), as "#rrggbb", or as three numbers 0..255.
+    """Red, green and blue, 0..255, of a colour: a name ("white"), "#rrggbb", or these three numbers.
 
     Raises UsageError for anything else.
     """
@@ -70,9 +71,10 @@ def colour(background: Colour) -> tuple[int, int, int]:
 
 
 def prepared(picture: Picture, *, exact: bool, background: Colour | None) -> Picture:
-    """The picture as it is to be coded: laid on a background, or with its hidden colours replaced unless `exact`.
+    """The picture to code: on a background, without alpha; or with the colours of transparent pixels replaced, unless
+    `exact`.
 
-    Visible pixels keep their colours. A picture without alpha stays as it is. Raises as `colour`.
+    Visible pixels keep their colours. A picture without alpha isn't changed. Raises as `colour`.
     """
     wanted, alpha = None if background is None else colour(background), picture.alpha
     if alpha is None:
@@ -92,10 +94,11 @@ def prepared(picture: Picture, *, exact: bool, background: Colour | None) -> Pic
 
 
 def to_bytes(alpha: Pixels, error: int = 0) -> bytes:
-    """The payload of an ALPHA section for uint8 (H, W), each value at most `error` levels off, 0 and 255 exact.
+    """The payload of an ALPHA section for alpha uint8 (H, W). Each value has an error of at most `error` levels; 0 and
+    255 are exact.
 
-    A tag byte, then the smallest of its codings: 0 the one value of all pixels, 1 the rows as raw deflate, 2 a grey
-    picture as by `lossless.stored_to_bytes`, 3 a plane as by `bounded.to_bytes`.
+    It is a tag byte and the smallest of these codings: 0 the one value of all pixels, 1 the rows as raw deflate, 2 a
+    grey picture by `lossless.stored_to_bytes`, 3 a plane by `bounded.to_bytes`.
     """
     if (alpha == alpha.flat[0]).all():
         return bytes([_CONSTANT, alpha.flat[0]])
@@ -110,14 +113,13 @@ def to_bytes(alpha: Pixels, error: int = 0) -> bytes:
 
 
 def _exact(alpha: Pixels) -> bytes:
-    """Deflated rows or a picture, without loss."""
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    rows = bytes([_DEFLATE]) + deflate.compress(alpha.tobytes()) + deflate.flush()
+    """Deflated rows or a picture, whichever is smaller, without loss."""
+    rows = bytes([_DEFLATE]) + deflated(alpha.tobytes())
     return min(rows, bytes([_PICTURE]) + lossless.stored_to_bytes(alpha[..., None]), key=len)
 
 
 def from_bytes(payload: bytes, width: int, height: int) -> Pixels:
-    """The alpha channel, uint8 (H, W). DamagedFileError for anything but width x height values."""
+    """The alpha channel, uint8 (H, W). Raises DamagedFileError if the payload isn't one of that size."""
     tag, body = payload[0] if payload else None, payload[1:]
     if tag == _CONSTANT and len(body) == 1:
         return np.full((height, width), body[0], np.uint8)

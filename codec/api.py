@@ -1,5 +1,4 @@
-"""What `import lpcodec` gives: encode, decode, info, verify, upscale. encoding.py, decoding.py, inspection.py and
-upscaling.py do the work.
+"""What `import lpcodec` gives: encode, decode, info, verify and upscale, with their arguments, errors and warnings.
 
 ```
 encode:        source --sources--> Picture --encoding--> bytes
@@ -44,6 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 DEFAULT_MAX_PIXELS = 1 << 28
+"""268 million."""
 
 
 def encode(
@@ -55,45 +55,49 @@ def encode(
 ) -> bytes:  # fmt: skip
     """Encode a picture to the bytes of an .lpc file.
 
-    At most one of quality, bpp, size, psnr and lossless may be given; without any, the quality is 40.
+    The target is one of quality, bpp, size, psnr and lossless; by default a quality of 40.
 
     Args:
         image: a path, the bytes of a picture file, an open picture file, a PIL image, or an array: (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, of uint8 or uint16. docs/pictures.md says what is kept.
+            (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
-        tune: "psnr" or "visual": the model's weights that were trained on the squared error, or on SSIMULACRA 2. By
-            default visual if the model has such, but psnr if `psnr` or an effort is given: effort refines the squared
-            error, and SSIMULACRA 2 falls if the weights for it are refined so.
-        quality: 0..100, 100 is the finest. An error for models without a quality (the wcae family).
-        bpp: at most this many bits per pixel, the whole file counted. The file is the best that fits: it has 97 % of
-            that or more if the model can fill it; a picture that takes less is stored losslessly if that fits too, or
-            has the finest quality.
+        tune: "psnr" takes the model's weights that were trained on squared error, "visual" those that were trained on
+            SSIMULACRA 2. The default is visual if the model has such weights. With `psnr` or an effort the default is
+            psnr: effort reduces the squared error, and with visual weights that makes SSIMULACRA 2 worse.
+        quality: 0..100; 100 is the finest. Models without a quality (the wcae family) raise UsageError.
+        bpp: at most this many bits per pixel, counting the whole file. The file uses at least 97 % of the limit if the
+            picture needs that much. Otherwise it has the finest quality, or is stored losslessly if that fits.
         size: the same, in bytes.
-        psnr: at least this PSNR in dB, with as few bytes as that takes. If no quality reaches it, the picture is stored
+        psnr: at least this PSNR in dB, in as few bytes as possible. If no quality reaches it, the picture is stored
             losslessly.
-        lossless: store the picture losslessly, with its alpha and the colours that it hides. No model is used.
+        lossless: store the picture losslessly, with its alpha and the colours of transparent pixels. No model is used.
         strip: leave out ICC, EXIF and XMP.
-        best_effort: if bpp or size is too small to be reached, give the smallest file there is, with a note.
-        effort: 0..9. More gives a smaller file of the same quality, and takes longer, 9 tens of times as long as 0
-            (docs/effort.md). Decoding takes the same time. Only the models default, fast and hq know more than 0.
-        exact: keep the colours where alpha is 0. By default a smooth continuation of the visible colours replaces
-            them: nobody sees them, and they cost bytes.
-        background: lay the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
-        alpha_quality: 0..100; 100 codes alpha losslessly, every 5 below allow an error of one more of 255 levels. By
-            default 90, 2 levels, which nobody sees. Alpha of 0 and 255 always stays exact.
-        downscale: 2 or 4 codes the picture at half or a quarter of its sides, and decoding enlarges it: better at low
-            rates. 1 codes it at its own size. "auto" tries which is best where the rate is low (docs/upscaling.md).
+        best_effort: if no file fits bpp or size, return the smallest one, with a note, instead of raising TargetError.
+        effort: 0..9. A higher effort gives a smaller file of the same quality and takes longer; 9 takes tens of times
+            as long as 0 (docs/effort.md). Decoding takes the same time. Only default, fast and hq have efforts above 0.
+        exact: keep the colours of pixels with an alpha of 0. By default a smooth continuation of the visible colours
+            replaces them: it takes fewer bytes, and nobody sees it.
+        background: put the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
+        alpha_quality: 0..100. 100 codes alpha losslessly; each step of 5 below allows an error of one more of its 255
+            levels. The default is 90: 2 levels, which nobody sees. Alpha of 0 and 255 is always exact.
+        downscale: 2 or 4 codes the picture with its sides divided by that, and decoding enlarges it, which is better at
+            low rates. 1 codes it at its own size. "auto" tries them at low rates and takes the best
+            (docs/upscaling.md).
         max_pixels: refuse pictures of more pixels; by default 268 million.
-        device: where the networks run: "cpu", "cuda" or "cuda:N". Files of different devices may differ slightly; they
-            decode on all.
+        device: where the networks run: "cpu", "cuda" or "cuda:N". Different devices may write slightly different files;
+            every device decodes all of them.
         progress: called with (stage, part done 0..1).
 
     Raises:
-        LpcodecError: see `lpcodec.codec.errors`; there is a class for each kind.
+        UsageError: an argument is invalid, or it doesn't go with another one or with the model.
+        FileAccessError: the picture can't be read.
+        LimitError: the picture has more than `max_pixels` pixels.
+        TargetError: no file fits bpp or size.
+        UnknownModelError: the installed weights aren't those that their card names.
 
     Warns:
-        PictureWarning: once for each thing that was lost, or that turned out otherwise than asked for. `encode_report`
-            gives these notes in its result instead.
+        PictureWarning: once for each thing that was lost, or that isn't as asked for. `encode_report` returns these
+            notes instead.
 
     >>> data = encode("photo.png", bpp=0.15)  # doctest: +SKIP
     """
@@ -112,15 +116,28 @@ def check_encode(
     background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     device: str = "cpu",
 ) -> None:  # fmt: skip
-    """Check arguments of `encode` and load the model: the same errors, before a picture is read."""
+    """Check arguments of `encode` and load the model. Raises what `encode` would, without a picture."""
     target = Target(quality, bpp, size, psnr, lossless)
+    _check_options(effort, background, alpha_quality, downscale, device, lossless=lossless)
+    encoding.models_for(target, _weights(model, tune, target, effort), device, effort)
+
+
+def _check_options(
+    effort: int, background: Colour | None, alpha_quality: float | None, downscale: Downscale, device: str, *,
+    lossless: bool,
+) -> None:  # fmt: skip
+    """Raise UsageError if one of these arguments of `encode` is invalid."""
     check_effort(effort)
     downscaling.check(downscale, lossless)
     check_device(device)
     alpha.error_asked_for(alpha_quality, lossless)
     if background is not None:
         alpha.colour(background)
-    encoding.models_for(target, models.tuned(model, tune, squared_error=psnr is not None or effort > 0), device, effort)
+
+
+def _weights(model: str, tune: str | None, target: Target, effort: int) -> str:
+    """The name of the weights to encode with."""
+    return models.tuned(model, tune, squared_error=target.psnr is not None or effort > 0)
 
 
 def encode_report(
@@ -130,20 +147,15 @@ def encode_report(
     background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip
-    """`encode`, with the notes and figures of the result."""
+    """`encode`, with notes and figures in its result instead of warnings."""
     target = Target(quality, bpp, size, psnr, lossless)
-    check_effort(effort)
-    downscaling.check(downscale, lossless)
-    check_device(device)
-    alpha_error = alpha.error_asked_for(alpha_quality, lossless)
-    if background is not None:
-        alpha.colour(background)
+    _check_options(effort, background, alpha_quality, downscale, device, lossless=lossless)
     source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
     source = alpha.prepared(source, exact=exact or lossless, background=background)
-    weights = models.tuned(model, tune, squared_error=psnr is not None or effort > 0)
     return encoding.encode(
-        source, target, model=weights, strip=strip, best_effort=best_effort, effort=effort, device=device,
-        alpha_error=alpha_error, downscale=downscale, progress=progress,
+        source, target, model=_weights(model, tune, target, effort), strip=strip, best_effort=best_effort,
+        effort=effort, device=device, alpha_error=alpha.error_asked_for(alpha_quality, lossless), downscale=downscale,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -156,29 +168,28 @@ def decode(
 
     Args:
         source: the path of a file, its bytes, or an open file.
-        level: 0..8, how often the sides are halved, rounding up. Files in layers decode faster that way and need only
-            their beginning; all others are decoded whole and then reduced.
-        scale: enlarge the decoded picture 2 or 4 times, by the default model of `upscale`. 1 leaves it as it is.
+        level: 0..8, how many times the sides are halved, rounding up. A file in layers decodes faster at a higher level
+            and needs only its beginning; all others are decoded whole and then reduced.
+        scale: enlarge the decoded picture 2 or 4 times, by the default model of `upscale`; 1 leaves it as it is.
         region: (left, top, width, height) in pixels: decode this part alone. Of a path, a URL (with fsspec) or a file
-            that can seek, only the bytes that it needs are read, and damage elsewhere isn't noticed. The result is the
-            crop of the whole picture, but for float noise. Not with level, scale and allow_partial.
-        allow_partial: decode what is left of a damaged file in layers: its leading whole layers, with the detail of the
-            others predicted, without alpha and metadata. `decode_report` says whether that was so.
-        max_pixels: refuse pictures of more pixels, whatever the level, and enlarged ones; by default 268 million.
-        max_memory: refuse pictures that would take more bytes of memory.
+            that can seek, only the bytes that the region needs are read, and damage elsewhere isn't noticed. The result
+            equals that part of the whole picture within float noise. Not with level, scale and allow_partial.
+        allow_partial: decode what is left of a damaged file in layers: the leading layers that are whole. The detail of
+            the others is predicted; alpha and metadata are lost. The result of `decode_report` says if that happened.
+        max_pixels: refuse pictures of more pixels, at their full size and enlarged; by default 268 million.
+        max_memory: refuse pictures that may take more memory, in bytes; by default no limit.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
 
     Raises:
-        DamagedFileError: not an .lpc file, or a changed one; no picture is shown.
+        DamagedFileError: it isn't an .lpc file, or it was changed. No picture is returned.
         FileAccessError: the file can't be read.
-        UnknownModelError: made by a newer version, or with weights that aren't installed.
-        LimitError: over a limit; checked before anything is allocated.
-        UsageError: a level outside 0..8, a scale that there is no model for, a region outside the picture or with an
-            argument that it doesn't go with, or a device that isn't there.
+        UnknownModelError: another version made the file, or its weights aren't installed.
+        LimitError: the picture is over a limit. Limits are checked before anything is allocated.
+        UsageError: an argument is invalid, or it doesn't go with another one.
 
     Warns:
-        PictureWarning: once for each note of `decode_report`'s result.
+        PictureWarning: once for each note in the result of `decode_report`.
     """
     result = decode_report(
         source, level=level, scale=scale, region=region, allow_partial=allow_partial, max_pixels=max_pixels,
@@ -193,7 +204,7 @@ def decode_report(
     allow_partial: bool = False, max_pixels: int | None = None, max_memory: int | None = None, device: str = "cpu",
     progress: Progress | None = None,
 ) -> DecodeResult:  # fmt: skip
-    """`decode`, with the notes of the result."""
+    """`decode`, with notes in its result instead of warnings."""
     check_device(device)
     if region is not None:
         if level or scale != 1 or allow_partial:
@@ -213,8 +224,9 @@ def info(source: FileSource) -> dict[str, Any]:
     """What an .lpc file (path, bytes or open file) says about itself, ready for JSON. Nothing is decoded.
 
     Raises:
-        DamagedFileError, FileAccessError, UnknownModelError: as `decode`. A model that isn't installed is no error:
-            `installed` says so.
+        DamagedFileError, FileAccessError: as `decode`.
+        UnknownModelError: another version made the file. Weights that aren't installed raise nothing: `installed` is
+            False then.
     """
     return inspection.info(sources.read(source))
 
@@ -223,7 +235,7 @@ def verify(source: FileSource, *, max_pixels: int | None = None) -> dict[str, An
     """Check an .lpc file (path, bytes or open file) to its last symbol, without making pixels; return its `info`.
 
     Raises:
-        LpcodecError: whatever `decode` would raise.
+        LpcodecError: what `decode` would raise.
     """
     return inspection.verify(sources.read(source), max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
 
@@ -236,19 +248,19 @@ def upscale(
 
     Args:
         image: as `encode` takes it.
-        scale: 2 or 4 with the default model; docs/upscaling.md lists what other models do.
-        model: a name that `lpcodec models` lists for upscaling, a front-end (docs/frontends.md), or "bicubic".
-        max_pixels: refuse pictures that have more pixels, or would have; by default 268 million.
+        scale: 2 or 4 with the default model; docs/upscaling.md lists the scales of others.
+        model: a network for upscaling that `lpcodec models` lists, a front-end (docs/frontends.md), or "bicubic".
+        max_pixels: refuse pictures of more pixels, before or after; by default 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
 
     Raises:
-        FileAccessError: the source can't be read as a picture.
-        LimitError: over the limit of pixels; checked before anything is computed.
-        UsageError: no such model, a scale that it wasn't trained for, or a device that isn't there.
+        FileAccessError: the picture can't be read.
+        LimitError: the picture is over the limit, or would be. That is checked before anything is computed.
+        UsageError: there is no such model or device, or the model wasn't trained for the scale.
 
     Warns:
-        PictureWarning: once for each note of `upscale_report`'s result.
+        PictureWarning: once for each note in the result of `upscale_report`.
 
     >>> upscale("photo.png", 2).save("large.png")  # doctest: +SKIP
     """
@@ -261,7 +273,7 @@ def upscale_report(
     image: PictureSource, scale: int, *, model: str = upscaling.DEFAULT, max_pixels: int | None = None,
     device: str = "cpu", progress: Progress | None = None,
 ) -> UpscaleResult:  # fmt: skip
-    """`upscale`, with the notes of the result."""
+    """`upscale`, with notes in its result instead of warnings."""
     check_device(device)
     limit = max_pixels or DEFAULT_MAX_PIXELS
     loaded = sources.load(image, max_pixels=limit)
@@ -270,6 +282,6 @@ def upscale_report(
 
 
 def _warn(notes: tuple[str, ...]) -> None:
-    """Give notes to the caller of `encode` or `decode` as warnings."""
+    """Warn the caller of a function of this module once for each note."""
     for note in notes:
         warnings.warn(note, PictureWarning, stacklevel=3)

@@ -1,13 +1,14 @@
-"""Effort: how long an encoder searches for a smaller file of the same quality, and how it keeps a target then.
+"""Effort: the latents are refined for a smaller file of the same quality, and a target is still met.
 
 ```
-a quality:  refine at it --> code
-a target:   search with the plain latents --> refine a little there --> search --> refine there --> search
+for a quality:  refine the latents for it --> code
+for a target:   search with the plain latents --> refine a little for the quality found --> search again
+                --> refine more for the quality found now --> search again
 ```
 
-Latents are refined for one quality and are good near it. Refinement saves bits, so a higher quality meets the target. A
-few iterations find that quality first. The last search compares the real files, so the target is kept. The effort
-changes neither the format nor the time of decoding.
+Refined latents are good for the quality that they were refined for, and near it. They take fewer bits, so a higher
+quality meets the target; a few iterations are enough to find about which. The last search compares real files, so the
+target is met. The effort changes neither the format nor the time of decoding.
 """
 
 from collections.abc import Callable
@@ -24,15 +25,15 @@ from lpcodec.codec.rate import SearchResult
 T = TypeVar("T")
 
 ITERATIONS = (0, 2, 4, 6, 8, 12, 15, 20, 30, 60)
-"""Iterations of each effort; one takes about as long as three decodings. Effort 0 codes the latents as they are."""
+"""The iterations of each effort. One takes about as long as three decodings. Effort 0 doesn't refine the latents."""
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4
-"""A search for a target first refines with the iterations divided by this."""
+"""For a target, the first refinement has the iterations divided by this."""
 
 
 @runtime_checkable
 class Refinable(Protocol):
-    """A codec whose latents can be refined (the hyperprior models): `refine` returns latents for `code`."""
+    """A codec that can refine its latents (the hyperprior models): `refine` returns better latents for `code`."""
 
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Any, quality: float, iterations: int,
@@ -52,13 +53,16 @@ def search_refined(
     refine: Callable[[float, int], Any],
     iterations: int,
 ) -> SearchResult[T]:
-    """Find the most refined file that uses the limit; if none does, the most refined one that keeps it.
+    """Search for a target with more and more refined latents.
+
+    Returns the last result that is `close`; if none is, the last one that is `reached`; if none is, the nearest one.
 
     Args:
         target: bytes or dB, as the measure of the results of `search`.
-        search: (latents, first quality or None) -> the result of a search with these latents; None means unrefined.
+        search: (latents, quality to try first) -> result. None for latents means the plain ones; None for the quality
+            leaves the choice to the search.
         refine: (quality, iterations) -> latents.
-        iterations: the number for the last refinement; 0 searches without refinement.
+        iterations: those of the last refinement; 0 searches with the plain latents alone.
     """
     found = [search(None, None)]
     for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():

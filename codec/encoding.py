@@ -36,12 +36,12 @@ _SMALLER = "stored losslessly: smaller than coding it"
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """An encoded picture, and what there is to say about it.
+    """An encoded picture, with notes and figures.
 
-    `bpp` is 8 * len(data) / (width * height). `quality` is 0..100, or None for a model without one and for lossless
-    storage. `model` is the model's name, or "stored". `psnr` is in dB, infinite if lossless, and known only if it was
-    the target. `downscale` is what the sides were divided by before coding: 1, 2 or 4. `notes` has one line for each
-    thing that was lost or that turned out otherwise than asked for.
+    `data` is the file. `notes` has one line for each thing that was lost or that isn't as asked for. `bpp` is
+    8 * len(data) / (width * height). `quality` is 0..100, or None for a model without one and for lossless storage.
+    `model` is the name of the weights, or "stored". `psnr` is in dB: infinite if lossless, None if it wasn't the
+    target. `downscale` is what the sides were divided by before coding: 1, 2 or 4.
     """
 
     data: bytes

@@ -1,7 +1,7 @@
 """What a file says about itself, and whether it is whole.
 
 bytes --info--> facts, ready for JSON       the container is checked, nothing is decoded
-bytes --verify--> the same facts            every symbol is parsed and compared with the file's hash
+bytes --verify--> the same facts            every symbol is parsed, and their hash is compared with the file's
 """
 
 from typing import Any
@@ -40,10 +40,10 @@ def info(data: bytes) -> dict[str, Any]:
 
 
 def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
-    """One entry per level, coarsest first: its size, its layer's bytes, and the bytes of the file that it needs.
+    """One entry per level, coarsest first: its size, the bytes of its layer, and the bytes of the file that it needs.
 
-    A level whose layer the encoder left out needs what the level before it needs. The card of the weights gives the
-    number of levels; if they aren't installed, the file's layers are all that is known.
+    If the encoder left the layer of a level out, that level needs as many bytes as the coarser one. The number of
+    levels is that of the card of the weights; if these aren't installed, it is the number of layers in the file.
     """
     payloads, ends = file.payloads(SectionType.LAYER), container.section_ends(file)
     card = next((w.card for w in models.weights() if w.digest == file.header.model_digest), {})
@@ -72,8 +72,10 @@ def _enlarger_info(how: Downscaled) -> dict[str, Any] | str:
 
 
 def _identity_info(number: int, digest: bytes) -> tuple[dict[str, Any], models.Network | None]:
-    """What is known of the weights that a file names, and of their network: the name is the network's if the weights
-    aren't installed, and None if there is no such network."""
+    """What is known of the weights that a file names, and their network (None if this version has no such network).
+
+    If the weights aren't installed, the name is that of their network, or None.
+    """
     found, network = models.weights_by_identity(number, digest), models.network_numbered(number)
     name = found.name if found else network.name if network else None
     return {"name": name, "number": number, "digest": digest.hex(), "installed": found is not None}, network

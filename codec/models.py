@@ -1,14 +1,15 @@
-"""The registry: every network of the package and every set of weights, the list that `lpcodec models` prints.
+"""The registry: every network of the package and every set of weights. `lpcodec models` prints it.
 
-A network is an architecture; one that codes pictures has a number (which files carry). Its weights are
-`NAME.safetensors` with a card `NAME.json`, in the package's `weights/` and in the folder that the environment variable
-LPCODEC_WEIGHTS names. If both folders hold a name, it means the weights of the second. A file names its weights by the
-network's number and the first 4 bytes of their SHA-256, and so finds them in either folder.
+A network is an architecture. If files can name it, it has a number. A set of weights is `NAME.safetensors` with a card
+`NAME.json`. The sets are in the package's `weights/` and in the folder that the environment variable LPCODEC_WEIGHTS
+names. If both folders have a name, the name means the set in the second. A file names its weights by the number of the
+network and the first 4 bytes of their SHA-256, and so finds them in either folder.
 
-A set of weights has the name of its network, or one of its own; then its card says which `network` it is. `wcae@0.15`
-is the set of the model `wcae` for one rate; a model's plain name means the first of its sets.
+A set of weights is named after its network, or has a name of its own and a card that says which `network` it is. A
+network may have several sets, such as `wcae@0.09` and `wcae@0.13` for two rates. The plain name, `wcae`, means the
+first of them.
 
-The registry knows families by the names of their modules alone (`FAMILIES`), and no class of theirs.
+The registry knows families only by the names of their modules (`FAMILIES`), and none of their classes.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ FAMILIES = [
     "lpcodec.codec.families.decomposition.family",
     "lpcodec.codec.families.superresolution.family",
 ]
-"""Modules with a `FAMILY`, in the order in which their networks are listed; a family is imported when it is needed."""
+"""Modules that have a `FAMILY`, in the order in which their networks are listed. They are imported on demand."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 TUNES = ("psnr", "visual")
-"""The measures that weights are trained for."""
+"""What weights may be trained for: squared error, or SSIMULACRA 2."""
 DEFAULT_TUNE = "visual"
-"""What encoding takes if none is asked for and the model has weights for it, unless squared error is what counts."""
+"""The default of encoding, if the model has such weights, unless the target or the effort is about squared error."""
 _PACKAGED = Path(__file__).parent / "weights"
 _DOES = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
@@ -66,8 +67,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Model(Generic[T]):
-    """A set of weights, loaded: its identity in files (name, number, first 4 bytes of the digest), and `trained`, what
-    the family made of it: a `Codec`, say. `number` is 0 for a network that files don't name."""
+    """A set of weights, loaded. `trained` is what its family made of it: a `Codec` for the task "codec".
+
+    Files name it by `number`, that of its network, and `digest`, the first 4 bytes of the weights' SHA-256. `number` is
+    0 for a network that files can't name.
+    """
 
     name: str
     number: int
@@ -77,7 +81,7 @@ class Model(Generic[T]):
 
 @dataclass(frozen=True)
 class Weights:
-    """A set of trained weights: its file, and its card (NAME.json)."""
+    """An installed set of weights: its file, and its card (NAME.json)."""
 
     path: Path
     card: dict[str, Any]
@@ -93,11 +97,12 @@ class Weights:
 
     @property
     def network(self) -> Network:
-        """The architecture. Raises UsageError if this version has none of its name."""
+        """The network that the weights are for. Raises UsageError if this version doesn't have it."""
         return network_named(str(self.card.get("network", self.model)))
 
     @property
     def digest(self) -> bytes:
+        """The first 4 bytes of the weights' SHA-256, as the card gives it."""
         return bytes.fromhex(self.card["digest"])[:4]
 
 
@@ -116,7 +121,7 @@ def family_of(network: Network) -> Family:
 
 
 def network_named(name: str) -> Network:
-    """Return the architecture of a name.
+    """Return the network of a name.
 
     Raises:
         UsageError: there is none.
@@ -128,7 +133,7 @@ def network_named(name: str) -> Network:
 
 
 def network_of(name: str) -> Network:
-    """Return the network of a model's name (`wcae` for `wcae@0.15`), or of weights with a name of their own.
+    """Return the network of a model's name, that is of a network or of a set of weights (`wcae` for `wcae@0.13`).
 
     Raises:
         UsageError: no such model.
@@ -142,7 +147,7 @@ def network_of(name: str) -> Network:
 
 
 def network_numbered(number: int) -> Network | None:
-    """The network that files call by a number; None if there is none."""
+    """The network with this number; None if there is none."""
     return next((network for network in networks() if network.number == number), None)
 
 
@@ -153,15 +158,15 @@ def _folders() -> list[Path]:
 
 @functools.lru_cache(maxsize=64)
 def _card(path: Path, changed: int) -> Any:
-    """The JSON in a file, read again when it has changed: cards are asked for with every picture."""
+    """The JSON in a file, cached until the file changes: every picture asks for the cards."""
     return json.loads(path.read_text())
 
 
 def weights() -> list[Weights]:
-    """All sets of weights that are installed, in the registry's order, then by their cards' `order`.
+    """All installed sets of weights, in the order of their networks, and then of `order` in their cards.
 
     Raises:
-        UsageError: a card in the folder of LPCODEC_WEIGHTS isn't one.
+        UsageError: a JSON file in the folder of LPCODEC_WEIGHTS isn't a card.
     """
     found = []
     for path in (path for folder in _folders() for path in sorted(folder.glob("*.json"))):
@@ -178,25 +183,25 @@ def weights() -> list[Weights]:
 
 
 def weights_by_identity(number: int, digest: bytes) -> Weights | None:
-    """The weights that a file names by their network's number and 4 bytes of their digest; None if they aren't
-    installed."""
+    """The weights with this network number and the first 4 bytes of their digest; None if they aren't installed."""
     return next((w for w in weights() if (w.network.number, w.digest) == (number, digest)), None)
 
 
 def _visible() -> list[Weights]:
-    """`weights()` without the packaged sets whose name one in LPCODEC_WEIGHTS has: files still find those."""
+    """The sets that names mean: `weights()` without packaged sets of a name that LPCODEC_WEIGHTS has too. Files still
+    find those by their digest."""
     sets = weights()
     own = {w.name for w in sets if w.path.parent != _PACKAGED}
     return [w for w in sets if w.path.parent != _PACKAGED or w.name not in own]
 
 
 def names(task: Task = "codec") -> list[str]:
-    """The names of the installed weights for a task, by default of those that code pictures."""
+    """The names of the installed weights for a task; by default those that code pictures."""
     return [w.name for w in _visible() if w.network.task == task]
 
 
 def describe() -> list[dict[str, Any]]:
-    """One JSON-ready object for each set of weights, and one for each network that has none."""
+    """An object, ready for JSON, for each set of weights and for each network that has none."""
     sets = _visible()
     rows = []
     for network in networks():
@@ -216,7 +221,7 @@ def describe() -> list[dict[str, Any]]:
 
 
 def variants(name: str, task: Task = "codec") -> list[str]:
-    """The sets of weights that a model name stands for: itself, or all sets of the network of that name.
+    """The names of the sets of weights that a model's name means: one set, or all sets of a network without a quality.
 
     Raises:
         UsageError: no such model, no weights for it, or one for another task.
@@ -226,7 +231,7 @@ def variants(name: str, task: Task = "codec") -> list[str]:
         known = ", ".join(names() if task == "codec" else (n.name for n in networks() if n.task == task))
         raise UsageError(f"{name} {_DOES[network.task]}; a model that {_DOES[task]} is needed: choose one of {known}")
     found = [w.name for w in _visible() if name in (w.name, w.model)]
-    if network.has_quality and name in found:  # one set serves every rate; others of its name are tuned differently
+    if network.has_quality and name in found:  # one set has all rates; NAME@visual, say, is tuned otherwise
         found = [name]
     if not found:
         sets = [w.name for w in _visible() if w.network == network]
@@ -235,12 +240,13 @@ def variants(name: str, task: Task = "codec") -> list[str]:
 
 
 def tuned(model: str, tune: str | None, *, squared_error: bool = False) -> str:
-    """The name of a model's weights that were trained for a measure: "psnr" is its plain set, "visual" the set
-    MODEL@visual, trained on SSIMULACRA 2. None: DEFAULT_TUNE if the model has such a set, else the plain one; that too
-    if `squared_error` is what the file is judged by: for a target of PSNR, and with effort, which refines it.
+    """The name of a model's weights for a tune: MODEL for "psnr", and MODEL@visual for "visual".
+
+    Without a tune it is the default one, "visual", if the model has such weights. It is "psnr" if `squared_error` is
+    what counts: for a target of PSNR, and with effort, which reduces it.
 
     Raises:
-        UsageError: no such measure, or the model has no weights for it.
+        UsageError: there is no such tune, or the model has no weights for it.
     """
     if tune not in (None, *TUNES):
         raise UsageError(f"tune {tune!r}: it is one of {', '.join(TUNES)}")
@@ -266,7 +272,7 @@ def card_of(name: str) -> dict[str, Any]:
 
 
 def load(name: str, device: str = "cpu") -> Model[Codec]:
-    """Return the model of a name that codes pictures, loaded once.
+    """Return the model of a name, one that codes pictures. It is loaded once and cached.
 
     Raises:
         UsageError: no such model, no weights for it, or one that isn't a codec.
@@ -276,7 +282,7 @@ def load(name: str, device: str = "cpu") -> Model[Codec]:
 
 
 def load_for(task: Task, name: str, device: str = "cpu") -> Model[Any]:
-    """Return the model of a name for a task, loaded once; what `trained` is, its family says.
+    """Return the model of a name for a task. It is loaded once and cached. `Family.load` says what `trained` is.
 
     Raises:
         UsageError: no such model, no weights for it, or one for another task.
@@ -288,7 +294,7 @@ def load_for(task: Task, name: str, device: str = "cpu") -> Model[Any]:
 
 
 def load_frontend(name: str, levels: int = 1) -> FrontEnd:
-    """Return the trained front-end of a name (lpae, wae), splitting into `levels` levels, on the CPU.
+    """Return a trained front-end (lpae, wae) that splits pictures into `levels` levels, on the CPU.
 
     Raises:
         UsageError: no such model, no weights for it, or one that isn't a front-end.
@@ -299,7 +305,7 @@ def load_frontend(name: str, levels: int = 1) -> FrontEnd:
 
 
 def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task = "codec") -> Model[Any]:
-    """Return the model that a file names for a task; what `trained` is, its family says: a `Codec`, for the first.
+    """Return the model that a file names by number and digest, for a task. `Family.load` says what `trained` is.
 
     Raises:
         UnknownModelError: those weights aren't installed.
@@ -319,14 +325,14 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
 
 
 def installed(name: str) -> tuple[int, bytes] | None:
-    """The identity that files carry, number and digest, of a network's first set of weights; None if it has none."""
+    """Number and digest of the first set of weights of a network, as files name it; None if none is installed."""
     network = network_named(name)
     found = next((w for w in _visible() if w.network == network), None)
     return None if found is None or network.number is None else (network.number, found.digest)
 
 
 def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the installed tensors of a model name, as its family stored them, and their card.
+    """Return the tensors of a model's name, as its family stored them, and their card.
 
     Raises:
         UsageError: no such model, or no weights for it.
@@ -341,7 +347,7 @@ def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 @functools.lru_cache(maxsize=4)
 def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
-    """The model of one set of weights; `wanted`, its digest, makes weights that were replaced be read again."""
+    """The model of one set of weights. `wanted` is its digest, so that weights that were replaced are loaded again."""
     from safetensors.torch import load as parse_tensors
 
     protect_children()
@@ -353,7 +359,8 @@ def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
 
 
 def _read_checked(path: Path, wanted: bytes) -> bytes:
-    """The weights' bytes, if they have the digest of their card, which begins with `wanted`."""
+    """The bytes of the weights. Raises UnknownModelError unless their digest is that of the card and begins with
+    `wanted`."""
     card = json.loads(path.with_suffix(".json").read_text())
     try:
         data = path.read_bytes()

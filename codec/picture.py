@@ -1,10 +1,10 @@
-"""Whatever Pillow opens <-> Picture: 8-bit grey or RGB pixels, with alpha and metadata apart.
+"""Pictures as the codec takes them: 8-bit grey or RGB pixels, with alpha and metadata apart.
 
     file, bytes or PIL image --load--> Picture --to_image--> PIL image --save--> file
-                             --load_rgb--> Picture of RGB alone, for codecs that take nothing else
+                             --load_rgb--> Picture with RGB alone, for codecs that take nothing else
 
-This is the one loader: every picture that the package reads comes through it. picturefiles/ has what it needs to know
-of files; docs/pictures.md has the table of what comes back for each kind of input.
+Every picture that the package reads comes through `load`. picturefiles/ knows the formats. docs/pictures.md says what
+comes back for each kind of input.
 """
 
 import dataclasses
@@ -41,12 +41,12 @@ _WHITE = (255, 255, 255)
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture as the codec takes it.
+    """A picture as the codec takes it.
 
-    `pixels` is uint8 (H, W, 3) for RGB or (H, W, 1) for grey; `alpha` uint8 (H, W) or None; `icc` a profile for these
-    pixels; `exif` a TIFF structure without JPEG's prefix, its orientation 1; `notes` one line for each thing that
-    wasn't kept. `grey_as_rgb`: the pixels are grey, but the picture came as RGB with R = G = B everywhere, and comes
-    back so.
+    `pixels` is uint8, (H, W, 3) for RGB or (H, W, 1) for grey. `alpha` is uint8 (H, W), or None. `icc` is a profile for
+    these pixels. `exif` is a TIFF structure without JPEG's prefix; its orientation is 1. `notes` has one line for each
+    thing that wasn't kept. `grey_as_rgb`: the picture came as RGB with R = G = B everywhere, so its pixels are grey,
+    and it is shown as RGB again.
     """
 
     pixels: Pixels
@@ -59,10 +59,11 @@ class Picture:
 
 
 def load(source: Source, *, max_pixels: int | None) -> Picture:
-    """Read a picture by the rules of docs/pictures.md; a PIL image that is given is left as it was.
+    """Read a picture by the rules of docs/pictures.md. A PIL image that is given isn't changed.
 
-    Raises LimitError for more than `max_pixels` pixels (None: no limit) before any are decoded, and
-    FileAccessError if Pillow can't read the source, or would read it wrongly.
+    Raises:
+        LimitError: it has more than `max_pixels` pixels (None: no limit). No pixel is decoded then.
+        FileAccessError: Pillow can't read it, or would read it wrongly.
     """
     name = str(source) if isinstance(source, (str, Path)) else "the picture"
     with pixel_ceiling(max_pixels):
@@ -82,14 +83,14 @@ def load(source: Source, *, max_pixels: int | None) -> Picture:
             raise FileAccessError(f"{name}: {error}") from error
         except OSError as error:
             raise FileAccessError(f"{name}: can't be read: {error.strerror or one_line(error)}") from error
-        except Exception as error:  # Pillow's plugins let anything through for a damaged picture
+        except Exception as error:  # Pillow's plugins raise anything for a damaged picture
             raise FileAccessError(f"{name}: can't be read as a picture: {one_line(error)}") from error
 
 
 def load_rgb(source: Source, *, max_pixels: int | None = None) -> Picture:
-    """Read a picture as `load` does, with its pixels always (H, W, 3) and no alpha: what a codec without alpha takes.
+    """Read a picture as `load` does, but with pixels (H, W, 3) and without alpha, for codecs that know no alpha.
 
-    A picture that isn't opaque everywhere is laid on white, with a note. Raises as `load`.
+    A picture that is transparent somewhere is put on white, with a note. Raises as `load`.
     """
     found = load(source, max_pixels=max_pixels)
     pixels, notes = found.pixels, found.notes
@@ -102,7 +103,7 @@ def load_rgb(source: Source, *, max_pixels: int | None = None) -> Picture:
 
 
 def read_rgb(source: Path | bytes) -> Pixels:
-    """The pixels of `load_rgb`; its errors as OSError, as the readers of lpcodec.datasets raise them."""
+    """The pixels of `load_rgb`. Raises OSError for its errors, as lpcodec.datasets expects of a reader."""
     try:
         return load_rgb(source).pixels
     except LpcodecError as error:
@@ -110,7 +111,7 @@ def read_rgb(source: Path | bytes) -> Pixels:
 
 
 def to_image(picture: Picture) -> Image.Image:
-    """A PIL image of mode L, LA, RGB or RGBA, its metadata in `info`, where `save_options` finds it."""
+    """A PIL image of mode L, LA, RGB or RGBA, with its metadata in `info`, where `save_options` finds it."""
     pixels = np.repeat(picture.pixels, 3, axis=2) if picture.grey_as_rgb else picture.pixels
     planes = pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
     image = Image.fromarray(np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes))
@@ -124,9 +125,9 @@ def to_image(picture: Picture) -> Image.Image:
 
 
 def _opened(source: str | Path | bytes) -> Image.Image:
-    """The source as an open image, with the help of another package if Pillow alone can't open it.
+    """The source as an open image, by a plugin if Pillow alone can't open it.
 
-    Not PostScript: Pillow would hand it to Ghostscript, which runs what the file says.
+    PostScript is refused: Pillow would give it to Ghostscript, which runs it as a program.
     """
     if _head(source).startswith(_POSTSCRIPT):
         raise UnidentifiedImageError
@@ -148,7 +149,7 @@ def _head(source: Source) -> bytes:
 
 
 def _unknown(source: Source) -> str:
-    """Why a source isn't a picture, and what would help."""
+    """Why a source can't be read as a picture, and what would help."""
     head = _head(source)
     if head.startswith(SIGNATURE):
         return "an .lpc file, which is coded already"
@@ -179,7 +180,7 @@ def _to_picture(image: Image.Image, name: str, max_pixels: int | None) -> Pictur
     is_grey_mode = image.mode in _GREY_MODES or image.mode[0] in "IF"
     declared = colours.declared(image, is_grey_mode, bool(icc))
     image.load()
-    _check_size(image, name, max_pixels)  # some plugins learn the size only now
+    _check_size(image, name, max_pixels)  # again, because some plugins know the size only now
     exif, xmp, orientation = _metadata(image, notes)
     if declared.note:
         notes.append(declared.note)
@@ -205,7 +206,8 @@ def _to_picture(image: Image.Image, name: str, max_pixels: int | None) -> Pictur
 
 
 def _metadata(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bytes | None, int | None]:
-    """EXIF and XMP of the upright picture, and the orientation by which its pixels are to be turned (None: not)."""
+    """EXIF and XMP for the upright picture, and the orientation that its pixels have before they are turned (None:
+    unknown)."""
     xmp = _as_bytes(image.info.get("xmp")) or _as_bytes(image.info.get("XML:com.adobe.xmp"))
     try:
         exif, orientation = exifs.read(image)
@@ -225,7 +227,7 @@ def _metadata(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bytes
 
 
 def _within_bounds(block: bytes | None, name: str, notes: list[str]) -> bytes | None:
-    """The metadata block; None, and a note, if a file couldn't hold it. An empty one is none."""
+    """The metadata block; None, with a note, if it is too long for a file. None for an empty one."""
     if block and len(block) > MAX_METADATA:
         notes.append(f"the {name} of {len(block)} bytes was left out: at most {MAX_METADATA} can be kept")
         return None
@@ -233,7 +235,7 @@ def _within_bounds(block: bytes | None, name: str, notes: list[str]) -> bytes | 
 
 
 def _fitting(icc: bytes | None, pixels: Pixels, grey_as_rgb: bool, notes: list[str]) -> bytes | None:
-    """The profile for the pixels as they come back; None, and a note, if it is for others."""
+    """The profile for the pixels as they are shown again; None, with a note, if it doesn't fit them."""
     if icc is None:
         return None
     comes_back_grey = pixels.shape[2] == 1 and not grey_as_rgb

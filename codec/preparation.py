@@ -1,6 +1,6 @@
-"""What becomes of a picture before a codec sees it, at a quality.
+"""How a picture is prepared for a codec: which cells are stored, and how the colours of the rest are rotated.
 
-pixels --which cells are stored (cell_choice.py)--> the rest, filled in --whether its colours are rotated--> Prepared
+pixels, quality --cell_choice.py--> stored cells, and the rest filled in --colour.py: rotation--> Prepared
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lpcodec.codec.families.family import Codec, RateEstimator, RotatingCodec, S
 
 @dataclass(frozen=True)
 class Prepared:
-    """Pixels (H, W, C) for the codec, how it rotates their colours, and the cells that are stored (None: none)."""
+    """Pixels uint8 (H, W, C) for the codec, the rotation of their colours, and the cells that are stored, if any."""
 
     pixels: Pixels
     rotation: Rotation = PLAIN
@@ -22,28 +22,30 @@ class Prepared:
 
     @property
     def stored_bytes(self) -> int:
-        """The length of their payload."""
+        """The bytes of the payload of the stored cells."""
         return len(self.stored.payload) if self.stored else 0
 
     @property
     def is_all_stored(self) -> bool:
-        """Nothing is left for the codec."""
+        """Whether all cells are stored, so that nothing is left to code."""
         return self.stored is not None and bool(self.stored.cells.stored.all())
 
 
 class Preparation:
-    """One picture on its way to one codec. What doesn't depend on the quality is found once."""
+    """Prepares one picture for one codec. What doesn't depend on the quality is computed once.
+
+    `own_size`: the pixels are coded at the size that is shown. Only then may cells be stored.
+    """
 
     def __init__(self, pixels: Pixels, codec: Codec, *, own_size: bool = True) -> None:
         self._pixels, self._codec = pixels, codec
-        # Cells are stored at the size that is shown.
         weighs = own_size and isinstance(codec, WeighingCodec) and not isinstance(codec, ScalableCodec)
         self._choice = CellChoice.of(pixels) if weighs else None
         self._rotation: Rotation | None = None
 
     @property
     def depends_on_quality(self) -> bool:
-        """Whether `at` may give different results."""
+        """Whether `at` may give different results for different qualities."""
         return self._choice is not None
 
     def plain(self) -> Prepared:
@@ -51,7 +53,7 @@ class Preparation:
         return Prepared(self._pixels, self._rotation_for(self._pixels))
 
     def at(self, quality: float) -> Prepared:
-        """The picture as it is best prepared for a quality 0..100."""
+        """The picture, prepared as is best for a quality 0..100."""
         codec = self._codec
         chosen = None
         if self._choice is not None:
@@ -63,7 +65,7 @@ class Preparation:
         return Prepared(rest, self._rotation_for(rest), chosen)
 
     def _rotation_for(self, pixels: Pixels) -> Rotation:
-        """The rotation of the picture's colours: found for the first pixels that are asked for, kept for later ones."""
+        """The rotation of the colours; PLAIN if the codec can't choose one. Chosen for the first pixels, then kept."""
         codec = self._codec
         if self._rotation is None:
             if pixels.shape[2] == 3 and isinstance(codec, RotatingCodec) and isinstance(codec, RateEstimator):

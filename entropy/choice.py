@@ -1,12 +1,12 @@
-"""Symbols chosen by their cost in bits and in error, for an encoder that has time to choose.
+"""Symbols chosen by their cost in bits and in error, for encoders that take their time.
 
-If x is the best value, a symbol n costs
+If x is the value with the least error, the cost of a symbol n is
 
-    bits of n in the symbol's table  +  curvature / 2 * (x - n)**2
+    bits of n in its table  +  curvature / 2 * (x - n)**2
 
-The curvature is the price of an error in bits. The candidates are zero and the two integers next to x. `cheapest` takes
-the cheapest of the three. `soft` is their mean, weighted towards the cheap ones, for searches that haven't decided yet.
-Only encoders choose; any symbol can be decoded.
+The curvature is what an error costs, in bits. The candidates are zero and the two integers next to x. `cheapest` takes
+the cheapest of the three. `soft` is their mean, with more weight for cheaper ones, for searches that haven't decided
+yet. Only encoders choose; any symbol can be decoded.
 """
 
 import functools
@@ -18,7 +18,7 @@ from torch import Tensor
 from lpcodec.entropy.tables import ESCAPE_CLASSES, PRECISION_BITS, TableSet, escape_code
 
 _LARGEST_LISTED = 1024
-"""Larger symbols count as costing the same as this one."""
+"""Symbols of a larger magnitude are taken to cost as much as this one."""
 
 
 def code_lengths(tables: TableSet, limit: int) -> Tensor:
@@ -38,14 +38,18 @@ def code_lengths(tables: TableSet, limit: int) -> Tensor:
 
 
 class SymbolCosts:
-    """The costs of symbols, and the choice among them. Tensors may have any shape; indexes choose tables."""
+    """The costs of symbols, and the choice among them.
+
+    The arguments of its methods: `wanted`, the values x, float32 of any shape; `indexes` of their tables, of the same
+    shape; `curvature`, of a shape that broadcasts to it.
+    """
 
     def __init__(self, tables: TableSet, device: torch.device | str = "cpu") -> None:
         self.limit = min(int(tables.radius.max()) + 1, _LARGEST_LISTED)
         self.bits = code_lengths(tables, self.limit).to(device)
 
     def _candidates(self, wanted: Tensor, indexes: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
-        """The two integers next to `wanted`, and zero, with their costs; the first dimension is 3."""
+        """The candidates and their costs, both (3, ...): the two integers next to `wanted`, and zero."""
         inner = wanted.trunc()
         symbols = torch.stack((inner, inner + torch.where(wanted < 0, -1.0, 1.0), torch.zeros_like(inner)))
         places = symbols.clamp(-self.limit, self.limit).long() + self.limit
@@ -54,7 +58,7 @@ class SymbolCosts:
         return symbols, costs
 
     def cheapest(self, wanted: Tensor, indexes: Tensor, curvature: Tensor) -> Tensor:
-        """The cheapest symbols: integers in the dtype of `wanted`."""
+        """The cheapest symbols: whole numbers in the dtype of `wanted`."""
         symbols, costs = self._candidates(wanted, indexes, curvature)
         found, least = symbols[0], costs[0]
         for symbol, cost in zip(symbols[1:], costs[1:], strict=True):
@@ -62,12 +66,12 @@ class SymbolCosts:
         return found
 
     def soft(self, wanted: Tensor, indexes: Tensor, curvature: Tensor, temperature: float) -> Tensor:
-        """The means of the symbols, weighted by exp(-cost / temperature)."""
+        """The means of the candidates, weighted by exp(-cost / temperature). `temperature` is in bits."""
         symbols, costs = self._candidates(wanted, indexes, curvature)
         return (symbols * torch.softmax(-costs / temperature, 0)).sum(0)
 
 
 @functools.lru_cache(maxsize=4)
 def symbol_costs(tables: TableSet, device: str = "cpu") -> SymbolCosts:
-    """`SymbolCosts` of tables, made once."""
+    """The `SymbolCosts` of a set of tables, made once per device."""
     return SymbolCosts(tables, device)

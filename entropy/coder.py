@@ -1,15 +1,15 @@
 """The range coder: from integer symbols and the indexes of their tables to 32-bit words, and back.
 
 The words are those of constriction's queue coder at 24 bits of precision. A decoder of twenty lines in the tests
-describes them without the library. Several arrays can go into one stream, one `put` after another. A `get` with the
-same indexes and tables returns each of them, in the same order.
+describes them without the library. A stream holds any number of arrays: each `put` appends one, and a `get` with the
+same indexes and tables returns it, in the same order.
 
-Each `put` codes the symbols sorted by table index (stably), so that there is one library call per table. Then come the
-escapes in the array's order: first all their classes, then their suffixes sorted by class (stably).
+A `put` codes the symbols sorted by their table indexes (stably), so that the library is called once per table. Then it
+codes the escapes: first the classes of all, in the order of the array, then their suffixes, sorted by class (stably).
 
-A stream is never shorter than the sum of `TableSet.bits`. It is at most 8 bytes longer, plus the rounding of the
-coder's 64-bit state: at most 0.006 bits per coded value, 0.0002 on average. The rounding matters only if millions of
-symbols cost almost nothing.
+A stream is never shorter than the sum of `TableSet.bits`. It is at most 8 bytes longer, plus what the coder's 64-bit
+state loses by rounding: at most 0.006 bits per coded value, 0.0002 on average. That matters only if millions of symbols
+cost almost nothing.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _CODER_BITS = 24
 
 @dataclass(frozen=True)
 class SymbolRun:
-    """Symbols in coding order, int32 (n,), with the table of each: `indexes` uint8 (n,) into `tables`."""
+    """Symbols in coding order, int32 (n,), and the index of the table of each, uint8 (n,)."""
 
     symbols: NDArray[np.int32]
     indexes: NDArray[np.uint8]
@@ -43,7 +43,7 @@ class SymbolRun:
 
 
 class CorruptStreamError(ValueError):
-    """No symbols give these words with these tables."""
+    """A stream that isn't that of any symbols with the given tables."""
 
 
 class Encoder:
@@ -53,9 +53,9 @@ class Encoder:
         self._words = constriction.stream.queue.RangeEncoder()
 
     def put(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8], tables: TableSet) -> None:
-        """Append `symbols`, int32 (N,) below 2**20 in magnitude, coded with the tables `indexes`, uint8 (N,).
+        """Append `symbols`, int32 (N,), below 2**20 in magnitude. `indexes`, uint8 (N,), are those of their tables.
 
-        Raises ValueError for any other arrays; then nothing is appended.
+        Raises ValueError for other arrays. Then nothing is appended.
         """
         entries, escaped = tables.entries(symbols, indexes)
         order, runs = _runs(indexes)
@@ -75,16 +75,17 @@ class Encoder:
             self._words.encode(ordered[start:stop], _SUFFIX_MODELS[klass])
 
     def finish(self) -> bytes:
-        """The stream: little-endian 32-bit words; empty if nothing was put."""
+        """The stream: 32-bit words, little-endian; empty if nothing was put."""
         words: NDArray[np.uint32] = self._words.get_compressed()
         return words.astype("<u4").tobytes()
 
 
 class Decoder:
-    """Reads the arrays from an `Encoder`'s stream.
+    """Reads the arrays of an `Encoder`'s stream.
 
-    Its work is bounded by the number of symbols asked for, whatever the bytes are. Damage raises CorruptStreamError or
-    goes unnoticed: a stream with changed bits may be the valid stream of other symbols.
+    Its work is bounded by the number of symbols that are asked for, whatever the bytes are. Damage raises
+    CorruptStreamError or goes unnoticed: changed bits may be the stream of other symbols. Raises CorruptStreamError for
+    a length that isn't a multiple of 4 bytes.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -96,9 +97,11 @@ class Decoder:
         self._echo = constriction.stream.queue.RangeEncoder()
 
     def get(self, indexes: NDArray[np.uint8], tables: TableSet) -> NDArray[np.int32]:
-        """The next symbols, int32 (N,), coded with the tables `indexes`, uint8 (N,).
+        """The next symbols, int32 (N,). `indexes`, uint8 (N,), are those of their tables.
 
-        Raises CorruptStreamError, or ValueError for any other indexes.
+        Raises:
+            CorruptStreamError: the stream isn't one of such symbols.
+            ValueError: other indexes.
         """
         tables.check_indexes(indexes)
         order, runs = _runs(indexes)
@@ -137,9 +140,9 @@ class Decoder:
     def finish(self) -> None:
         """Raise CorruptStreamError unless the stream is, to the last bit, that of the symbols that were read.
 
-        This finds streams that were cut, lengthened or not read to the end. A range decoder alone can't find them: it
-        reads ahead, and reads zeros after the end. So the symbols are encoded again while they are decoded, which is
-        much faster than decoding.
+        This finds streams that were cut, lengthened or not read to the end. A range decoder can't find them by itself,
+        because it reads ahead, and reads zeros after the end. So the symbols are encoded again while they are decoded;
+        that is much faster than decoding.
         """
         words: NDArray[np.uint32] = self._echo.get_compressed()
         if words.astype("<u4").tobytes() != self._data:
@@ -147,9 +150,9 @@ class Decoder:
 
 
 def symbols_hash(*arrays: NDArray[np.integer]) -> bytes:
-    """Four bytes that identify arrays of symbols: BLAKE2s over each array's size (8 bytes) and int32 values.
+    """Four bytes that identify arrays of symbols: BLAKE2s over the size of each array (8 bytes) and its int32 values.
 
-    Little-endian, in C order. Raises ValueError for a dtype that int32 doesn't hold.
+    Both are little-endian; the values are in C order. Raises ValueError for a dtype that doesn't fit int32.
     """
     state = hashlib.blake2s(digest_size=4)
     for array in arrays:
@@ -161,7 +164,7 @@ def symbols_hash(*arrays: NDArray[np.integer]) -> bytes:
 
 
 def _runs(keys: NDArray[np.integer]) -> tuple[NDArray[np.intp], list[tuple[int, int, int]]]:
-    """The stable order that sorts `keys` (0..255), and the start and stop of the run of each key that occurs."""
+    """The stable order that sorts `keys` (0..255), and for each key that occurs (key, start, stop) in that order."""
     order = np.argsort(keys.astype(np.uint8), kind="stable")  # a radix sort, for bytes
     counts = np.bincount(keys)
     stops = np.cumsum(counts)
@@ -171,17 +174,18 @@ def _runs(keys: NDArray[np.integer]) -> tuple[NDArray[np.intp], list[tuple[int, 
 
 
 def _exact_model(frequencies: NDArray[np.int32]) -> Any:
-    """The library's model whose 24-bit cumulatives are those of `frequencies` (sum 2**16), shifted by 8 bits.
+    """The library's model with exactly the `frequencies` (sum 2**16), times 2**8 for its 24 bits.
 
-    From n float weights p the library makes the cumulatives floor((sum of p before i) * scale) + i, with the scale
-    (2**24 - n) / (sum of all p). If each p is one below its 24-bit frequency, the scale is exactly 1 and everything is
-    exact. The library doesn't promise this construction, so a test checks every boundary.
+    From n float weights p the library makes the cumulative frequencies floor((sum of p before i) * scale) + i, with
+    scale = (2**24 - n) / (sum of all p). If each p is one less than its 24-bit frequency, the scale is exactly 1, and
+    so all values are exact. The library doesn't promise this construction, so a test checks every boundary.
     """
     shifted = frequencies.astype(np.int64) << (_CODER_BITS - PRECISION_BITS)
     return constriction.stream.model.Categorical((shifted - 1).astype(np.float64), perfect=False)
 
 
 def _models(tables: TableSet) -> tuple[Any, ...]:
+    """The library's models of a set of tables, made once."""
     models = _MODELS.get(tables)
     if models is None:
         models = _MODELS[tables] = tuple(_exact_model(table) for table in tables.frequencies)

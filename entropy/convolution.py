@@ -1,7 +1,7 @@
-"""Convolutions by oneDNN, where torch chooses a slower way of its own.
+"""Convolutions by oneDNN, where torch would choose a slower method.
 
-With one thread and a small batch torch computes float32 convolutions of 1x1 by a general matrix product, which takes
-twice as long as oneDNN on CPUs with AVX-512.
+With one thread and a small batch, torch computes float32 convolutions of 1x1 as a general matrix product. On CPUs with
+AVX-512 that takes about twice as long as oneDNN.
 """
 
 import torch
@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _SMALLEST = 20480
-"""Inputs of at most this many elements are left to torch, which draws the same line for larger kernels."""
+"""Inputs of at most this many elements are left to torch: its own limit for using oneDNN for larger kernels."""
 
 
 def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int = 0, dilation: int = 1) -> Tensor:
-    """`torch.nn.functional.conv2d` of x (B, cin, H, W) with weights (cout, cin, k, k), the fastest way.
+    """`torch.nn.functional.conv2d` of x (B, cin, H, W) with `weight` (cout, cin, k, k), by the faster method.
 
-    The results are those of `conv2d` within rounding. If gradients are asked for it is torch's own.
+    The results are those of `conv2d` within rounding. If gradients are enabled, it is `conv2d`.
     """
     if (
         weight.shape[2:] == (1, 1)

@@ -1,19 +1,20 @@
-"""Networks in exact integer arithmetic. They choose the probability table that a symbol is coded with.
+"""Networks in exact integer arithmetic. They choose the table that a symbol is coded with.
 
 A decoder on another machine must choose the same table for every symbol. The last bits of float convolutions depend on
-the machine, the number of threads and the memory format; integers don't. A layer here is
+the machine, the number of threads and the memory format; integers don't. A layer is
 
 ```
 integers --convolution with integer weights--> accumulators --floor((acc + half) / 2**shift)--> clamp --> integers
 ```
 
-and nothing else: no exp, no division, no float that isn't an integer. The integers are in float tensors, which is exact
-if every partial sum is below 2**24. `IntegerConv.bound` gives the largest possible accumulator from the weights' L1
-norms, and export refuses a network that could exceed 2**24. float32 is exact too, unless torch or oneDNN are set to
-lower precision (DNNL_DEFAULT_FPMATH_MODE, `torch.backends.fp32_precision`); `exact_dtype` tests that.
+and nothing else: no exp, no division. The integers are stored in float tensors. That is exact as long as every partial
+sum is at most 2**24 in magnitude. `IntegerConv.bound` computes the largest possible accumulator from the L1 norms of
+the weights, and export refuses a network that could exceed 2**24. float64 is always exact then, and so is float32,
+unless torch or oneDNN are set to a lower precision (DNNL_DEFAULT_FPMATH_MODE, `torch.backends.fp32_precision`).
+`exact_dtype` tests that.
 
-In training the same layer has real weights, rounds them in the forward pass and passes gradients straight through. So
-the trained network is the one that is shipped.
+In training the same layer has real weights. It rounds them in the forward pass and lets gradients pass unchanged. So
+the network that was trained is the one that is shipped.
 """
 
 import functools
@@ -32,11 +33,11 @@ ACTIVATION_BITS = 4
 ACTIVATION_MAX = 255
 ACCUMULATOR_LIMIT = 1 << 24
 LOG_MAGNITUDE_MAX = 255
-"""Contexts clamp |r| to this before they take its logarithm."""
+"""The magnitudes of symbols are clamped to this before their logarithm is taken."""
 
 
 class _FloorShift(torch.autograd.Function):
-    """floor((acc + 2**(shift-1)) * 2**-shift), with the gradient of the scaling alone."""
+    """floor((acc + 2**(shift-1)) * 2**-shift), with the gradient of acc * 2**-shift."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, acc: Tensor, shift: int) -> Tensor:
@@ -49,7 +50,7 @@ class _FloorShift(torch.autograd.Function):
 
 
 class _ClampReturning(torch.autograd.Function):
-    """clamp(x, low, high). The gradient also passes to values outside if it moves them back inside."""
+    """clamp(x, low, high). A value outside gets the gradient only if that moves it back inside."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, low: float, high: float) -> Tensor:
@@ -67,7 +68,7 @@ class _ClampReturning(torch.autograd.Function):
 
 
 def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
-    """Clamp to low..high. A value outside gets the gradient only if it moves the value back inside."""
+    """Clamp to low..high. A value outside gets the gradient only if that moves it back inside."""
     result: Tensor = _ClampReturning.apply(x, low, high)  # type: ignore[no-untyped-call]
     return result
 
@@ -75,24 +76,25 @@ def clamp_returning(x: Tensor, low: float, high: float) -> Tensor:
 def requantise(acc: Tensor, shift: int, low: int, high: int, returning: bool = False) -> Tensor:
     """Return floor((acc + 2**(shift-1)) / 2**shift) clamped to low..high, integers in acc's dtype.
 
-    `returning`: with the gradient of `clamp_returning`.
+    `returning`: the gradient of the clamp is that of `clamp_returning`.
     """
-    if not torch.is_grad_enabled():  # the same in less memory
+    if not torch.is_grad_enabled():  # the same result in less memory
         return acc.add(2.0 ** (shift - 1)).mul_(2.0**-shift).floor_().clamp_(low, high)
     shifted: Tensor = _FloorShift.apply(acc, shift)  # type: ignore[no-untyped-call]
     return clamp_returning(shifted, low, high) if returning else shifted.clamp(low, high)
 
 
 def _round_through(x: Tensor) -> Tensor:
+    """x, rounded, with the gradient of x."""
     return x + (torch.round(x) - x).detach()
 
 
 class IntegerConv(nn.Module):
-    """A convolution with integer weights and biases on integer activations; returns the integer accumulators.
+    """A convolution of integer activations with integer weights and biases; returns the integer accumulators.
 
-    Parameters are real numbers in natural units until `freeze` replaces them by the integers of the forward pass.
+    The parameters are real numbers until `freeze` replaces them by the integers that the forward pass makes of them.
 
-    Shapes: (B, cin, H, W) -> (B, cout, H, W); stride 1, odd kernel, zero padding.
+    Shapes: (B, cin, H, W) -> (B, cout, H, W), with stride 1, an odd kernel and zero padding.
     """
 
     def __init__(self, cin: int, cout: int, kernel: int, gain: float = 1.0, dilation: int = 1) -> None:
@@ -105,7 +107,7 @@ class IntegerConv(nn.Module):
         self.frozen = False
 
     def integers(self) -> tuple[Tensor, Tensor]:
-        """Return (weights, biases) as integers in float tensors, with straight-through gradients."""
+        """Return weights and biases as whole numbers in float tensors. Gradients pass the rounding unchanged."""
         if self.frozen:
             return self.weight, self.bias
         return (
@@ -114,7 +116,7 @@ class IntegerConv(nn.Module):
         )
 
     def forward(self, x: Tensor, outputs: slice = slice(None)) -> Tensor:
-        """The accumulators of all outputs, or of some."""
+        """Return the accumulators of all output channels, or of those in `outputs`."""
         weight, bias = (part[outputs] for part in self.integers())
         if x.dtype == torch.float64 and self.dilation == 1 and weight.shape[0] < weight.shape[1]:
             return _convolved_by_product(x, weight, bias)
@@ -127,10 +129,10 @@ class IntegerConv(nn.Module):
         self.mark_frozen()
 
     def mark_frozen(self) -> None:
-        """Mark parameters that are integers already as frozen, and convert them to float64.
+        """Mark parameters as frozen that are whole numbers already, and convert them to float64.
 
         Raises:
-            ValueError: they aren't integers.
+            ValueError: they aren't whole numbers.
         """
         for parameter in (self.weight, self.bias):
             if not (torch.equal(parameter.data, parameter.data.round()) and bool(parameter.data.isfinite().all())):
@@ -140,7 +142,8 @@ class IntegerConv(nn.Module):
         self.frozen = True
 
     def bound(self, largest_input: int | Tensor) -> int:
-        """The largest |accumulator| for inputs of at most `largest_input` (one value, or one per channel)."""
+        """The largest magnitude of an accumulator for inputs of magnitudes up to `largest_input`, one value or one per
+        input channel."""
         weight, bias = (p.detach().double() for p in self.integers())
         limit = torch.as_tensor(largest_input, dtype=torch.float64).expand(weight.shape[1])
         worst = (weight.abs().sum((2, 3)) * limit).sum(1) + bias.abs()
@@ -149,8 +152,11 @@ class IntegerConv(nn.Module):
 
 @functools.cache
 def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
-    """Inputs, weights and results for kernels of 1 and 3. Arithmetic with fewer bits than float32 gets them wrong. They
-    are large enough for torch to use oneDNN, as it does for real ones."""
+    """Inputs, weights and right results of convolutions of 1x1 and 3x3.
+
+    Arithmetic with fewer bits than float32 gives other results. The inputs are large enough for torch to use oneDNN, as
+    it does for real ones.
+    """
     generator = torch.Generator().manual_seed(0)
     found = []
     with torch.inference_mode(False):
@@ -165,14 +171,17 @@ def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
 
 @torch.no_grad()
 def exact_dtype() -> torch.dtype:
-    """Return float32 if this process convolves integers in float32 without rounding sums below 2**24, else float64."""
+    """Return float32 if convolutions of integers in float32 are exact in this process, else float64."""
     exact = all(torch.equal(convolved(x, w, None, w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
     return torch.float32 if exact else torch.float64
 
 
 def _convolved_by_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`F.conv2d` with zero padding of half the kernel: one matrix product for all positions, then a sum of shifted
-    parts over the kernel. In float64, with fewer outputs than inputs, this takes a third of the time of torch's own."""
+    """`F.conv2d` with a zero padding of half the kernel: one matrix product for all places, then a sum of its parts,
+    each shifted by its place in the kernel.
+
+    In float64, with fewer outputs than inputs, it takes a third of the time of `F.conv2d`.
+    """
     outputs, inputs, side, _ = weight.shape
     batch, _, height, width = x.shape
     padded = F.pad(x, (side // 2,) * 4)
@@ -186,7 +195,7 @@ def _convolved_by_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def log_magnitude_table() -> np.ndarray:
-    """Return round(16 * log2(1 + n)) for n = 0..255 as int64, computed with integers alone."""
+    """Return round(16 * log2(1 + n)) for n = 0..255, int64 (256,), computed with integers alone."""
     table = np.zeros(LOG_MAGNITUDE_MAX + 1, dtype=np.int64)
     for n in range(1, LOG_MAGNITUDE_MAX + 1):
         # k is the largest integer with 2**(2k - 1) <= (1 + n)**32, which is k <= 16 log2(1 + n) + 1/2
@@ -195,6 +204,6 @@ def log_magnitude_table() -> np.ndarray:
 
 
 def log_magnitude(symbols: Tensor, table: Tensor) -> Tensor:
-    """Return the integer log-magnitudes of integer symbols (any shape), through `table` (256 entries)."""
+    """Return the entry of `table` (256,) for the magnitude of each symbol (any shape), clamped to 255."""
     places = symbols.detach().abs().clamp_(max=LOG_MAGNITUDE_MAX).int()
     return table.index_select(0, places.flatten()).view(places.shape)

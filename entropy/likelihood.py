@@ -1,8 +1,8 @@
-"""The differentiable twin of the integer tables, used in training.
+"""The likelihood of symbols for training: as the integer tables give it, but differentiable.
 
-The tables (tables.py) hold zero-mean Gaussians on a grid of 64 scales, sigma_i = 0.11 * (256 / 0.11) ** (i / 63). Here
-the same grid gives a likelihood with gradients for the value and for the scale index. The index is an integer in the
-forward pass and passes its gradient straight through.
+The tables (tables.py) are zero-mean Gaussians on a grid of 64 scales, sigma_i = 0.11 * (256 / 0.11) ** (i / 63). Here
+the bits of a symbol have gradients for its value and for its scale index i. The index is a whole number in the forward
+pass; its rounding lets gradients pass unchanged.
 """
 
 import functools
@@ -20,20 +20,21 @@ SCALE_MAX = 256.0
 LOG_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
 LIKELIHOOD_FLOOR = 1e-9
 DEAD_ZONE = 0.03
-"""The shift of a rounding border, as a part of an integer step, for each bit that the step costs. 0.03 to 0.04 are
+"""`rounded` moves the border between two integers by this much for each bit that they differ in cost. 0.03 to 0.04 are
 equally good (docs/ablations.md)."""
 
 
 def scale_of_index(index: Tensor) -> Tensor:
-    """Return sigma for scale indexes (any shape, float so that gradients flow)."""
+    """Return sigma for scale indexes: float tensors of any shape. It is differentiable."""
     return SCALE_MIN * torch.exp(index * LOG_STEP)
 
 
 def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
-    """Return the bits of each `value` under a zero-mean Gaussian of its scale index, integrated over a unit.
+    """Return the bits of each `value`: -log2 of the mass that the Gaussian of its scale index has within 1/2 of it.
 
     With value = x + uniform noise in (-1/2, 1/2) this is the usual differentiable bound on the rate of round(x)
-    (Balle et al. 2017); with an integer value it is the ideal code length in the table, without escapes.
+    (Balle et al., "End-to-end optimized image compression", 2017). For a whole number it is the ideal code length in
+    the table, without escapes.
     """
     sigma = scale_of_index(index.float())
     magnitude = value.float().abs()
@@ -44,17 +45,18 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
 
 @functools.cache
 def _dead_zones() -> npt.NDArray[np.float32]:
-    """The shift of the rounding borders for each scale, float32 (64,)."""
+    """How far `rounded` moves the borders at each scale, float32 (64,)."""
     sigma = SCALE_MIN * np.exp(np.arange(SCALES) * LOG_STEP)
     zones: npt.NDArray[np.float32] = (DEAD_ZONE * np.minimum(1.2 / sigma, 0.8 / sigma**2)).astype(np.float32)
     return zones
 
 
 def rounded(value: Tensor, index: Tensor) -> Tensor:
-    """Round to the integers that are coded with tables of these scale indexes, towards zero if that saves bits.
+    """Round values to symbols for tables of these scale indexes, a little towards zero, because that saves bits.
 
-    With trained tables a step away from zero costs about min(1.2 / sigma, 0.8 / sigma**2) bits. The border between two
-    integers moves by DEAD_ZONE times that. Only encoders round; decoders don't depend on it.
+    With trained tables a symbol costs about min(1.2 / sigma, 0.8 / sigma**2) bits more than the next one towards zero.
+    The border between the two is moved away from zero by DEAD_ZONE times that. Only encoders round; decoders don't
+    depend on it.
     """
     inward = 0.5 - torch.from_numpy(_dead_zones()).to(value)
     return inward.take(index.long()).add_(value.abs()).floor_().copysign_(value)
@@ -63,9 +65,9 @@ def rounded(value: Tensor, index: Tensor) -> Tensor:
 _CELLS = 1024
 """Entries per scale of the tables in `_Tables`."""
 _REACH = 6.5
-"""Values further from zero than this many sigmas and one step have a likelihood below the floor: bits are constant."""
+"""Values beyond this many sigmas and 1 have a likelihood below the floor, so their bits are constant."""
 _CHUNK = 1 << 15
-"""Elements that `coded_bits` handles at a time on a CPU: its temporaries stay in the second-level cache."""
+"""Elements that are handled at a time on a CPU, so that temporary tensors stay in the second-level cache."""
 
 
 class _Tables(NamedTuple):
@@ -97,7 +99,7 @@ def _tables(device: torch.device) -> _Tables:
 
 
 def _exact_bits(magnitude: Tensor, index: Tensor) -> Tensor:
-    """`gaussian_bits` of values of at least 0, precise in the tail: both probabilities are small there, not near 1."""
+    """`gaussian_bits` of values of at least 0, also precise in the tail: there it subtracts two small probabilities."""
     sigma = scale_of_index(index)
     near, far = (0.5 - magnitude) / sigma, (-0.5 - magnitude) / sigma
     mass = 0.5 * (torch.erfc(-near * math.sqrt(0.5)) - torch.erfc(-far * math.sqrt(0.5)))
@@ -105,7 +107,7 @@ def _exact_bits(magnitude: Tensor, index: Tensor) -> Tensor:
 
 
 class _CodedBits(torch.autograd.Function):
-    """The bits and both gradients in one pass over the elements: table look-ups instead of error functions."""
+    """The bits and both gradients in one pass over the elements, from tables instead of error functions."""
 
     @staticmethod
     def forward(
@@ -138,7 +140,7 @@ class _CodedBits(torch.autograd.Function):
 
 
 def _flat(x: Tensor) -> Tensor:
-    """All elements in the order of channels_last memory, without a copy if that is how they are stored."""
+    """All elements in the order of channels_last; a view if they are stored in that order."""
     return x.permute(0, 2, 3, 1).reshape(-1) if x.ndim == 4 else x.reshape(-1)
 
 
@@ -150,23 +152,23 @@ def _unflat(flat: Tensor, like: Tensor) -> Tensor:
 
 
 def coded_bits(value: Tensor, symbols: Tensor, index: Tensor) -> Tensor:
-    """Return the bits of each of the integers `symbols` that `value` was rounded to, with gradients for training.
+    """Return the bits of each of the `symbols` that `value` was rounded to, with gradients for training.
 
-    The forward pass gives the bits of the Gaussian tables, without escapes; real files use fitted tables. The scale
-    index gets the gradient of these bits. The value gets the gradient of `gaussian_bits` with noise instead of
-    rounding, because the bits of a symbol don't change with the values that round to it. Symbols above 1023 count as
-    1023.
+    The bits are those of the Gaussian tables, without escapes; real files have fitted tables. The scale index gets the
+    gradient of these bits. The bits of a symbol are the same for all values that are rounded to it, so the value gets
+    the gradient of `gaussian_bits` with noise instead of rounding. Symbols above 1023 count as 1023.
 
     Args:
-        value, symbols: float32 of one shape; `symbols` are whole numbers.
-        index: scale indexes 0..63, whole numbers, of a shape that expands to theirs.
+        value: float32 of any shape.
+        symbols: whole numbers, float32 of the same shape.
+        index: scale indexes 0..63, whole numbers of a shape that expands to it.
     """
     result: Tensor = _CodedBits.apply(value, symbols, index.expand_as(value), uniform_noise(value))  # type: ignore[no-untyped-call]
     return result
 
 
 def uniform_noise(like: Tensor) -> Tensor:
-    """Return uniform noise in (-1/2, 1/2) of the shape, dtype and device of `like`."""
+    """Return uniform noise between -1/2 and 1/2, of the shape, dtype and device of `like`."""
     return torch.rand_like(like) - 0.5
 
 
@@ -187,7 +189,7 @@ class _Rounded(torch.autograd.Function):
 
 
 def round_straight_through(x: Tensor, index: Tensor | None = None) -> Tensor:
-    """Round in the forward pass, as `rounded` does if an `index` is given. The backward pass leaves the gradient
+    """Round in the forward pass: as `rounded` if an `index` is given, else to the nearest. The gradient passes
     unchanged."""
     result: Tensor = _Rounded.apply(x, None if index is None else index.detach())  # type: ignore[no-untyped-call]
     return result

@@ -1,11 +1,12 @@
 """Integer frequency tables for the range coder, made without floating-point numbers.
 
-A table has an entry for every symbol of -R..R and one escape entry for all others. Each frequency is at least 1, and
-their sum is 2**16. Encoder and decoder must have exactly the same tables, so Gaussian tables are computed in integers
+A table has an entry for each symbol of -R..R, and one escape entry for all others. Each frequency is at least 1, and
+their sum is 2**16. Encoder and decoder must have exactly the same tables. So Gaussian tables are computed in integers
 alone (fixed point, pi and exp by their series) and are the same on every machine.
 
-A symbol beyond the radius R is coded as the escape entry and an Exp-Golomb code of v = abs(symbol) - R: its
-class floor(log2(v)) with the table `ESCAPE_CLASSES`, then class + 1 plain bits (the sign, then v's low bits).
+A symbol beyond the radius R is coded as the escape entry and an Exp-Golomb code of v = abs(symbol) - R. That is the
+class floor(log2(v)), with the table `ESCAPE_CLASSES`, and a suffix of class + 1 plain bits: the sign, then the bits of
+v below its highest one.
 """
 
 import functools
@@ -27,13 +28,13 @@ MAX_TABLES = 256  # a table index is one byte
 MAX_SCALE = 1 << 28
 MAX_MEAN = 1 << 31
 
-# The tail mass of the escape code, in units of 2**-16. Of the powers of two this one wastes least, on average over the
-# default scales (0.0003 bits per symbol): a longer table spends its units on rare symbols.
+# A Gaussian table leaves at most this much mass to the escape, in units of 2**-16. Of the powers of two this one wastes
+# the fewest bits on average over the default scales. With less, the table is longer and spends its units on rare
+# symbols.
 _ESCAPE_UNITS = 16
 
-# The Gaussian's upper tail is tabulated at multiples of 2**-12 standard deviations up to 8, in units of
-# 2**-44: its product with TOTAL still fits 64 bits, and linear interpolation has an error below 2**-29 of the
-# whole.
+# The upper tail of the Gaussian is tabulated at multiples of 2**-12 standard deviations up to 8, in units of 2**-44. So
+# its product with TOTAL fits 64 bits, and linear interpolation has an error below 2**-29.
 _NODE_BITS = 12
 _NODE_COUNT = 8 << _NODE_BITS
 _FRACTION_BITS = 18
@@ -45,11 +46,11 @@ _Integer = TypeVar("_Integer", bound=np.signedinteger)
 
 @dataclass(frozen=True, eq=False)
 class TableSet:
-    """Up to 256 frequency tables, chosen per symbol by a uint8 index.
+    """1 to 256 frequency tables; a uint8 index per symbol says which one it is coded with.
 
     `radius` is int16 (S,), 0 or more. `frequencies[i]` is int32 (2 * radius[i] + 2,): the frequencies of the symbols
-    -radius[i]..radius[i] in order, then that of the escape. Each is at least 1, and their sum is 2**16. They need not
-    be symmetric. The arrays are copied and made read-only. Raises ValueError for anything else.
+    -radius[i]..radius[i], then that of the escape. Each is at least 1, and their sum is 2**16. They need not be
+    symmetric. The arrays are copied and made read-only. Raises ValueError for other arrays.
     """
 
     radius: NDArray[np.int16]
@@ -75,16 +76,19 @@ class TableSet:
         return len(self.frequencies)
 
     def symbols(self) -> tuple[NDArray[np.int32], ...]:
-        """The symbols that each table covers without an escape, in the order of its entries."""
+        """The symbols of each table without the escape, in the order of its entries."""
         return tuple(np.arange(-r, r + 1, dtype=np.int32) for r in self.radius.tolist())
 
     def entries(
         self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]
     ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """The position of each of `symbols` in its table, and whether that is the escape entry.
+        """The entry of each symbol in its table, int32 (N,), and whether it is the escape, bool (N,).
 
-        Raises ValueError unless `symbols` is int32 (N,), all below 2**20 in magnitude, and `indexes` uint8
-        (N,), all below the number of tables.
+        Args:
+            symbols: int32 (N,), all below 2**20 in magnitude.
+            indexes: of their tables, uint8 (N,), all below the number of tables.
+
+        Raises ValueError for other arrays.
         """
         self.check_indexes(indexes)
         if symbols.dtype != np.int32 or symbols.shape != indexes.shape:
@@ -96,17 +100,14 @@ class TableSet:
         return np.where(escaped, 2 * radius + 1, symbols + radius), escaped
 
     def check_indexes(self, indexes: NDArray[np.uint8]) -> None:
-        """Raises ValueError unless `indexes` is uint8 (N,), all below the number of tables."""
+        """Raise ValueError unless `indexes` is uint8 (N,), all below the number of tables."""
         if indexes.dtype != np.uint8 or indexes.ndim != 1:
             raise ValueError(f"table indexes must be uint8 and 1-D, not {indexes.dtype} {indexes.shape}")
         if int(indexes.max(initial=0)) >= len(self):
             raise ValueError(f"table index {int(indexes.max())} in a set of {len(self)} tables")
 
     def bits(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> float:
-        """Ideal code length in bits of `symbols` with the tables `indexes`, including the extra bits of escapes.
-
-        The arguments and errors are those of `entries`.
-        """
+        """The ideal code length of all symbols in bits, with escapes. Arguments and errors are those of `entries`."""
         entries, escaped = self.entries(symbols, indexes)
         starts, lengths = self._code_lengths
         bits = float(lengths[starts[indexes] + entries].sum())
@@ -116,13 +117,13 @@ class TableSet:
         return bits
 
     def pack(self) -> dict[str, NDArray[np.int16] | NDArray[np.uint16]]:
-        """The set as two arrays: `radius` int16 (S,), and `frequencies` uint16, all tables end to end."""
+        """The set as two arrays for storage: `radius` int16 (S,), and `frequencies` uint16, one table after another."""
         flat = np.concatenate(self.frequencies).astype(np.uint16)
         return {"radius": self.radius.copy(), "frequencies": flat}
 
     @staticmethod
     def unpack(arrays: Mapping[str, NDArray[np.integer]]) -> "TableSet":
-        """The set that `pack` put into `arrays`, of any integer dtypes. Raises ValueError if there is none in them."""
+        """The inverse of `pack`, for arrays of any integer dtypes. Raises ValueError if they aren't a set of tables."""
         if not {"radius", "frequencies"} <= arrays.keys():
             raise ValueError("packed tables need the arrays 'radius' and 'frequencies'")
         radius = _integers(arrays["radius"], np.int16, "radius")
@@ -135,7 +136,7 @@ class TableSet:
         return TableSet(radius, tuple(np.split(flat, np.cumsum(lengths)[:-1])))
 
     def digest(self) -> bytes:
-        """Four bytes that identify the tables: BLAKE2s over the count, the radii and the frequencies."""
+        """Four bytes that identify the tables: BLAKE2s over their number, radii and frequencies."""
         state = hashlib.blake2s(digest_size=4)
         state.update(len(self).to_bytes(2, "little"))
         state.update(self.radius.astype("<i2").tobytes())
@@ -144,16 +145,16 @@ class TableSet:
 
     @functools.cached_property
     def _code_lengths(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """The start of each table in the concatenation of all, and the code lengths of all its entries."""
+        """Where each table starts in the list of all tables' entries, and the code lengths of these entries in bits."""
         ends = np.cumsum(2 * self.radius.astype(np.int32) + 2, dtype=np.int32)
         starts = np.concatenate([np.zeros(1, np.int32), ends[:-1]])
         return starts, _ideal_bits(np.concatenate(self.frequencies))
 
 
 def escape_code(symbols: NDArray[np.int32], radius: NDArray[np.int16]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Exp-Golomb classes (0..19) and suffixes (below 2**(class + 1)) of `symbols` beyond `radius`, all (N,).
+    """The Exp-Golomb classes (0..19) and suffixes (below 2**(class + 1)) of symbols beyond their radius, all (N,).
 
-    Magnitudes must be below 2**20.
+    Their magnitudes must be below 2**20.
     """
     value = np.abs(symbols) - radius.astype(np.int32)
     classes = np.searchsorted(_CLASS_STARTS, value, side="right").astype(np.int32) - 1
@@ -164,7 +165,7 @@ def escape_code(symbols: NDArray[np.int32], radius: NDArray[np.int16]) -> tuple[
 def escaped_symbols(
     classes: NDArray[np.int32], suffixes: NDArray[np.int32], radius: NDArray[np.int16]
 ) -> NDArray[np.int32]:
-    """The inverse of `escape_code`; the result may be 2**20 or more if the code is invalid."""
+    """The inverse of `escape_code`. An invalid code may give symbols of 2**20 or more."""
     power = np.int32(1) << classes
     magnitude = radius.astype(np.int32) + power + (suffixes & (power - 1))
     symbols: NDArray[np.int32] = np.where(suffixes & power, -magnitude, magnitude)
@@ -172,10 +173,10 @@ def escaped_symbols(
 
 
 def gaussian_tables(scales: Sequence[int]) -> TableSet:
-    """Zero-mean Gaussian tables, one for each of `scales`: standard deviations, 1..2**28 in units of 2**-16.
+    """Zero-mean Gaussian tables, one for each of `scales`: standard deviations in units of 2**-16, 1..2**28.
 
-    A table's radius is the smallest, but at least 1, that leaves at most 2**-12 of the mass outside (to within 2**-12
-    standard deviations). Raises ValueError for a scale out of range, or for none or more than 256 of them.
+    The radius of a table is the smallest one, but at least 1, with at most 2**-12 of the mass outside (to within 2**-12
+    standard deviations). Raises ValueError unless there are 1 to 256 scales, all in range.
     """
     tails = _upper_tails()
     enough = _ESCAPE_UNITS << (_MASS_BITS - PRECISION_BITS)
@@ -190,10 +191,10 @@ def gaussian_tables(scales: Sequence[int]) -> TableSet:
 
 
 def gaussian_frequencies(mean: int, scale: int, low: int, high: int) -> NDArray[np.int32]:
-    """The table of a Gaussian: int32 (high - low + 2,), the symbols low..high in order and the escape last.
+    """The frequencies of a Gaussian, int32 (high - low + 2,): of the symbols low..high, then of the escape.
 
-    `mean` and `scale` are in units of 2**-16. The scale is 1..2**28, the mean is below 2**31 in magnitude, and `low`
-    and `high` are within -32767..32767. Raises ValueError otherwise. A mean of 0 over -R..R gives a symmetric table.
+    `mean` and `scale` are in units of 2**-16. The scale is 1..2**28, the mean below 2**31 in magnitude, and `low` and
+    `high` are within -32767..32767. Raises ValueError for others. With mean 0, -R..R gives a symmetric table.
     """
     if not 1 <= scale <= MAX_SCALE or abs(mean) >= MAX_MEAN or not -(1 << 15) < low <= high < 1 << 15:
         raise ValueError(f"no Gaussian table for mean {mean}, scale {scale}, symbols {low}..{high}")
@@ -210,11 +211,11 @@ def gaussian_frequencies(mean: int, scale: int, low: int, high: int) -> NDArray[
 
 @functools.cache
 def default_scales() -> tuple[int, ...]:
-    """The 64 scales 0.11 * (256 / 0.11)**(i / 63), rounded to units of 2**-16."""
+    """The 64 scales 0.11 * (256 / 0.11)**(i / 63), rounded, in units of 2**-16."""
     steps = SCALE_COUNT - 1
     scales = []
     for i in range(SCALE_COUNT):
-        # (2 * scale)**63 is a rational number, and its integer root needs no rounding.
+        # (2 * scale)**63 is a rational number, so its root can be found in integers.
         numerator = (2 * 11 << SCALE_BITS) ** steps * 25600**i
         scales.append((_integer_root(numerator // (100**steps * 11**i), steps) + 1) // 2)
     return tuple(scales)
@@ -227,10 +228,11 @@ def default_tables() -> TableSet:
 
 
 def apportion(masses: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Frequencies proportional to `masses` (non-negative, sum at most 2**46), at least 1 and of sum 2**16.
+    """Frequencies proportional to `masses` (int64, 0 or more, sum at most 2**46): each at least 1, with sum 2**16.
 
-    Entries that are too light for one unit get one. The others share the rest by largest remainders. Equal remainders
-    are treated alike, which keeps symmetry and order; what is left over goes to the heaviest entry.
+    Entries that are too light for one unit get one. The others share the rest by the largest remainder method. Entries
+    with equal remainders are treated alike, which keeps symmetry and order. What is left goes to the heaviest entry,
+    the last one (the escape) excepted.
     """
     light = np.zeros(masses.shape, bool)
     while True:
@@ -251,10 +253,10 @@ def apportion(masses: NDArray[np.int64]) -> NDArray[np.int32]:
 
 @functools.cache
 def _upper_tails() -> NDArray[np.int64]:
-    """The mass of a standard Gaussian above k * 2**-12, k = 0 .. 2**15, in units of 2**-44.
+    """The mass of a standard Gaussian above k * 2**-12 for k = 0..2**15, int64, in units of 2**-44.
 
-    The trapezoidal sum of the density with its first Euler-Maclaurin correction, h**2 / 12 times the slope;
-    the error is below 2**-56.
+    It is the trapezoidal sum of the density with the first Euler-Maclaurin correction, h**2 / 12 times the slope. The
+    error is below 2**-56.
     """
     one = 1 << _WORK_BITS
     density = math.isqrt((one**3) // (2 * _pi()))
@@ -274,7 +276,7 @@ def _upper_tails() -> NDArray[np.int64]:
 
 
 def _exp_negative(x: int) -> int:
-    """exp(-x) by its series; x and the result in units of 2**-160, x small and not negative."""
+    """exp(-x) by its series, for a small x of 0 or more; x and the result are in units of 2**-160."""
     total = term = 1 << _WORK_BITS
     n = 0
     while term:
@@ -300,7 +302,7 @@ def _pi() -> int:
 
 
 def _integer_root(value: int, degree: int) -> int:
-    """The largest integer whose power of `degree` does not exceed `value`, by bisection."""
+    """The largest integer n with n**degree <= value, by bisection."""
     low, high = 0, 1 << (value.bit_length() // degree + 1)
     while high - low > 1:
         middle = (low + high) // 2
@@ -309,7 +311,7 @@ def _integer_root(value: int, degree: int) -> int:
 
 
 def _integers(values: object, dtype: type[_Integer], name: str) -> NDArray[_Integer]:
-    """A read-only copy of an array of integers as `dtype`; raises ValueError if it isn't one."""
+    """A read-only copy of an array of integers as `dtype`. Raises ValueError if its values aren't integers that fit."""
     array = np.asarray(values)
     info = np.iinfo(dtype)
     integral = array.dtype.kind in "iu"
@@ -325,7 +327,7 @@ def _ideal_bits(frequencies: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _escape_classes() -> NDArray[np.int32]:
-    """Class k gets 2**-(k + 1) of the frequencies, and 64 units more for far outliers."""
+    """The frequencies of the escape classes: 64 for each, and 2**-(k + 1) of the rest for class k."""
     count, floor = SYMBOL_LIMIT.bit_length() - 1, 64
     shares = [floor + ((TOTAL - count * floor) >> (k + 1)) for k in range(count)]
     shares[0] += TOTAL - sum(shares)
