@@ -5,7 +5,7 @@ are of the pictures of jbhuang0604/SelfExSR, data/BSD100/image_SRF_3, which are 
 321 of 481 x 321).
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 DIGESTS = {
     "img_001_SRF_3_HR": "582bd0d753c4c02c",
@@ -118,15 +118,9 @@ SETS = (
         split="test",
         licence="for non-commercial research and education, says the page of BSDS300",
         home="https://huggingface.co/datasets/eugenesiow/BSD100",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://huggingface.co/datasets/eugenesiow/BSD100/resolve/main/data/BSD100_HR.tar.gz",
-                        "deepinv/deepinv",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://huggingface.co/datasets/eugenesiow/BSD100/resolve/main/data/BSD100_HR.tar.gz",
+            "deepinv/deepinv",
         ),
         digests=DIGESTS,
         note="the digests are of a copy cropped to multiples of 3; other copies have other pixels and names",

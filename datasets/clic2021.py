@@ -4,7 +4,7 @@ Facts: the address as in clic-challenge/archive, docs/2021/tasks/index.html; its
 facebookresearch/NeuralCompression, neuralcompression/data; 60 in the READMEs of codecs that use it.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 SETS = (
     DataSet(
@@ -14,16 +14,10 @@ SETS = (
         split="test",
         licence="see the organisers' page",
         home="https://clic.compression.cc/2021/tasks/index.html",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://storage.googleapis.com/clic2021_public/professional_test_2021.zip",
-                        "clic-challenge/archive",
-                        "md5:4476b708ea4c492505dd70061bebe202",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://storage.googleapis.com/clic2021_public/professional_test_2021.zip",
+            "clic-challenge/archive",
+            "md5:4476b708ea4c492505dd70061bebe202",
         ),
     ),
 )

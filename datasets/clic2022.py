@@ -4,7 +4,7 @@ Facts: addresses and 30 for validation as in clic-challenge/archive, docs/2022/t
 called image_test_30 there, and papers count 30 too. No checksums were found.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 _HOME = "https://clic.compression.cc/2022/tasks/index.html"
 _BUCKET = "https://storage.googleapis.com/clic2022_public"
@@ -17,7 +17,7 @@ SETS = (
         split="valid",
         licence="Unsplash licence",
         home=_HOME,
-        downloads=(Download((Link(f"{_BUCKET}/validation_sets/images.zip", "clic-challenge/archive"),)),),
+        downloads=one_file(f"{_BUCKET}/validation_sets/images.zip", "clic-challenge/archive"),
         note="the archive held 300 pictures until March 2022",
     ),
     DataSet(
@@ -27,6 +27,6 @@ SETS = (
         split="test",
         licence="Unsplash licence",
         home=_HOME,
-        downloads=(Download((Link(f"{_BUCKET}/test_sets/image_test_30.zip", "clic-challenge/archive"),)),),
+        downloads=one_file(f"{_BUCKET}/test_sets/image_test_30.zip", "clic-challenge/archive"),
     ),
 )

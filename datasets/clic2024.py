@@ -4,7 +4,7 @@ Facts: addresses as in a public download script (the organisers' own page was no
 public benchmark counted them. No checksums and no count for validation were found.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 _HOME = "https://clic2024.compression.cc/tasks"
 _BUCKET = "https://storage.googleapis.com/clic2023_public"
@@ -18,7 +18,7 @@ SETS = (
         split="valid",
         licence="see the organisers' page",
         home=_HOME,
-        downloads=(Download((Link(f"{_BUCKET}/validation_sets/clic2024_validation_image.zip", _SOURCE),)),),
+        downloads=one_file(f"{_BUCKET}/validation_sets/clic2024_validation_image.zip", _SOURCE),
     ),
     DataSet(
         name="clic2024-test",
@@ -27,6 +27,6 @@ SETS = (
         split="test",
         licence="see the organisers' page",
         home=_HOME,
-        downloads=(Download((Link(f"{_BUCKET}/test_sets/clic2024_test_image.zip", _SOURCE),)),),
+        downloads=one_file(f"{_BUCKET}/test_sets/clic2024_test_image.zip", _SOURCE),
     ),
 )

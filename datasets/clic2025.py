@@ -4,7 +4,7 @@ Facts: addresses, counts and licence as in imazen/codec-corpus, clic2025/README.
 EdgeFirstAI/hal, benchmarks/scripts/fetch-clic2025.sh. The digests are of the 11 test pictures that were available.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 DIGESTS = {
     "1b4ad095795ac552b38a21d51be7bfaee8e7d0a70619d84767814321df4ed062": "fd7a568c75d29d33",
@@ -31,16 +31,10 @@ SETS = (
         split="valid",
         licence="Unsplash licence",
         home=_HOME,
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://d152a8jkvz9wzs.cloudfront.net/data/clic2025_image_validation.zip",
-                        _SOURCE,
-                        "sha256:735f8da90c860e872db6b9dc6fac88d42d0ba021a7a5898b89c062f0634b3149",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://d152a8jkvz9wzs.cloudfront.net/data/clic2025_image_validation.zip",
+            _SOURCE,
+            "sha256:735f8da90c860e872db6b9dc6fac88d42d0ba021a7a5898b89c062f0634b3149",
         ),
     ),
     DataSet(
@@ -50,16 +44,10 @@ SETS = (
         split="test",
         licence="Unsplash licence",
         home=_HOME,
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://storage.googleapis.com/clic_datasets/clic2025_image_test.zip",
-                        _SOURCE,
-                        "sha256:c479a92b7579f716826822fe892abbe583cfa7cd7f07730a14227a98c7870e92",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://storage.googleapis.com/clic_datasets/clic2025_image_test.zip",
+            _SOURCE,
+            "sha256:c479a92b7579f716826822fe892abbe583cfa7cd7f07730a14227a98c7870e92",
         ),
         digests=DIGESTS,
         note="a web page, a game screen and a render are among the photographs",

@@ -1,6 +1,6 @@
 """What is known of a data set: its facts, its links and, if known, the digests of its pixels.
 
-DataSet -- needs all of --> Downloads -- each behind any of --> Links
+A DataSet needs all of its Downloads; each of these is behind any of its Links.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ Split = Literal["train", "valid", "test"]
 
 @dataclass(frozen=True)
 class Link:
-    """An address, and the public page or file that states it: links are quoted, none is promised to work.
+    """An address, and the public page or file that states it (`source`): links are quoted, none is promised to work.
 
-    `checksum` is of the file behind the link, "sha256:..." or another name of hashlib; "" if none was published.
-    `tried`: the link was opened by us and gave the file that its source describes.
+    `checksum` is that of the file behind the link: "sha256:..." or another name of hashlib; "" if none was published.
+    `tried`: we opened the link, and it gave the file that its source describes.
     """
 
     url: str
@@ -28,21 +28,30 @@ class Link:
 class Download:
     """A file to fetch, an archive or a picture, from the first of `links` that delivers it.
 
-    Of an archive only pictures are taken, and only those whose path contains `inside`.
+    Of an archive only pictures are taken, and only those with `inside` in their path.
     """
 
     links: tuple[Link, ...]
     inside: str = ""
 
 
+def one_file(url: str, source: str, checksum: str = "") -> tuple[Download, ...]:
+    """The downloads of a set that is one file behind one link; arguments as those of `Link`."""
+    return (Download((Link(url, source, checksum),)),)
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A data set, named as in `--data NAME`.
 
-    `count` is the number of its pictures, None if no public source states it. `digests` maps the stem of a
-    picture's file to the digest of its size and pixels (pictures.py), for the pictures whose pixels are known here.
-    `names` are the stems of all its pictures if those are known from elsewhere. `access` says how a person gets a set
-    that has no direct link. `note` is what a reader of a report has to know.
+    Attributes:
+        count: the number of its pictures; None if no public source states it.
+        home: the address of its page.
+        digests: the stem of a picture's file -> the digest of its size and pixels (pictures.py), for the pictures with
+            pixels that are known here.
+        names: the stems of all its pictures, if they are known from elsewhere.
+        access: how a person gets a set that has no direct link.
+        note: for the readers of a report.
     """
 
     name: str
@@ -59,17 +68,17 @@ class DataSet:
 
     @property
     def stems(self) -> frozenset[str]:
-        """The stems of its pictures' files, as far as they are known here."""
+        """The stems of its pictures' files that are known here."""
         return frozenset(self.names) | frozenset(self.digests)
 
     @property
     def link(self) -> str:
-        """The state of its links: "none", "not tried" if any file has no link that was tried, else "tried"."""
+        """The state of its links: "none"; "tried" if every file has a link that was tried; else "not tried"."""
         if not self.downloads:
             return "none"
         return "tried" if all(any(link.tried for link in d.links) for d in self.downloads) else "not tried"
 
     @property
     def evaluates(self) -> bool:
-        """Whether codecs are compared on it, so that nothing may be trained on it."""
+        """Whether codecs are compared on it. Then nothing may be trained on it."""
         return self.split != "train"

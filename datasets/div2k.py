@@ -4,7 +4,7 @@ Facts: addresses and their SHA-256 as in tensorflow/datasets, url_checksums/div2
 numbers.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link, Split
+from lpcodec.datasets.dataset import DataSet, Split, one_file
 
 
 def _set(split: Split, title: str, numbers: range, sha256: str) -> DataSet:
@@ -15,16 +15,10 @@ def _set(split: Split, title: str, numbers: range, sha256: str) -> DataSet:
         split=split,
         licence="for academic research; the pictures stay their owners'",
         home="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        f"https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_{split}_HR.zip",
-                        "tensorflow/datasets",
-                        f"sha256:{sha256}",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            f"https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_{split}_HR.zip",
+            "tensorflow/datasets",
+            f"sha256:{sha256}",
         ),
         names=tuple(f"{number:04}" for number in numbers),
     )

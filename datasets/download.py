@@ -1,12 +1,12 @@
-"""One file from one link: checked, and under its name only when it is whole.
+"""One file from one link: checked, and under its own name only once it is whole.
 
 ```
 link --HTTP--> NAME.part --pooch: checksum--> NAME
 ```
 
-pooch checks the file and puts it in place. Its own downloader starts from the beginning each time, which costs
-gigabytes on a connection that breaks, so this one is given to it: it continues NAME.part if the link has a checksum,
-which would reveal a file that has changed meanwhile. Without a checksum a download starts again.
+pooch checks the file and puts it in place. Its own downloader starts from the beginning each time, which wastes
+gigabytes if a connection breaks. So it is given this one, which continues NAME.part if the link has a checksum: that
+would reveal a file that has changed meanwhile. Without a checksum a download starts again.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ class DownloadError(OSError):
 def download(link: Link, target: Path, progress: Progress | None = None, wait: float = 1.0) -> str:
     """Fetch `link` to `target`, unless it is there already; return the file's SHA-256 in hexadecimal digits.
 
-    A connection that breaks is tried again after `wait` seconds, then after twice as long each time.
+    If a connection breaks, it is tried again after `wait` seconds; the wait doubles with every attempt that brings
+    nothing new.
 
     Raises:
         DownloadError: the link is dead or out of reach, or gives another file than its checksum says (not kept).
@@ -61,23 +62,23 @@ def download(link: Link, target: Path, progress: Progress | None = None, wait: f
 
 
 def _download_to(part: Path, link: Link, progress: Progress | None, wait: float) -> None:
-    """Fill `part`, in several attempts if connections break."""
+    """Fill `part`, in several attempts if connections break. Raises DownloadError."""
     import requests  # type: ignore[import-untyped, unused-ignore]
 
-    in_vain = 0
+    failures = 0
     while True:
         before = _size(part)
         try:
             _continue(part, link, progress)
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            in_vain = 0 if _size(part) > before else in_vain + 1
-            if in_vain == ATTEMPTS:
+            failures = 0 if _size(part) > before else failures + 1
+            if failures == ATTEMPTS:
                 kept = "; what is here is kept, the same command continues" if link.checksum and _size(part) else ""
                 raise DownloadError(f"{link.url}: no connection ({type(error).__name__}){kept}") from error
         except requests.RequestException as error:
             raise DownloadError(f"{link.url}: {error}") from error
-        time.sleep(wait * 2**in_vain)
+        time.sleep(wait * 2**failures)
 
 
 def _continue(part: Path, link: Link, progress: Progress | None) -> None:

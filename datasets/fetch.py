@@ -1,4 +1,4 @@
-"""A data set from the network to its folder.
+"""Fetching: a data set from the network into its folder.
 
 ```
 DataSet.downloads --download.py--> ROOT/.downloads/NAME/ --unpack.py--> pictures --move--> ROOT/NAME/ + record
@@ -29,7 +29,7 @@ class FetchError(OSError):
 
 @dataclass(frozen=True)
 class Fetched:
-    """A set that is here now: what its folder holds, and what is worth saying, a line each."""
+    """A set that is here now: what its folder holds, and notes for people, a line each."""
 
     report: verify.Report
     notes: tuple[str, ...]
@@ -38,10 +38,10 @@ class Fetched:
 def fetch(
     dataset: DataSet, read: Reader, root: Path | None = None, progress: Progress | None = None, wait: float = 1.0
 ) -> Fetched:
-    """Bring a set's pictures into `root`/NAME (the data root by default), unless all of them are there already.
+    """Bring a set's pictures into `root`/NAME, by default below the data root, unless all of them are there already.
 
-    `progress` is called as each file arrives and as its pictures are read. `wait` is the first pause in seconds before
-    an interrupted download is tried again.
+    `progress` is called while files arrive and while pictures are read. `wait` is the first pause in seconds before an
+    interrupted download is tried again.
 
     Raises:
         FetchError: no link is known or none gives the file, a checksum differs, or an archive is broken.
@@ -79,7 +79,7 @@ def _download_and_unpack(
         except FileExistsError as error:
             raise ArchiveError(f"two archives of {dataset.title} hold {Path(error.filename).name}") from error
         except ArchiveError:
-            path.unlink()  # or the next fetch would take the broken file for the whole
+            path.unlink()  # or the next fetch would take it for the whole file
             raise
     return files
 
@@ -87,17 +87,17 @@ def _download_and_unpack(
 def _first_that_works(
     wanted: Download, work: Path, progress: Progress | None, wait: float
 ) -> tuple[Path, records.FetchedFile]:
-    """The file from the first link that gives it. Raises DownloadError with what each of them said."""
-    said = []
+    """The file from the first link that gives it. Raises DownloadError with the errors of all links."""
+    errors = []
     for link in wanted.links:
         target = work / PurePosixPath(urlsplit(link.url).path).name
         try:
             sha256 = download(link, target, progress, wait)
         except DownloadError as error:
-            said.append(str(error))
+            errors.append(str(error))
         else:
             return target, records.FetchedFile(link.url, sha256, bool(link.checksum))
-    raise DownloadError("; ".join(said))
+    raise DownloadError("; ".join(errors))
 
 
 def _settle(
@@ -109,7 +109,7 @@ def _settle(
     progress: Progress | None,
     read: Reader,
 ) -> Fetched:
-    """Move the pictures into the set's folder, write the record, say what is worth saying."""
+    """Move the pictures into the set's folder and write the record."""
     pixels = read_digests(picture_files(staging), read, progress)
     folder.mkdir(parents=True, exist_ok=True)
     for name in pixels:
@@ -117,15 +117,19 @@ def _settle(
     readable = {name: digest for name, digest in pixels.items() if digest is not None}
     records.save(records.Record(dataset.name, tuple(files), readable), folder)
     shutil.rmtree(work)
-    at_first = verify.compare(dataset, folder, pixels)  # without the record: against what was known before
+    before = verify.compare(dataset, folder, pixels)  # without the record: with what was known before the fetch
+    return Fetched(verify.compare(dataset, folder, pixels, records.load(folder)), _notes(files, before))
+
+
+def _notes(files: list[records.FetchedFile], before: verify.Report) -> tuple[str, ...]:
+    """Notes on files without a checksum, unless each picture is known by its pixels, and on pictures that differ."""
     notes = [f"{f.url}: no checksum is known; its SHA-256 is {f.sha256}" for f in files if not f.checked]
-    if set(at_first.of("exact")) == set(pixels):
-        notes = []  # each picture was known by its pixels, which says more
-    if other := at_first.of("changed"):
-        notes.append(
-            f"{len(other)} of {len(pixels)} pictures have other pixels than the copy known here: {other[0]}, ..."
-        )
-    return Fetched(verify.compare(dataset, folder, pixels, records.load(folder)), tuple(notes))
+    if len(before.of("exact")) == len(before.states):
+        notes = []
+    if other := before.of("changed"):
+        count = len(before.states)
+        notes.append(f"{len(other)} of {count} pictures have other pixels than the copy known here: {other[0]}, ...")
+    return tuple(notes)
 
 
 def _by_hand(dataset: DataSet, folder: Path) -> str:

@@ -1,8 +1,8 @@
 """The guard of the evaluation sets: pictures that codecs are compared on are never trained on.
 
-A picture is recognised by the digest of its pixels, under any name and in any lossless format. A picture that was
-cropped, resized, turned or compressed again has other pixels and passes. The guard knows the digests in this package
-and those of the evaluation sets that were fetched into the data root; it knows nothing of other sets.
+A picture is recognised by the digest of its pixels, with any name and in any lossless format. A picture that was
+cropped, resized, turned or compressed again has other pixels and isn't recognised. The guard knows the digests in this
+package, and those of the evaluation sets that were fetched into the data root.
 """
 
 from functools import cached_property
@@ -29,7 +29,7 @@ class Guard:
 
     @cached_property
     def known(self) -> dict[str, str]:
-        """Digest -> the picture in words, for every evaluation picture that is known here."""
+        """Digest -> a description of the picture, for every evaluation picture that is known here."""
         root = self._root or data_root()
         found: dict[str, str] = {}
         for dataset in (dataset for dataset in sets() if dataset.evaluates):
@@ -40,8 +40,9 @@ class Guard:
         return found
 
     def check(self, name: str, pixels: "NDArray[Any]") -> None:
-        """Look at the picture `name`, uint8 (H, W, 3). Raises EvaluationPictureError if it is for evaluation."""
+        """Check the pixels (H, W, 3) uint8 of the picture `name`. Raises EvaluationPictureError if an evaluation set
+        has them."""
         if (picture := self.known.get(pixel_digest(pixels))) is not None:
             raise EvaluationPictureError(
-                f"{name} is {picture}, an evaluation set: what is trained on it can't be compared on it; take it out"
+                f"{name} is {picture}, an evaluation set: what is trained on it can't be compared on it; remove it"
             )

@@ -1,11 +1,11 @@
-"""Training patches: pictures decoded once, kept whole in device memory, cropped and turned there.
+"""Training patches: pictures are decoded once, kept whole in device memory, and cropped and turned there.
 
 ```
 folder or .tar shards --Reader--> uint8 pixels, one flat tensor --one gather per batch--> (B, 3, P, P) floats in 0..1
 ```
 
-There are no loader processes and no host copies in a training step: a batch is a single indexed read of the flat
-tensor, so the same code feeds a CPU and a GPU.
+A training step needs no loader processes and no copies from the host: a batch is one indexed read of the flat tensor.
+So the same code feeds a CPU and a GPU.
 """
 
 import tarfile
@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lpcodec.datasets import pictures
 from lpcodec.datasets.guard import Guard
 from lpcodec.datasets.pictures import Reader
 
-SUFFIXES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+SUFFIXES = pictures.SUFFIXES | {".avif"}
 HELD_OUT_EVERY = 48
 """Every 48th picture is held out of training and used for validation."""
 _NAMED = 50
@@ -34,9 +35,9 @@ class NoPicturesError(ValueError):
 def read_pictures(root: Path, read: Reader, unreadable: list[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, pixels uint8 (H, W, 3)) for every picture below `root`, in a stable order.
 
-    Pictures inside .tar files are found too. `root` may be a folder, a .tar file or a picture. Files and folders whose
-    name begins with a dot are left out. If `unreadable` is given, a file that can't be read is described there, and
-    the others are read; otherwise it is an error.
+    Pictures inside .tar files are found too. `root` may be a folder, a .tar file or a picture. Files and folders with a
+    dot at the start of their name are left out. A file that can't be read is an error; or, if `unreadable` is given, it
+    is described there, and the others are read.
 
     Raises:
         OSError: a file can't be read or is broken; the text names it.
@@ -80,7 +81,7 @@ def _tar_members(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
 def _rgb(
     name: str, source: Path | bytes, read: Reader, unreadable: list[str] | None
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """The one picture of a file, or none if it can't be read and is described in `unreadable`."""
+    """The picture of a file; none if it can't be read and is described in `unreadable`."""
     try:
         pixels = read(source.read_bytes() if isinstance(source, Path) else source)
     except OSError as error:
@@ -118,6 +119,7 @@ class PictureStore:
         """Return `count` random square patches, (count, 3, size, size) float32 in 0..1, channels_last.
 
         Pictures are drawn in proportion to their area; each patch is flipped, mirrored and transposed at random.
+        Raises ValueError if the smallest picture is smaller than the patches.
         """
         if size > self.smallest:
             raise ValueError(f"patches of {size} don't fit the smallest picture ({self.smallest} pixels)")
@@ -137,7 +139,7 @@ class PictureStore:
 
 
 class Stores(NamedTuple):
-    """The pictures of a data folder, and how many were left out because they are smaller than asked for."""
+    """The pictures of a data folder to train on and held out, and how many were left out because they are too small."""
 
     train: PictureStore
     held: PictureStore
@@ -145,7 +147,7 @@ class Stores(NamedTuple):
 
 
 def load_stores(root: Path, smallest: int, read: Reader, device: str | torch.device = "cpu") -> Stores:
-    """Decode all pictures below `root` with both sides of at least `smallest`.
+    """Decode all pictures below `root` with both sides of at least `smallest` pixels.
 
     Raises:
         EvaluationPictureError: one of them belongs to an evaluation set (guard.py).

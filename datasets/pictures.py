@@ -1,4 +1,4 @@
-"""The pictures of a folder, and the digest by which a picture is recognised, whatever its file's name and format."""
+"""The pictures of a folder, and the digest by which a picture is recognised in any file name and lossless format."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ SUFFIXES = LOSSLESS_SUFFIXES | LOSSY_SUFFIXES
 OTHER_SUFFIXES = frozenset({".avif", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl", ".lpc"})
 DIGEST_LENGTH = 16
 Progress = Callable[[str, float], None]
-"""Called with what is being done, in words, and how much of it is done, 0..1, as everywhere in the package."""
+"""Called with what is being done, in words, and how much of it is done, 0..1."""
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -34,7 +34,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def left_out(folder: Path) -> tuple[str, ...]:
-    """What `picture_files` leaves out of a folder, one sentence for each kind. Empty if it leaves nothing out."""
+    """What `picture_files` leaves out of a folder, one sentence per kind; empty if it leaves nothing out."""
     taken = {path.suffix.lower() in LOSSLESS_SUFFIXES for path in picture_files(folder)}
     entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
     lossy = [p.name for p in entries if True in taken and p.suffix.lower() in LOSSY_SUFFIXES]

@@ -1,4 +1,4 @@
-"""What was fetched into a set's folder: kept beside the pictures, so that a later change is noticed."""
+"""The record of what was fetched into a set's folder; it is kept beside the pictures, so that a change is noticed."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ NAME = ".lpcodec-fetched.json"
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A downloaded file: where it came from, its SHA-256, and whether a published checksum said the same."""
+    """A downloaded file: where it came from, its SHA-256, and whether a published checksum confirmed it."""
 
     url: str
     sha256: str

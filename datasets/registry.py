@@ -2,7 +2,7 @@
 
 ```
 name    --named--> DataSet --locate--> a folder below the data root
-folder  --locate--> the folder itself, and the DataSet whose pictures are in it, if they are recognised
+folder  --locate--> the folder itself, and the DataSet that its pictures are of, if they are recognised
 ```
 
 The data root is the folder in the environment variable LPCODEC_DATA, else one in the user's cache folder.
@@ -52,7 +52,7 @@ class SetMissingError(ValueError):
 
 @dataclass(frozen=True)
 class Located:
-    """A folder of pictures, and the data set to which they belong: None if that isn't known."""
+    """A folder of pictures, and the data set that they are of; None if that isn't known."""
 
     folder: Path
     dataset: DataSet | None
@@ -82,11 +82,11 @@ def _unknown(name: str) -> str:
 
 
 def _near(wanted: str, known: list[str]) -> list[str]:
-    """The names whose parts begin like those of `wanted` (clic2020-pro), and those that are spelt alike."""
+    """The names with parts that begin as those of `wanted` do (clic2020-pro), and those that are spelt similarly."""
     pieces = [piece for piece in wanted.replace("_", "-").split("-") if piece]
     begun = [name for name in known if pieces and all(any(p.startswith(q) for p in name.split("-")) for q in pieces)]
-    alike = difflib.get_close_matches(wanted, known, n=4, cutoff=0.6)
-    return list(dict.fromkeys(begun + alike))[:MOST_NEAR]
+    similar = difflib.get_close_matches(wanted, known, n=4, cutoff=0.6)
+    return list(dict.fromkeys(begun + similar))[:MOST_NEAR]
 
 
 def data_root() -> Path:
@@ -99,7 +99,7 @@ def data_root() -> Path:
 
 
 def locate(name_or_folder: str, read: Reader) -> Located:
-    """The folder that `name_or_folder` means, with the set that its pictures are of: `find`, then `recognise`.
+    """The folder that `name_or_folder` means, and the set that its pictures are of: `find`, then `recognise`.
 
     Raises:
         SetMissingError: the set isn't here, the folder has no pictures, or there is neither.
@@ -110,10 +110,10 @@ def locate(name_or_folder: str, read: Reader) -> Located:
 
 
 def find(name_or_folder: str, root: Path | None = None) -> Located:
-    """The folder that `name_or_folder` means: that of a set, by its name, or a folder itself, whose set is None.
+    """The folder that `name_or_folder` means: that of a set, by its name; or a folder itself, with None for the set.
 
-    A set's name means the set below `root` (the data root) if it is there, even if the current folder has a folder
-    of that name: that one is ./NAME. Raises as `locate`.
+    A set's name means the set below `root` (the data root) if it is there, even if the current folder has a folder of
+    that name; ./NAME means that one. Raises as `locate`.
     """
     known = {dataset.name: dataset for dataset in sets()}
     folder = Path(name_or_folder).expanduser()
@@ -134,10 +134,11 @@ def find(name_or_folder: str, root: Path | None = None) -> Located:
 
 
 def recognise(folder: Path, read: Reader) -> DataSet | None:
-    """The set that the pictures of `folder` are of: all of it or a part of it, but nothing else.
+    """The set that all pictures of `folder` are of; the folder may hold a part of the set. None if there is no such
+    set.
 
-    By pixels if they are known here: one picture decides whether the others are decoded at all. By names only if they
-    are those of a whole set, picture for picture.
+    Pixels decide if they are known here: a first picture decides whether the others are decoded at all. Names decide
+    only if they are exactly those of a whole set.
     """
     paths = picture_files(folder)
     if not paths:
@@ -153,13 +154,13 @@ def recognise(folder: Path, read: Reader) -> DataSet | None:
 
 
 def by_names(paths: list[Path]) -> DataSet | None:
-    """The set all of whose pictures, and no others, have the names of these files."""
+    """The set with exactly the names of these files; None if there is none."""
     stems = frozenset(path.stem for path in paths)
     return next((dataset for dataset in sets() if dataset.names and stems == dataset.stems), None)
 
 
 def _made_of(dataset: DataSet, digests: list[str | None]) -> bool:
-    """Whether pictures are those of the set: all known, or the whole set of which only a part is known here."""
+    """Whether pictures are those of the set: each is known, or they are as many as the set has, with all known ones."""
     known = set(dataset.digests.values())
     if all(digest in known for digest in digests):
         return True

@@ -4,7 +4,7 @@ Facts: the address as in deepinv/deepinv, deepinv/datasets/set14.py, without a c
 are of the pictures of cszn/IRCNN, testsets/Set14; the grey one is taken as RGB.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 DIGESTS = {
     "baboon": "d9893f0fd7841773",
@@ -31,15 +31,9 @@ SETS = (
         split="test",
         licence="not stated; of old test pictures, used for research",
         home="https://huggingface.co/datasets/eugenesiow/Set14",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://huggingface.co/datasets/eugenesiow/Set14/resolve/main/data/Set14_HR.tar.gz",
-                        "deepinv/deepinv",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://huggingface.co/datasets/eugenesiow/Set14/resolve/main/data/Set14_HR.tar.gz",
+            "deepinv/deepinv",
         ),
         digests=DIGESTS,
     ),

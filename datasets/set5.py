@@ -4,7 +4,7 @@ Facts: the address as in deepinv/deepinv, deepinv/datasets/set5.py, without a ch
 of the pictures of cszn/IRCNN, testsets/Set5.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 DIGESTS = {
     "baby_GT": "ae793a5a365b92ac",
@@ -22,15 +22,9 @@ SETS = (
         split="test",
         licence="not stated; of old test pictures, used for research",
         home="https://huggingface.co/datasets/eugenesiow/Set5",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://huggingface.co/datasets/eugenesiow/Set5/resolve/main/data/Set5_HR.tar.gz",
-                        "deepinv/deepinv",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://huggingface.co/datasets/eugenesiow/Set5/resolve/main/data/Set5_HR.tar.gz",
+            "deepinv/deepinv",
         ),
         digests=DIGESTS,
     ),

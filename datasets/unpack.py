@@ -1,7 +1,7 @@
 """The pictures of an archive, taken out safely: zip, and tar with gzip, bzip2 or xz.
 
-Members become files by the last part of their name alone, in one folder: no path of the archive is followed, so none
-can lead out of it. Links, devices and whatever isn't a picture are not taken. The unpacked size is bounded.
+Members become files in one folder, named by the last part of their path: no path of the archive is followed, so none
+can lead out of the folder. Links, devices and all that isn't a picture are skipped. The unpacked size is bounded.
 """
 
 import lzma
@@ -18,8 +18,9 @@ from lpcodec.datasets.pictures import SUFFIXES
 
 MOST_MEMBERS = 50_000
 MOST_GROWTH = 8
-"""Pictures are compressed already: an archive that grows to more than this many times its size is not one of them."""
+"""An archive may unpack to this many times its size: pictures are compressed already."""
 ALWAYS_ALLOWED = 256 << 20
+"""Bytes that any archive may unpack to, in addition."""
 _CHUNK = 1 << 20
 T = TypeVar("T")
 _BROKEN = (
@@ -34,7 +35,7 @@ _BROKEN = (
 
 
 class ArchiveError(ValueError):
-    """An archive that is broken, or that holds what no archive of pictures holds."""
+    """An archive that is broken, or that can't be one of pictures."""
 
 
 def is_archive(path: Path) -> bool:
@@ -43,10 +44,10 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, into: Path, inside: str = "") -> list[Path]:
-    """Write the pictures of `archive` whose path contains `inside` into the folder `into`; return their files.
+    """Write the pictures of `archive` with `inside` in their path into the folder `into`; return their files.
 
     Raises:
-        ArchiveError: broken, too large, without pictures, or with two pictures of one name.
+        ArchiveError: it is broken or too large, has no pictures, or has two of the same name.
         OSError: a file can't be read or written.
     """
     allowed = ALWAYS_ALLOWED + MOST_GROWTH * archive.stat().st_size
@@ -63,7 +64,7 @@ def unpack(archive: Path, into: Path, inside: str = "") -> list[Path]:
 
 
 def take_picture(path: Path, into: Path) -> list[Path]:
-    """Copy a downloaded picture into the folder `into`. ArchiveError if its name isn't a picture's."""
+    """Copy a downloaded picture into the folder `into`. Raises ArchiveError if its name isn't a picture's."""
     if _picture_name(path.name, "") is None:
         raise ArchiveError(f"{path.name} is neither an archive nor a picture")
     shutil.copyfile(path, into / path.name)
@@ -72,7 +73,7 @@ def take_picture(path: Path, into: Path) -> list[Path]:
 
 @contextmanager
 def _reading(archive: Path) -> Iterator[None]:
-    """What goes wrong while an archive is read, damage of all kinds, as an ArchiveError."""
+    """Turn all errors of reading an archive into an ArchiveError."""
     try:
         yield
     except ArchiveError:

@@ -3,7 +3,7 @@
 Facts: the address and the names as in deepinv/deepinv, deepinv/datasets/urban100.py, without a checksum of the archive.
 """
 
-from lpcodec.datasets.dataset import DataSet, Download, Link
+from lpcodec.datasets.dataset import DataSet, one_file
 
 SETS = (
     DataSet(
@@ -13,15 +13,9 @@ SETS = (
         split="test",
         licence="not stated with the archive; see the page",
         home="https://github.com/jbhuang0604/SelfExSR",
-        downloads=(
-            Download(
-                (
-                    Link(
-                        "https://huggingface.co/datasets/eugenesiow/Urban100/resolve/main/data/Urban100_HR.tar.gz",
-                        "deepinv/deepinv",
-                    ),
-                )
-            ),
+        downloads=one_file(
+            "https://huggingface.co/datasets/eugenesiow/Urban100/resolve/main/data/Urban100_HR.tar.gz",
+            "deepinv/deepinv",
         ),
         names=tuple(f"img_{number:03}" for number in range(1, 101)),
     ),

@@ -1,4 +1,4 @@
-"""A folder compared with what is known of a data set: which pictures are there, missing, changed or not of it.
+"""A folder compared with what is known of a data set: which pictures are there, missing, changed, or not of the set.
 
 ```
 folder --read_digests--> digest by file ┐
@@ -18,15 +18,21 @@ from lpcodec.datasets.pictures import Progress, Reader, picture_files, read_dige
 from lpcodec.datasets.registry import by_names, sets
 
 State = Literal["exact", "fetched", "named", "changed", "unreadable", "extra"]
-"""A picture's: its pixels are those known here; as it was when it was fetched; its name is right and its pixels
-aren't known here; its pixels are others than known or fetched; not a whole picture; not of the set."""
+"""Of a picture:
+- exact: its pixels are those known here;
+- fetched: its pixels are as they were fetched;
+- named: its name is one of the set's, and its pixels aren't known here;
+- changed: its pixels differ from those known or fetched;
+- unreadable: it isn't a whole picture;
+- extra: it isn't of the set.
+"""
 PRESENT = frozenset({"exact", "fetched", "named"})
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a folder holds of a set. `states` is by file name; `missing` are the stems that are known to be missing,
-    `missing_unnamed` the number of pictures that are missing besides."""
+    """What a folder holds of a set. `states` is by file name; `missing` are the stems of missing pictures, as far as
+    they are known, `missing_unnamed` is the number of the other missing pictures."""
 
     folder: Path
     dataset: DataSet
@@ -35,12 +41,12 @@ class Report:
     missing_unnamed: int
 
     def of(self, *states: State) -> list[str]:
-        """The names of the files in one of `states`."""
+        """The names of the files that have one of `states`."""
         return [name for name, state in self.states.items() if state in states]
 
     @property
     def present(self) -> int:
-        """How many pictures of the set are there and, as far as one can know, unchanged."""
+        """How many pictures of the set are there, unchanged as far as that is known."""
         return sum(state in PRESENT for state in self.states.values())
 
     @property
@@ -50,12 +56,12 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether the set is there whole and unchanged; pictures beside it don't matter."""
+        """Whether the whole set is there, unchanged; other pictures don't matter."""
         return self.present > 0 and not self.missing and not self.missing_unnamed and not self.damaged
 
 
 def verify(folder: Path, dataset: DataSet | None, read: Reader, progress: Progress | None = None) -> Report | None:
-    """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None if they are of none.
+    """Compare `folder` with `dataset`, or with the set that most of its pictures are of; None if there is no such set.
 
     Every picture is decoded; `progress` is called after each. Raises OSError if the folder can't be read.
     """
@@ -66,7 +72,7 @@ def verify(folder: Path, dataset: DataSet | None, read: Reader, progress: Progre
 
 
 def likely(pixels: Mapping[str, str | None]) -> DataSet | None:
-    """The set that has most of the pictures (digest by file name), by their pixels; None if it has none."""
+    """The set that has most of the pictures (digests by file name), by their pixels; None if no set has any."""
 
     def shared(dataset: DataSet) -> int:
         known = set(dataset.digests.values())
@@ -97,7 +103,7 @@ def compare(
     lacking = None if dataset.count is None else max(0, dataset.count - taken)
     missing = sorted({*dataset.stems, *(PurePath(name).stem for name in fetched)} - found)
     if lacking is not None:
-        # The stems known here may be those of another copy, whose files are called otherwise.
+        # The stems known here may be those of another copy, with other file names.
         missing = missing if lacking else []
         return Report(folder, dataset, states, tuple(missing[:lacking]), max(0, lacking - len(missing)))
     return Report(folder, dataset, states, tuple(missing), 0)
@@ -114,6 +120,6 @@ def _state(dataset: DataSet, stem: str, digest: str | None, fetched: str | None,
         return "changed"
     if stem in dataset.stems:
         return "named"
-    # What isn't known by name may still be of a set whose pictures aren't all known, until a fetch has listed them.
+    # If not all pictures of the set are known, one with an unknown name may be of it, until a fetch has listed them.
     whole = any_fetched or (dataset.count is not None and len(dataset.stems) >= dataset.count)
     return "extra" if whole else "named"

@@ -1,6 +1,6 @@
 """The colours that a file declares without an ICC profile: PNG's gAMA, cHRM, sRGB and cICP, HEIF's and AVIF's nclx.
 
-    file's chunk or box --declared--> Declared: an ICC profile that says the same, or a note, or neither for sRGB
+    file's chunk or box --declared--> Declared: an ICC profile that means the same, or a note, or neither for sRGB
 
 PNG: W3C recommendation, third edition, section 11.3.2. cICP and nclx: the numbers of ITU-T H.273.
 """
@@ -19,44 +19,46 @@ Result = TypeVar("Result")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_BOX_BYTES = 1 << 20
-# H.273, table 2. 2 is "unspecified"; what isn't listed isn't known here.
 _PRIMARIES = {
     1: profiles.BT709, 5: profiles.BT601_625, 6: profiles.BT601_525, 7: profiles.BT601_525, 9: profiles.BT2020,
     12: profiles.DISPLAY_P3,
 }  # fmt: skip
-# H.273, table 3; those that share a curve have several numbers.
+"""H.273, table 2, without those that aren't supported here."""
 _CURVES = {
     **dict.fromkeys((1, 6, 14, 15), profiles.BT709_CURVE), 4: profiles.gamma(2.2), 5: profiles.gamma(2.8),
     8: profiles.gamma(1.0), 13: profiles.SRGB_CURVE,
 }  # fmt: skip
+"""H.273, table 3, without those that aren't supported here. Several numbers may have the same curve."""
 _UNSPECIFIED = 2
+"""In both tables."""
 _HDR = {16: "PQ", 18: "HLG"}
 _USUAL_GAMMA = 1 / 2.2
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a file says of its colours: an ICC profile that says the same, and a note. Neither: sRGB, or nothing."""
+    """What a file says of its colours: an ICC profile that means the same, or a note. Neither, if the file says sRGB or
+    nothing."""
 
     icc: bytes | None = None
     note: str | None = None
 
 
 def declared(image: Image.Image, grey: bool, has_profile: bool) -> Declared:
-    """What the file of an image that isn't loaded yet says of its colours besides an ICC profile.
+    """What the file of an image that isn't loaded yet says of its colours outside an ICC profile.
 
-    `has_profile`: the file has an ICC profile too, which says more than all but HDR's transfer functions.
+    `has_profile`: the file has an ICC profile too. It takes precedence, except that HDR is noted.
     """
     codes = _codes(image)
-    if codes is not None:
-        found = _from_codes(*codes, grey)
-        return Declared(note=found.note) if has_profile and codes[1] in _HDR else Declared() if has_profile else found
-    if has_profile or "srgb" in image.info or image.format != "PNG":
+    if codes is not None and (not has_profile or codes[1] in _HDR):
+        return _from_codes(*codes, grey)
+    if codes is not None or has_profile or "srgb" in image.info or image.format != "PNG":
         return Declared()
     return _from_gamma(image.info.get("gamma"), image.info.get("chromaticity"), grey)
 
 
 def _from_codes(primaries: int, transfer: int, grey: bool) -> Declared:
+    """From numbers of H.273."""
     if transfer in _HDR:
         return Declared(note=f"the colours are HDR ({_HDR[transfer]}), which can't be kept: they are taken as sRGB")
     gamut = profiles.BT709 if primaries == _UNSPECIFIED else _PRIMARIES.get(primaries)
@@ -69,6 +71,7 @@ def _from_codes(primaries: int, transfer: int, grey: bool) -> Declared:
 
 
 def _from_gamma(gamma: float | None, chromaticity: tuple[float, ...] | None, grey: bool) -> Declared:
+    """From PNG's gAMA, and x, y of white, red, green and blue in its cHRM."""
     if gamma is None and chromaticity is None:
         return Declared()
     unusable = Declared(note="the file's gamma or primaries make no sense and were left out")
@@ -121,7 +124,8 @@ def heif_meta(image: Image.Image) -> bytes:
 
 
 def with_stream(image: Image.Image, read: Callable[[IO[bytes]], Result]) -> Result | None:
-    """What `read` makes of the file of an image that isn't loaded yet, from its beginning; None if it can't."""
+    """The result of `read` on the file of an image that isn't loaded yet, from its beginning; None if the file can't be
+    read again."""
     stream: IO[bytes] | None = getattr(image, "fp", None)
     if stream is None:
         return None
@@ -137,12 +141,13 @@ def with_stream(image: Image.Image, read: Callable[[IO[bytes]], Result]) -> Resu
 
 
 def _nclx(meta: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer function in the nclx box of a meta box."""
     start = meta.find(b"colrnclx")
     return None if start < 0 or start + 12 > len(meta) else struct.unpack(">HH", meta[start + 8 : start + 12])
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Names and short contents of a PNG's chunks before its pixels; the data of long ones is skipped."""
+    """Names of a PNG's chunks before its pixels, and the first 16 bytes of each."""
     if stream.read(8) != _PNG:
         return
     while len(head := stream.read(8)) == 8 and head[4:] not in {b"IDAT", b"IEND"}:

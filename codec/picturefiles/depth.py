@@ -1,6 +1,6 @@
-"""More than 8 bits per value, or fewer: what Pillow reads wrongly is read rightly or refused, and every loss is noted.
+"""Values of more than 8 bits, or of fewer: what Pillow misreads is mended or refused, and every loss is noted.
 
-    opened image --prepare--> Depth: how its values are to be read --load--> --grey_values, key--> 8 bits
+    opened image --prepare--> Depth: how to read its values --load--> --grey_values, grey_key--> 8 bits
 
 `prepare` comes before the pixels are loaded, because most of what it has to know is gone afterwards.
 """
@@ -27,10 +27,10 @@ class MisreadError(ValueError):
 
 @dataclass(frozen=True)
 class Depth:
-    """How the values of an image are to be read once it is loaded.
+    """How to read the values of an image once it is loaded.
 
-    `top` is the largest value of 16-bit modes, `inverted` says that it is black, `unsigned` that 32-bit integers have
-    no sign, `key_bits` how many bits a transparent grey value has.
+    `notes` are the losses known so far. `top` is the largest value of 16-bit modes, and black if `inverted`; 32-bit
+    integers have no sign if `unsigned`; `key_bits` is how many bits a transparent grey value has.
     """
 
     notes: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Depth:
 
 
 def prepare(image: Image.Image) -> Depth:
-    """Look at an image that isn't loaded yet, and mend what Pillow would read wrongly.
+    """Look at an image that isn't loaded yet, and mend it if Pillow would read it wrongly.
 
     Raises MisreadError if it can't be mended.
     """
@@ -60,7 +60,7 @@ def prepare(image: Image.Image) -> Depth:
 
 
 def grey_values(values: npt.NDArray[Any], depth: Depth) -> tuple[npt.NDArray[np.uint8], str]:
-    """Grey values (H, W) of modes I;16, I or F as 8 bits, and a note that says which range was taken."""
+    """Grey values (H, W) of modes I;16, I or F as 8 bits, and a note that says from which range."""
     if values.dtype.kind == "f":
         return _from_floats(values)
     note = "32-bit input reduced to 8 bit, its values taken as 0 to 65535"
@@ -74,7 +74,7 @@ def grey_values(values: npt.NDArray[Any], depth: Depth) -> tuple[npt.NDArray[np.
 
 
 def grey_key(key: int, depth: Depth) -> int:
-    """The 8-bit value of a grey that a PNG of 1, 2, 4 or 8 bits names as transparent."""
+    """The 8-bit value of the transparent grey that a PNG of 1, 2, 4 or 8 bits names."""
     most = (1 << depth.key_bits) - 1
     return (key & most) * 255 // most
 
@@ -98,7 +98,8 @@ def _raw_mode(image: Image.Image) -> tuple[str, bool]:
 
 
 def _tiff(image: Any, notes: tuple[str, ...]) -> Depth:
-    """What the tags say. Pillow 13 reads uncompressed planes of 16 bits as if they had 8, and inverts 8 bits alone."""
+    """The depth by the tags of a TIFF. Pillow 13 reads uncompressed planes of 16 bits as if they had 8, and it inverts
+    only 8-bit values."""
     tags = image.tag_v2
     bits = tags.get(_BITS, (1,))
     bits = max(bits) if isinstance(bits, tuple) else bits
@@ -116,6 +117,7 @@ def _tiff(image: Any, notes: tuple[str, ...]) -> Depth:
 
 
 def _mended_planes(image: Any) -> tuple[str, ...]:
+    """Have Pillow read the planes of a TIFF as 16 bits; return a note."""
     if not image.tile:
         raise MisreadError("a 16-bit TIFF in planes that Pillow has loaded wrongly: give its file instead")
     end = "L" if image.tag_v2.prefix == b"II" else "B"
@@ -130,12 +132,13 @@ def _mended_planes(image: Any) -> tuple[str, ...]:
 
 
 def _jpeg_2000(image: Image.Image) -> tuple[str, ...]:
-    """Pillow 13 rounds colours of more than 8 bits up and lets them overflow: white comes out black."""
+    """Notes on a JPEG 2000 file. Pillow 13 rounds colours of more than 8 bits up until they overflow: white becomes
+    black. Raises MisreadError for those."""
     bits = _jpeg_2000_bits(image)
     if bits <= 8 or image.mode.startswith("I;16"):
         return ()
     raise MisreadError(
-        f"a JPEG 2000 picture in colours with {bits} bits each, whose white Pillow reads as black: convert it to a"
+        f"a JPEG 2000 picture with {bits} bits per colour, of which Pillow reads white as black: convert it to a"
         " 16-bit PNG or TIFF with another program"
     )
 

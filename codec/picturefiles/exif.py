@@ -1,7 +1,7 @@
 """EXIF blocks (TIFF structures): reading, turning, and the resolution.
 
-Most changes keep every other byte, because a maker's own notes point at places in the block. Only a new tag needs a
-new first directory: it is put at the block's end.
+Most changes keep every other byte in its place, because a maker's notes point at places in the block. Only a new tag
+needs a new first directory, which is put at the end of the block.
 """
 
 import re
@@ -17,8 +17,8 @@ PREFIX = b"Exif\x00\x00"
 ORIENTATION = int(ExifTags.Base.Orientation)
 SIDEWAYS = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
-# A TIFF file's first directory holds its layout among its EXIF; these tags describe the picture instead.
 _TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
+"""The tags of a TIFF file's first directory that describe the picture; the others are its layout."""
 _FOLDERS = (int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo))
 _WIDTH, _HEIGHT, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 256, 257, 282, 283, 296
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
@@ -26,7 +26,8 @@ _NO_UNIT, _INCH, _CENTIMETRE = 1, 2, 3
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _WIDTHS = {1: 1, _SHORT: 2, _LONG: 4}
 _MOST_ENTRIES = 2**16 - 4
-_USUAL_DPI = 72  # what EXIF takes for granted
+_USUAL_DPI = 72
+"""The resolution of EXIF without one."""
 
 Resolution = tuple[float, float]
 
@@ -42,7 +43,7 @@ class _Entry:
 
 
 class _Block:
-    """A TIFF structure that can be patched; numbers are read in its own byte order."""
+    """A TIFF structure that can be changed; numbers are in its own byte order."""
 
     def __init__(self, data: bytes) -> None:
         self.data = bytearray(data)
@@ -78,12 +79,12 @@ class _Block:
             return
         first, second = found[one], found[other]
         if self.value(first) is not None and self.value(second) is not None:
-            # Types go with the values: a SHORT beside a LONG may be too narrow for the other's.
+            # Their types too: one may be a SHORT, too narrow for the value of the other, a LONG.
             start, end = slice(first.place + 2, first.place + 12), slice(second.place + 2, second.place + 12)
             self.data[start], self.data[end] = self.data[end], self.data[start]
 
     def drop_thumbnail(self) -> None:
-        """Unlink the second directory, and blank its picture, which then deflates to nothing."""
+        """Unlink the second directory, and fill its picture with zeros, which compress to nothing."""
         link = self.first + 2 + 12 * self.number(self.first, 2)
         second = self.number(link, 4) if link + 4 <= len(self.data) else 0
         if not second:
@@ -96,9 +97,9 @@ class _Block:
 
 
 def read(image: Image.Image) -> tuple[bytes | None, int | None]:
-    """The picture's EXIF without JPEG's prefix, and the orientation it names (None: none), both as they are.
+    """The picture's EXIF without JPEG's prefix, and the orientation that it names, or None; both unchanged.
 
-    Raises whatever Pillow's parser raises for a damaged block, and ValueError for what isn't a TIFF structure.
+    Raises ValueError if it isn't a TIFF structure, and whatever Pillow's parser raises for a damaged one.
     """
     raw = image.info.get("exif")
     raw = re.sub(rb"\A(?:Exif\x00\x00){1,2}", b"", raw if isinstance(raw, bytes) else b"")
@@ -112,7 +113,7 @@ def read(image: Image.Image) -> tuple[bytes | None, int | None]:
 
 
 def _rebuilt(image: Image.Image) -> tuple[bytes | None, int | None]:
-    """EXIF and orientation if they aren't a block of their own: a TIFF's tags, a PNG's text, tags set by hand."""
+    """EXIF and orientation from elsewhere than a block: a TIFF's tags, a PNG's text, tags set by hand."""
     found, kept, is_tiff = image.getexif(), Image.Exif(), hasattr(image, "tag_v2")
     for tag, value in found.items():
         if tag not in {ORIENTATION, *_FOLDERS} and (tag in _TIFF_TAGS or not is_tiff):
@@ -124,10 +125,10 @@ def _rebuilt(image: Image.Image) -> tuple[bytes | None, int | None]:
 
 
 def upright(exif: bytes, orientation: int | None) -> bytes:
-    """The block for the picture once it was turned as `orientation` says.
+    """The block for the picture after it was turned as `orientation` says.
 
-    The orientation becomes 1. If anything was turned, the thumbnail, which wasn't, is left out; if width and height
-    changed places, so do the block's own dimensions and resolutions. No other byte changes.
+    The orientation becomes 1. If the picture was turned, the thumbnail, which wasn't, is left out. If width and height
+    were exchanged, so are the block's own dimensions and resolutions. No other byte changes.
     """
     block = _Block(exif)
     for entry in block.entries(block.first):
@@ -159,7 +160,7 @@ def _exchange_resolutions(block: _Block) -> None:
 def with_resolution(exif: bytes | None, image: Image.Image, sideways: bool) -> bytes | None:
     """The block with the resolution that the file gives outside it (PNG's pHYs, JPEG's JFIF), if it has none itself.
 
-    Nothing is added for 72 dpi, which EXIF takes for granted, and for square pixels of no known size.
+    Nothing is added for 72 dpi, which EXIF without a resolution means, nor for square pixels of unknown size.
     """
     found = _resolution_outside(image)
     if found is None:
@@ -179,7 +180,7 @@ def _with_entries(block: _Block, x: float, y: float, unit: int, present: set[int
     order, count = block.struct_order, block.number(block.first, 2)
     old = bytes(block.data[block.first + 2 : block.first + 2 + 12 * count])
     link = bytes(block.data[block.first + 2 + 12 * count :][:4])
-    if len(link) < 4 or count > _MOST_ENTRIES:  # a damaged directory: what readers make of it mustn't change
+    if len(link) < 4 or count > _MOST_ENTRIES:  # a damaged directory: it is kept as it is
         return bytes(block.data)
     if not count:
         del block.data[8:]
@@ -201,8 +202,8 @@ def _with_entries(block: _Block, x: float, y: float, unit: int, present: set[int
 
 
 def _resolution_outside(image: Image.Image) -> tuple[Resolution, int] | None:
-    """The resolution that Pillow found outside the EXIF, and its unit; None if it says nothing."""
-    if hasattr(image, "tag_v2"):  # a TIFF's own tags: they are kept already
+    """The resolution that Pillow found outside the EXIF, and its unit; None if it adds nothing to the EXIF."""
+    if hasattr(image, "tag_v2"):  # a TIFF's resolution is in its tags, which are kept
         return None
     dpi, unit = image.info.get("dpi"), _INCH
     if dpi is None:
@@ -215,8 +216,8 @@ def _resolution_outside(image: Image.Image) -> tuple[Resolution, int] | None:
         return None
     if unit == _INCH:
         x, y = (round(value) if abs(value - round(value)) < 0.02 else value for value in (x, y))
-    silent = x == y if unit == _NO_UNIT else x == y == _USUAL_DPI
-    return None if silent else ((x, y), unit)
+    needless = x == y if unit == _NO_UNIT else x == y == _USUAL_DPI
+    return None if needless else ((x, y), unit)
 
 
 def resolution(exif: bytes) -> Resolution | None:

@@ -1,4 +1,4 @@
-"""Pillow's limit on pixels, which is a global: ours takes its place while a picture is read."""
+"""Our limit on pixels in place of Pillow's, which is a global, while a picture is read."""
 
 import os
 import threading
@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from PIL import Image
 
 _TILE_PIXELS = 2**22
+"""The lowest limit: Pillow also applies the limit to tiles, which may be larger than a small picture."""
 
 
 class _Ceiling(int):
-    """A value for Pillow's pixel limit, which is doubled before it becomes an error: this one stays the same.
-
-    So there is no range of sizes that Pillow only warns of, on a stream where one line is promised.
-    """
+    """A value for Pillow's pixel limit. Pillow warns above the limit and raises an error above twice the limit; this
+    one doubles to itself, so that Pillow never only warns."""
 
     def __rmul__(self, factor: int) -> int:
         return int(self)
@@ -27,10 +26,10 @@ _pillows_own: int | None = None
 
 @contextmanager
 def pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
-    """Let our limit take the place of Pillow's own, which is a global: of several threads' limits the loosest holds.
+    """Put our limit in place of Pillow's own, which is a global: of several threads' limits the loosest holds.
 
-    It also meets inner pictures that are larger than the file declares, and tiles, which may well be larger
-    than a small picture: hence the floor.
+    `max_pixels` None is no limit. Pillow raises Image.DecompressionBombError for a larger picture, also for one inside
+    a file that declares a smaller one.
     """
     global _pillows_own
 
@@ -54,7 +53,7 @@ def pixel_ceiling(max_pixels: int | None) -> Iterator[None]:
 
 
 def _forget_other_threads() -> None:
-    """In a forked child: pictures that other threads of the parent had open aren't open here."""
+    """In a forked child: the pictures that the parent's threads are reading aren't read here."""
     if _ceilings:
         _ceilings.clear()
         Image.MAX_IMAGE_PIXELS = _pillows_own

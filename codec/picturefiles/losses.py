@@ -1,4 +1,4 @@
-"""What a file holds besides the picture and isn't kept: a note for each, so that nothing is lost silently."""
+"""What a file holds beside the picture and isn't kept: a note for each, so that nothing is lost silently."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,40 +6,39 @@ from typing import Any
 from PIL import Image
 
 from lpcodec.codec.picturefiles.colours import heif_meta
+from lpcodec.codec.picturefiles.xmp import FILM, GAIN_MAP
 
 _IPTC_IN_PHOTOSHOP = 0x0404
 _TIFF_IPTC, _TIFF_PHOTOSHOP = 33723, 34377
 _TEXT_KEPT_ELSEWHERE = {"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type xmp"}
 _NAMES_SHOWN = 3
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"
+_GAIN_MAP_NOTE = "the file holds a gain map for HDR screens, which was left out"
+_FILM_NOTE = "the file holds a film (motion photo), which was left out"
 
 
 def notes_before_loading(image: Image.Image) -> Iterator[str]:
-    """Notes on what is only known before the pixels are loaded: further pictures in the file."""
+    """Notes on further pictures in the file, which are only known before the pixels are loaded."""
     if getattr(image, "is_animated", False):
         taken = "the first" if image.tell() == 0 else "the current one"
         yield f"the file holds several pictures (frames or pages): only {taken} was taken"
     if image.format == "AVIF" and b"tmap" in heif_meta(image):
-        yield gain_map_note
+        yield _GAIN_MAP_NOTE
     auxiliary = " ".join(map(str, image.info.get("aux") or ()))  # pillow-heif's names of further pictures
     if "hdrgainmap" in auxiliary or "21496" in auxiliary:
-        yield gain_map_note
+        yield _GAIN_MAP_NOTE
     if image.info.get("depth_images"):
         yield "the file holds a map of distances, which was left out"
 
 
-gain_map_note = "the file holds a gain map for HDR screens, which was left out"
-film_note = "the file holds a film (motion photo), which was left out"
-
-
 def notes_after_loading(image: Image.Image, announced: tuple[str, ...]) -> Iterator[str]:
-    """Notes on text, comments, IPTC, credentials and further pictures; `announced` is what the XMP says is there."""
+    """Notes on text, comments, IPTC, credentials and further pictures; `announced` is what the XMP announces."""
     segments = getattr(image, "applist", ())
     further = any(name == "APP2" and _ISO_GAIN_MAP in data[:64] for name, data in segments)
-    if "a gain map" in announced or further:
-        yield gain_map_note
-    if "a film" in announced:
-        yield film_note
+    if GAIN_MAP in announced or further:
+        yield _GAIN_MAP_NOTE
+    if FILM in announced:
+        yield _FILM_NOTE
     if any(name == "APP11" and b"jumb" in data[:64] for name, data in segments):
         yield "the content credentials (C2PA) were left out: they would not hold for the decoded picture"
     if _has_iptc(image):

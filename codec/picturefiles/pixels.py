@@ -1,4 +1,4 @@
-"""Pixels of an image of any mode as 8-bit planes, and what is done to planes: turning, laying on a background."""
+"""Pixels of an image of any mode as 8-bit planes, and their turning and laying on a background."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -16,7 +16,8 @@ _BAND_PIXELS = 2**20
 
 
 def planes(image: Image.Image, values: depth.Depth, notes: list[str]) -> tuple[Pixels, Pixels | None]:
-    """Pixels uint8 (H, W, C) and alpha of an image of any mode that is grey, a palette or RGB."""
+    """Pixels (H, W, 1 or 3) uint8 and alpha (H, W) uint8, or None, of an image of any mode that is grey, a palette or
+    RGB. `values` is what depth.py found before it was loaded; notes on losses are added to `notes`."""
     if image.mode[0] in "IF":
         deep = np.asarray(image)
         pixels, note = depth.grey_values(deep, values)
@@ -31,12 +32,12 @@ def planes(image: Image.Image, values: depth.Depth, notes: list[str]) -> tuple[P
     if pixels.shape[2] == 1 and isinstance(key, int):
         key = depth.grey_key(key, values)
     elif isinstance(key, tuple) and any(part > 255 for part in key):
-        key = tuple(part >> 8 for part in key)  # a 16-bit colour, of which Pillow kept the high bytes
+        key = tuple(part >> 8 for part in key)  # a 16-bit colour; of its pixels Pillow kept the high bytes
     return pixels, _keyed_alpha(pixels, key)
 
 
 def _unpacked(image: Image.Image, mode: str) -> tuple[Pixels, Pixels | None]:
-    """Pixels and alpha of `image` in mode L, LA, RGB or RGBA: in bands, so that no third whole copy is held."""
+    """Pixels and alpha of `image` in mode L, LA, RGB or RGBA; in bands, which saves the memory of a whole copy."""
     width, height = image.size
     pixels = np.empty((height, width, len(mode.removesuffix("A"))), np.uint8)
     alpha = np.empty((height, width), np.uint8) if mode.endswith("A") else None
@@ -50,7 +51,7 @@ def _unpacked(image: Image.Image, mode: str) -> tuple[Pixels, Pixels | None]:
 
 
 def _keyed_alpha(values: npt.NDArray[Any], key: object) -> Pixels | None:
-    """Alpha of values (H, W, C) of which one value (grey) or colour is transparent; None if `key` names none."""
+    """Alpha of values (H, W, C), 0 where they are `key`, a grey value or a colour; None if `key` isn't one of them."""
     if isinstance(key, int):
         key = (key,)
     if not isinstance(key, tuple) or len(key) != values.shape[2]:
@@ -60,7 +61,7 @@ def _keyed_alpha(values: npt.NDArray[Any], key: object) -> Pixels | None:
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
-    """An RGB image from one in another colour space, and a note that says how it was made."""
+    """An RGB image from one in another colour space, and a note on how it was converted."""
     note = f"{image.mode} picture converted to sRGB"
     if icc and image.mode == "CMYK":
         try:
@@ -74,7 +75,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
 
 
 def oriented(plane: Pixels, orientation: int | None) -> Pixels:
-    """Turn and mirror (H, W) or (H, W, C) as the EXIF orientation says; outside 2 to 8 nothing changes."""
+    """Turn and mirror a plane (H, W) or (H, W, C) by an EXIF orientation; outside 2 to 8 it doesn't change."""
     if orientation in SIDEWAYS:
         plane = plane.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -85,7 +86,8 @@ def oriented(plane: Pixels, orientation: int | None) -> Pixels:
 
 
 def on_background(pixels: Pixels, alpha: Pixels, colour: tuple[int, int, int]) -> Pixels:
-    """Lay pixels (H, W, 1 or 3) with alpha (H, W) on one colour; (H, W, 1) only if picture and colour are grey."""
+    """Lay pixels (H, W, 1 or 3) with alpha (H, W) on one colour. The result is (H, W, 1) if picture and colour are
+    grey, else (H, W, 3)."""
     channels = pixels.shape[2] if len(set(colour)) == 1 else 3
     laid = np.empty((*pixels.shape[:2], channels), np.uint8)
     for rows in row_bands(pixels.shape):
@@ -96,7 +98,8 @@ def on_background(pixels: Pixels, alpha: Pixels, colour: tuple[int, int, int]) -
 
 
 def row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of rows that cover an array (H, W, ...), about a megapixel each: no second whole copy is ever held."""
+    """Slices of rows that cover an array (H, W, ...), about a megapixel each, so that no second whole copy is
+    needed."""
     rows = max(1, _BAND_PIXELS // shape[1])
     return (slice(top, min(top + rows, shape[0])) for top in range(0, shape[0], rows))
 

@@ -1,4 +1,4 @@
-"""Formats that Pillow reads with the help of another package: registered if it is installed, else named."""
+"""Formats that Pillow needs another package for: it is registered if it is installed, else advice names it."""
 
 import functools
 import importlib
@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 
 class _Plugin(NamedTuple):
-    """A format: its endings, how its files begin, the package for it, its module, and how that is registered."""
+    """A format: its name, its endings, whether a file of this beginning is one, the package for it, the package's
+    module, and how the module is registered."""
 
     title: str
     endings: tuple[str, ...]
@@ -35,18 +36,19 @@ _PLUGINS = (
         "pillow_heif",
         lambda module: module.register_heif_opener(),
     ),
-    # It registers itself.
+    # This package registers itself when it is imported.
     _Plugin("JPEG XL", (".jxl",), _is_jpeg_xl, "pillow-jxl-plugin", "pillow_jxl", lambda module: None),
 )
 
 
 def registered(head: bytes) -> bool:
-    """Register the package for files that begin with `head`; whether there is one and it is installed."""
+    """Register the package for files that begin with `head` (64 bytes); return whether there is one that is
+    installed."""
     return any(plugin.begins(head) and _registered(plugin) for plugin in _PLUGINS)
 
 
 def advice_to_write(ending: str) -> str | None:
-    """Register the package that writes files with an ending (".heic"); what to install if it isn't there."""
+    """Register the package that writes files with an ending (".heic"); return what to install if it is missing."""
     for plugin in _PLUGINS:
         if ending in plugin.endings and not _registered(plugin):
             return f"pip install {plugin.package} to write {plugin.title} pictures"

@@ -1,4 +1,4 @@
-"""ICC profiles: small ones made from a few numbers, and grey ones made from colour ones and the other way round.
+"""ICC profiles: small ones made from a few numbers, grey ones made from colour ones, and colour ones from grey ones.
 
 Profiles are ICC.1:2010 (version 4.3), with parametric curves and matrices of primaries (Bradford adaptation to D50).
 """
@@ -55,7 +55,8 @@ class Primaries:
         return bool(np.abs(mine - theirs).max() <= tolerance)
 
     def matrix(self) -> npt.NDArray[np.float64]:
-        """Linear RGB to XYZ relative to D50, (3, 3). ValueError for primaries that span no colours."""
+        """The matrix (3, 3) from linear RGB to XYZ relative to D50. Raises ValueError if the primaries span no
+        colours."""
         columns = np.array([_xyz(xy) for xy in (self.red, self.green, self.blue)]).T
         white = np.array(_xyz(self.white))
         try:
@@ -81,23 +82,23 @@ def grey(curve: Curve, name: str) -> bytes:
 
 
 def rgb(primaries: Primaries, curve: Curve, name: str) -> bytes:
-    """A profile for RGB pictures. ValueError for primaries that span no colours."""
+    """A profile for RGB pictures. Raises ValueError if the primaries span no colours."""
     return _rgb(primaries.matrix(), _adaptation(np.array(_xyz(primaries.white))), curve.tag(), name)
 
 
 def colour_space(profile: bytes) -> bytes:
-    """The signature of the colour space that a profile is for, as b"RGB " or b"GRAY"; empty if there is none."""
+    """The signature of a profile's colour space, such as b"RGB " or b"GRAY"; empty if it isn't a profile."""
     return profile[16:20] if profile[36:40] == b"acsp" else b""
 
 
 def for_rgb(profile: bytes) -> bytes | None:
-    """A profile for R = G = B that means what a grey profile means; None if it has no plain curve."""
+    """A profile that means for R = G = B what a grey profile means; None if that has no curve."""
     curve = _curves(profile).get(b"kTRC")
     return None if curve is None else _rgb(BT709.matrix(), _adaptation(np.array(_xyz(D65))), curve, "grey as RGB")
 
 
 def for_grey(profile: bytes) -> bytes | None:
-    """A profile for grey that means what an RGB profile means for R = G = B; None if its curves aren't one curve."""
+    """A profile that means for grey what an RGB profile means for R = G = B; None if its three curves differ."""
     tags = _curves(profile)
     curves = {tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")}
     curve = curves.pop()
@@ -105,10 +106,10 @@ def for_grey(profile: bytes) -> bytes | None:
 
 
 def fitting(profile: bytes, is_grey: bool) -> tuple[bytes | None, bool]:
-    """The profile that means the same for grey or RGB pixels, and whether there is one.
+    """The profile for grey or for RGB pixels that means the same, and whether there is one.
 
-    A profile for the other of the two is made over from its curve. One that names neither, because it is damaged, is
-    left as it is.
+    A profile for the other of the two is made anew from its curve. One that names neither, because it is damaged, is
+    kept as it is.
     """
     space = colour_space(profile)
     if space in {b"", GREY if is_grey else RGB}:
@@ -118,7 +119,7 @@ def fitting(profile: bytes, is_grey: bool) -> tuple[bytes | None, bool]:
 
 
 def _curves(profile: bytes) -> dict[bytes, bytes]:
-    """The curves of a profile by their tags' signatures, as far as they are whole."""
+    """The curves of a profile by the signatures of their tags; those that reach past its end are left out."""
     count = min(int.from_bytes(profile[_HEADER : _HEADER + 4], "big"), _MOST_TAGS)
     found = {}
     for place in range(_HEADER + 4, min(_HEADER + 4 + 12 * count, len(profile) - 11), 12):

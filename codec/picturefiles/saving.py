@@ -15,13 +15,13 @@ from lpcodec.codec.picturefiles.limits import one_line
 _XMP_TAG = 700
 _ALPHA_FORMATS = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "TGA", "ICO", "ICNS", "DDS"})
 _WITH_PROFILE = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF"})
-"""pillow-jxl-plugin takes a profile and writes sRGB all the same."""
+"""Without JPEG XL: pillow-jxl-plugin accepts a profile but writes sRGB."""
 _WITH_EXIF = _WITH_PROFILE | {"JXL"}
 _WITH_RESOLUTION = frozenset({"PNG", "JPEG", "TIFF", "BMP"})
 LOSSY_FORMATS = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 """Formats that have a quality of 0 to 100."""
 _WHOLE_CHROMA = 90
-"""From this quality on colours keep their full size; below, each format's own default holds."""
+"""From this quality on colours keep their full size; below it, the format's own default holds."""
 _FINE: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -32,11 +32,13 @@ _FINE: dict[str, dict[str, Any]] = {
 
 
 def save_options(image: Image.Image, format: str, quality: int | None = None) -> dict[str, Any]:
-    """Keywords for `Image.save` by which `format` (Pillow's name, as "PNG") keeps the metadata in `info`.
+    """Keywords for `Image.save` by which `format` (Pillow's name, such as "PNG") keeps the metadata in `info`.
 
-    WebP and JPEG XL are asked to be lossless, JPEG, AVIF and HEIC to be fine with their colours at full size: a decoded
-    picture shouldn't lose what nobody asked it to lose. A `quality` of 0..100 asks for that; UsageError for a format
-    without one. Formats without a place for metadata get none.
+    Without a `quality`, WebP and JPEG XL files are lossless, and JPEG, AVIF and HEIC files fine, with their colours at
+    full size. A `quality` of 0..100 makes them smaller. Formats without a place for metadata get none.
+
+    Raises:
+        UsageError: the format has no quality, or it isn't in 0..100.
     """
     exif, xmp = image.info.get("exif"), _as_bytes(image.info.get("xmp"))
     options = dict(_FINE.get(format, {})) if quality is None else _lossy_options(format, quality)
@@ -64,7 +66,7 @@ def save_options(image: Image.Image, format: str, quality: int | None = None) ->
 
 
 def _lossy_options(format: str, quality: int) -> dict[str, Any]:
-    """Keywords for a given quality 0..100; UsageError for a format that has none."""
+    """Keywords for a given quality. Raises UsageError as `save_options` does."""
     if format not in LOSSY_FORMATS:
         raise UsageError(f"{format} has no quality: it is for .jpg, .webp, .avif, .heic and .jxl")
     if not 0 <= quality <= 100:
@@ -76,12 +78,16 @@ def _lossy_options(format: str, quality: int) -> dict[str, Any]:
 def save(
     image: Image.Image, target: str | Path | BinaryIO, format: str | None = None, quality: int | None = None
 ) -> tuple[str, ...]:
-    """Write `image` with its metadata as `format` (Pillow's name; by default what the target's suffix says).
+    """Write `image` with its metadata as `format` (Pillow's name; by default that of the target's suffix).
 
-    `quality` (0..100) makes JPEG, WebP, AVIF, HEIC and JPEG XL files smaller than the fine ones of `save_options`.
-    A file is whole or not there (atomic.py). Returns notes on what the format couldn't keep, one line each. Raises
-    FileAccessError if the target can't be written, or the format can't hold the alpha channel, the size or the
-    metadata. OSErrors of a stream come through.
+    `quality` is that of `save_options`. A file is whole or not there (atomic.py). Returns notes on what the format
+    couldn't keep, one line each.
+
+    Raises:
+        FileAccessError: the target can't be written, or the format can't hold the alpha channel, the size or the
+            metadata.
+        UsageError: as `save_options`.
+        OSError: of a stream that is the target.
     """
     name = str(target) if isinstance(target, (str, Path)) else "the picture"
     Image.init()
@@ -94,12 +100,12 @@ def save(
     if image.mode in {"LA", "RGBA"} and format not in _ALPHA_FORMATS:
         raise FileAccessError(f"{name}: {format} can't hold the picture's alpha channel; use .png")
     options = save_options(image, format, quality)
-    coded = BytesIO()  # on a full disk Pillow cuts off some formats without an error, and hangs over JPEG 2000
+    coded = BytesIO()  # on a full disk Pillow cuts some formats short without an error, and hangs with JPEG 2000
     try:
         image.save(coded, format, **options)
     except OSError as error:
         raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
-    except Exception as error:  # each plugin has its own way to say that something is too large for it
+    except Exception as error:  # each plugin has its own exception for a picture that is too large for it
         raise FileAccessError(f"{name}: can't be written as {format}: {one_line(error)}; use .png") from error
     if isinstance(target, (str, Path)):
         atomic.write_whole(Path(target), lambda stream: stream.write(coded.getbuffer()))
@@ -109,7 +115,7 @@ def save(
 
 
 def _losses(image: Image.Image, format: str) -> tuple[str, ...]:
-    """What `format` couldn't keep of the metadata, one line each."""
+    """Notes on the metadata that `format` couldn't keep, one line each."""
     _, note = _profile(image, format)
     kept = {"icc_profile": _WITH_PROFILE, "exif": _WITH_EXIF, "xmp": _WITH_EXIF}
     titles = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP"}
@@ -119,7 +125,7 @@ def _losses(image: Image.Image, format: str) -> tuple[str, ...]:
 
 
 def _profile(image: Image.Image, format: str) -> tuple[bytes | None, str | None]:
-    """The ICC profile that fits what `format` makes of the image, and a note if none could be made to fit.
+    """The ICC profile for the image as `format` stores it, and a note if it has one that can't be converted.
 
     Pillow writes grey as RGB in WebP, where a profile for grey would be wrong.
     """

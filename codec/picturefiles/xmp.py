@@ -1,16 +1,18 @@
-"""XMP packets: the orientation, the dimensions, and what they announce that isn't in the picture any more."""
+"""XMP packets: the orientation, the dimensions, and what they announce but a decoded picture doesn't have."""
 
 import re
 
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))([0-9])")
+GAIN_MAP, FILM = "a gain map", "a film"
+"""What a packet can announce."""
 _DIMENSIONS = ((b"tiff:ImageWidth", b"tiff:ImageLength"), (b"exif:PixelXDimension", b"exif:PixelYDimension"))
 # Prefixes of properties that describe a further picture or a film in the same file: gain maps by Adobe and Google,
 # by Apple, and Google's list of what follows the picture.
 _GAIN_MAP = rb"(?:hdrgm|HDRGainMap|hdr_metadata):[\w.-]*"
 _FILM = rb"GCamera:(?:MotionPhoto|MicroVideo)[\w.-]*"
 _LIST = rb"G?Container:Directory"
-_ANNOUNCED = {"a gain map": re.compile(rb"\b" + _GAIN_MAP), "a film": re.compile(rb"\b" + _FILM)}
-# A packet may be anything, so every pattern takes time in proportion to its length: one white space, no nested repeats.
+_ANNOUNCED = {GAIN_MAP: re.compile(rb"\b" + _GAIN_MAP), FILM: re.compile(rb"\b" + _FILM)}
+# A packet may be hostile, so every pattern takes time in proportion to its length: one white space, no nested repeats.
 _TAGS = re.compile(rb"<(/?)(" + rb"|".join((_GAIN_MAP, _FILM, _LIST)) + rb")\b[^<>]*>")
 _VALUE = rb"\s?=\s?(?:\"[^\"]*\"|'[^']*')"
 _ATTRIBUTES = re.compile(
@@ -25,7 +27,7 @@ def orientation(xmp: bytes) -> int | None:
 
 
 def upright(xmp: bytes, sideways: bool) -> bytes:
-    """The packet for the picture once it was turned: orientation 1, dimensions exchanged if it lay on its side."""
+    """The packet for the picture after it was turned: orientation 1, and dimensions exchanged if `sideways`."""
     xmp = _ORIENTATION.sub(rb"\g<1>1", xmp)
     if sideways:
         for one, other in _DIMENSIONS:
@@ -35,7 +37,7 @@ def upright(xmp: bytes, sideways: bool) -> bytes:
 
 
 def announces(xmp: bytes) -> tuple[str, ...]:
-    """What a packet says is in the file besides the picture: "a gain map", "a film"."""
+    """What a packet says that the file holds beside the picture: GAIN_MAP, FILM."""
     return tuple(name for name, pattern in _ANNOUNCED.items() if pattern.search(xmp))
 
 

@@ -1,1 +1,1 @@
-"""Training: losses, the loop, checkpoints, export."""
+"""Training: plans, the loop, checkpoints, export, and what the losses of several families share."""

@@ -118,13 +118,17 @@ class Trainer:
         return rate
 
     def validate(self) -> dict[str, float]:
-        """The objective's figures of the averaged weights on the held-out data: `score`, and others.
+        """The objective's figures of the averaged weights, with the network's present buffers, on the held-out data:
+        `score`, and others.
 
         Raises:
             DivergedError: weights aren't finite.
         """
         if not all_finite(self.network.state_dict(), self.averaged.state_dict()):
             raise self._diverged("its weights aren't finite")
+        # Statistics of batch normalisation are moving averages already.
+        for kept, current in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(current)
         # The same noise every time. The generators of the training aren't moved on, neither the CPU's nor the GPU's.
         device = torch.device(self.workers.device)
         with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):

@@ -89,7 +89,7 @@ def test_unsigned_32_bit_values_do_not_become_negative() -> None:
             grey_tiff(np.zeros((2, 2), np.uint32), 32, photometric=0, sample_format=3),
             "WhiteIsZero TIFF of 32-bit values",
         ),
-        (WHITE_JPEG_2000, "JPEG 2000 picture in colours with 16 bits each"),
+        (WHITE_JPEG_2000, "JPEG 2000 picture with 16 bits per colour"),
     ],
     ids=["signed", "inverted floats", "JPEG 2000"],
 )

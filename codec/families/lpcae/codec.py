@@ -126,14 +126,14 @@ class LpcaeCodec:
             y = latents.coarsest if expected is None else coder.analyse(original, reference=expected)
             layer = coder.code(y, quality, known)
             finest = len(layers) == self.levels
-            weighed = finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width
-            if not finest or weighed:
-                known = coder.context(layer.groups, frame, known)
-                decoded = coder.picture(known.values, frame, reference=expected)
-                if weighed and expected is not None and not _pays(layer.bits, original, decoded, expected, frame):
+            if finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width:
+                decoded = coder.picture(coder.values(layer.groups, frame, known), frame, reference=expected)
+                if not _pays(layer.bits, original, decoded, expected, frame):
                     break
-                expected = Predicted(self.prediction, decoded)
             layers.append(layer)
+            if not finest:
+                known = coder.context(layer.groups, frame, known)
+                expected = Predicted(self.prediction, coder.picture(known.values, frame, reference=expected))
         return LpcaeCoded(tuple(layers))
 
     def layers_of(self, pixels: Pixels) -> Callable[[float], tuple[HyperpriorCoded, ...]]:

@@ -1,6 +1,7 @@
 """Training super-resolution networks: the papers' losses, and runs that start, stop, go on and are exported."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from lpcodec.codec.families.superresolution.catalogue import CATALOGUE, build, c
 from lpcodec.codec.families.superresolution.luma import luma
 from lpcodec.codec.families.superresolution.stage import StageObjective
 from lpcodec.codec.families.superresolution.training import RECIPES, UpscalingObjective
+from lpcodec.codec.families.superresolution.wavelet import WaveSR
 from lpcodec.codec.training import export as exporting
 from lpcodec.codec.training import loop
+from lpcodec.codec.training.checkpoint import Checkpoint
 
 
 @pytest.fixture
@@ -135,6 +138,17 @@ def test_a_run_starts_stops_goes_on_and_is_exported(pictures, tmp_path, monkeypa
     assert card["kmac_per_pixel"]["x2"] == pytest.approx(23.4, abs=0.1)
     upscaler = models.load_for("upscaling", "light").trained
     assert upscaler.enlarge(np.zeros((5, 4, 3), np.uint8), 4).shape == (20, 16, 3)
+
+
+def test_what_is_exported_of_wavesr_has_the_statistics_of_its_batch_normalisation(pictures, tmp_path, monkeypatch):
+    narrow = replace(CATALOGUE["wavesr"], build=lambda choices: WaveSR(choices["scale"], 1 / 64))
+    monkeypatch.setitem(CATALOGUE, "wavesr", narrow)
+    run = loop.train("wavesr", pictures, tmp_path / "run", steps=2, patch=32, batch=2, options={"scale": "2"})
+    state = Checkpoint.load(run)
+    buffers = [name for name in state.weights if "running" in name]
+    assert buffers
+    assert all(torch.equal(state.averaged[name], state.weights[name]) for name in buffers)
+    assert any(state.averaged[name].abs().max() > 0 for name in buffers if name.endswith("running_mean"))
 
 
 def test_the_stage_of_the_codec_takes_less_than_ten_kmac_per_pixel():
