@@ -73,8 +73,9 @@ def test_the_desktop_knows_the_type_by_name_and_by_content(photo: Path, tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="thumbnailers of Unix desktops")
+@pytest.mark.parametrize(("size", "expected"), [(256, (44, 52)), (52, (44, 52)), (32, (22, 26)), (10, (6, 7))])
 def test_the_thumbnailer_makes_a_png_whatever_it_is_called(
-    photo: Path, tmp_path: Path, command: dict[str, str]
+    photo: Path, tmp_path: Path, command: dict[str, str], size: int, expected: tuple[int, int]
 ) -> None:
     entry = configparser.ConfigParser(interpolation=None)
     entry.optionxform = str  # type: ignore[assignment, method-assign]
@@ -83,10 +84,10 @@ def test_the_thumbnailer_makes_a_png_whatever_it_is_called(
     assert (about["TryExec"], about["MimeType"]) == ("lpcodec", "image/x-lpc;")
     out = tmp_path / ".a thumbnail.AB12CD"  # as desktops name them; it is there already
     out.touch()
-    words = {"%i": str(photo), "%o": str(out), "%u": photo.as_uri(), "%s": "256"}
+    words = {"%i": str(photo), "%o": str(out), "%u": photo.as_uri(), "%s": str(size)}
     subprocess.run([words.get(word, word) for word in shlex.split(about["Exec"])], check=True, env=command)
     with Image.open(out) as image:
-        assert (image.format, image.size) == ("PNG", (44, 52))
+        assert (image.format, image.size) == ("PNG", expected)  # no side is over the size
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,9 @@ def test_the_thumbnailer_makes_a_png_whatever_it_is_called(
         (("lpcodec", "enc"), ["encode"]),
         (("lpcodec", "encode", "--model", "lpc"), ["lpcae"]),
         (("lpcodec", "nothing"), []),
+        (("lpcodec", "encode", "--model", "wcae", "@", "0.1"), ["0.13", "0.16"]),  # as bash divides it
+        (("lpcodec", "encode", "--model", "nowcae", "@"), ["0.20"]),
+        (("lpcodec", "encode", "--model", "wcae", "@", "0.13", "-"), ["--"]),
     ],
 )
 def test_bash_completes_commands_and_models(
@@ -105,7 +109,43 @@ def test_bash_completes_commands_and_models(
         f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}\n"
         "_lpcodec_completion lpcodec; printf '%s\\n' \"${COMPREPLY[@]}\""
     )
-    assert _output(_tool("bash"), "-c", script, env=command).split() == expected
+    found = _output(_tool("bash"), "-c", script, env=command).split()
+    assert (found if expected != ["--"] else [found[0][:2]]) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("lpcodec enc", "encode"), ("lpcodec encode --model lpc", "lpcae"), ("lpcodec nothing", "")]
+)
+def test_fish_completes_commands_and_models(
+    line: str, expected: str, command: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "fish/completions"
+    folder.mkdir(parents=True)
+    shutil.copy(CONTRIB / "completions/lpcodec.fish", folder)
+    environment = {**command, "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    assert _output(_tool("fish"), "-c", f"complete -C {shlex.quote(line)}", env=environment).split("\t")[0] == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of Unix")
+def test_zsh_completes_at_its_prompt(command: dict[str, str], tmp_path: Path) -> None:
+    zsh = _tool("zsh")
+    (tmp_path / ".zfunc").mkdir()
+    shutil.copy(CONTRIB / "completions/_lpcodec", tmp_path / ".zfunc")
+    (tmp_path / ".zshrc").write_text("fpath+=~/.zfunc\nautoload -U compinit && compinit -u\nPS1='> '\n")
+    # A shell in a terminal of its own, which gets the keys of someone who types.
+    script = """
+        zmodload zsh/zpty
+        zpty shell zsh -i
+        zpty -w -n shell $'lpcodec enc\\t'
+        zpty -r shell seen '*encode *'
+        print -r -- found encode
+        zpty -w -n shell $'\\025lpcodec encode --model lpc\\t'
+        zpty -r shell seen '*lpcae *'
+        print -r -- found lpcae
+        zpty -d shell
+    """
+    environment = {**command, "HOME": str(tmp_path), "ZDOTDIR": str(tmp_path), "TERM": "dumb"}
+    assert _output(zsh, "-f", "-c", script, env=environment, timeout=120).split("\n") == ["found encode", "found lpcae"]
 
 
 @pytest.mark.parametrize(("shell", "name"), [("zsh", "_lpcodec"), ("fish", "lpcodec.fish"), ("bash", "lpcodec.bash")])

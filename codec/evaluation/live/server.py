@@ -148,10 +148,9 @@ class _Live:
         client.begin()
         try:
             comparison, original, notes = await asyncio.to_thread(load)
-        except LimitError as error:
-            raise HTTPException(413, str(error)) from error
         except LpcodecError as error:
-            raise HTTPException(415, str(error).removeprefix("the picture: ")) from error
+            status = 413 if isinstance(error, LimitError) else 415
+            raise HTTPException(status, str(error).removeprefix("the picture: ")) from error
         client.take(name, comparison, original)
         height, width = comparison.pixels.shape[:2]
         about = {"name": name, "width": width, "height": height, "notes": notes, "codecs": comparison.names()}

@@ -98,8 +98,8 @@ if (view.box) {
   view.step = (by) => view.choosePicture(view.names[(view.names.indexOf(view.picture) + by + view.names.length) % view.names.length]);
   view.divide = (to) => { view.divider = Math.min(1, Math.max(0, to)); view.place(); };
   view.flip = (on) => {
-    view.flipped = on;
-    view.stage.classList.toggle("flipped", on);
+    view.flipped = on && view.mode === "slider"; // a difference has no sides
+    view.stage.classList.toggle("flipped", view.flipped);
     view.place();
   };
 
