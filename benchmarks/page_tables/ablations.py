@@ -4,7 +4,7 @@ import math
 
 import bjontegaard  # type: ignore[import-untyped]
 
-from page_tables.common import result, table
+from page_tables.common import of_weights, result, table
 
 
 def diagnosis() -> list[str]:
@@ -104,7 +104,7 @@ def kept() -> list[str]:
         near = f"{row['near']} of {row['judged']} ({100 * row['near'] / row['judged']:.1f} %)"
         rows.append((name, str(row["files"]), near, *(str(row[key]) for key in shown), steps))
     head = ("set", "files", "within 97 to 100 %", *shown.values(), "searches by entropy evaluations")
-    return table(head, rows)
+    return [*table(head, rows), "", of_weights("default", result("targets.json")["weights"])]
 
 
 def cells() -> list[str]:

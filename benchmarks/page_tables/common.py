@@ -27,6 +27,14 @@ def cards() -> list[dict[str, Any]]:
     )
 
 
+def of_weights(name: str, digest: str) -> str:
+    """A sentence that says with which weights a table was measured, and whether those are the ones that ship."""
+    now = next(card["digest"] for card in cards() if card["name"] == name)
+    if now.startswith(digest):
+        return f"Measured with the weights of `{name}` that ship ({digest})."
+    return f"Measured with earlier weights of `{name}` ({digest}); those that ship are {now[: len(digest)]}."
+
+
 def measured(name: str) -> bool:
     """Whether a set has a report here (benchmarks/reports.py makes it)."""
     return (RESULTS / name / "results.json").exists()

@@ -3,9 +3,8 @@
 import statistics
 from typing import Any
 
-from page_tables.common import METRICS, RESULTS, of_set, result, speed, table
-
-OURS = "lpcodec"
+from page_tables.codecs import OURS, TUNES, VISUAL, fair
+from page_tables.common import METRICS, RESULTS, of_set, of_weights, result, speed, table
 
 
 def reconstruction() -> list[str]:
@@ -40,7 +39,7 @@ def layers() -> list[str]:
         for row in result("layers.json")["large"]
     ]  # fmt: skip
     head = ("picture", "quality", "bpp", "level", "pixels", "its bytes", "of the file, to here", "decode, s")
-    return table((*head, "times as fast"), rows)
+    return [*table((*head, "times as fast"), rows), "", _layers_weights()]
 
 
 def predicted() -> list[str]:
@@ -53,18 +52,25 @@ def predicted() -> list[str]:
         for row in result("layers.json")["predicted"]
     ]  # fmt: skip
     head = ("quality", "bpp, all layers", "PSNR, dB", "bpp, finest left out", "PSNR, predicted", "PSNR, bicubic")
-    return table(head, rows)
+    return [*table(head, rows), "", _layers_weights()]
+
+
+def _layers_weights() -> str:
+    document = result("layers.json")
+    return of_weights(document["model"], document["weights"])
 
 
 def scalability() -> list[str]:
-    """BD-rates of the codec in layers against the other models, and against AVIF."""
+    """BD-rates of the codec in layers against the other models, and against the AVIF that is tuned for the metric."""
+    document = of_set("kodak")
     rows = []
-    for row in of_set("kodak")["bd_rates"]:
-        metric = METRICS.get(row["metric"])
-        if row["test"] == "lpcae" and metric is not None and row["anchor"] in (OURS, "fast", "avif", "jpeg"):
-            figure = row["refused"] if "refused" in row else f"{row['percent']:+.1f} %"
-            rows.append((row["anchor"], metric, figure))
-    return table(("lpcae against", "metric", "BD-rate"), rows)
+    for row in document["bd_rates"]:
+        wanted = row["anchor"] in (OURS, VISUAL, "fast", "avif", "avif-default", "jpeg")
+        if row["test"] == "lpcae" and wanted and fair(document, row["anchor"], row["metric"]):
+            figure = "refused" if "refused" in row else f"{row['percent']:+.1f} %"
+            rows.append((TUNES.get(row["anchor"], row["anchor"]), METRICS[row["metric"]], figure))
+    weights = next(codec["options"] for codec in document["codecs"] if codec["name"] == "lpcae").split()[-1].strip("()")
+    return [*table(("lpcae against", "metric", "BD-rate"), rows), "", of_weights("lpcae", weights)]
 
 
 def effort() -> list[str]:
@@ -76,7 +82,9 @@ def effort() -> list[str]:
         )
         for row in result("effort.json")["levels"]
     ]  # fmt: skip
-    return table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows)
+    document = result("effort.json")
+    about = of_weights(document["model"], document["weights"])
+    return [*table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows), "", about]
 
 
 def scale() -> list[str]:
