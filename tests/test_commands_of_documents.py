@@ -19,8 +19,8 @@ NOT_RUN = (
     "lpcodec show reconstruction ", "lpcodec train ", "lpcodec export ", "lpcodec decode cut.lpc ",
     "lpcodec batch encode 'shards", "lpcodec batch encode s3:",
 )  # fmt: skip
-"""These need a network, data sets or a training run, exit with another code than 0, or run until they are stopped; all have
-tests of their own."""
+"""These need a network, data sets or a training run, exit with another code than 0, or run until they are stopped. All
+have tests of their own."""
 INSTEAD = {
     "--data kodak": "--data photos", "--region 2000,1000,512,512": "--region 20,10,51,51", "--bpp 0.03": "--bpp 0.2",
     "--effort 6": "--effort 1",
