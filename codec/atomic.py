@@ -1,8 +1,8 @@
-"""Files that are whole or not there at all: what every writer of this package uses.
+"""Files that are complete or absent. Every writer of this package uses this module.
 
-A file is written under a temporary name in its own folder, `.NAME.lpcodec-partial-XXXX`, brought to the disk and only
-then renamed. Whatever goes wrong on the way (a full disk, Ctrl-C, a signal), the old file under the final name is
-untouched and the temporary is removed; `kill -9` or a power cut leaves at most that temporary.
+A file is written in its folder under a temporary name, `.NAME.lpcodec-partial-XXXX`, synchronised with the disk, and
+only then renamed. If anything goes wrong before (a full disk, Ctrl-C, a signal), an older file of that name isn't
+changed and the temporary file is removed. `kill -9` or a power cut may leave the temporary file.
 """
 
 import errno
@@ -19,14 +19,14 @@ from lpcodec.codec.errors import FileAccessError
 
 PARTIAL = ".lpcodec-partial-"
 _LONGEST_STEM = 200
-"""Bytes of the final name that the temporary's keeps: it adds 34, and file systems stop at 255."""
+"""The temporary name has at most this many bytes of the final name, and 34 more. Most file systems allow 255."""
 
 
 def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill `target`, which changes only once everything is on the disk.
+    """Write a file by `write`, which gets a binary stream that can seek. `target` changes only if all of it is written.
 
-    `write` gets a binary stream that can seek. A symbolic link stays one: what it points to is replaced. An older
-    file's permissions are kept. Devices and named pipes are written directly.
+    A symbolic link stays, and the file that it points to is replaced. The permissions of an older file are kept.
+    Devices and named pipes are written directly.
 
     Raises:
         FileAccessError: the file can't be written; the text names it.
@@ -34,7 +34,7 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     try:
         if target.exists() and not target.is_file():
-            _write_device(target, write)  # by its own name: what /dev/stdout is a link to may have no name
+            _write_device(target, write)  # not by its real path: /dev/stdout may be a link to something without a name
         else:
             _write_then_rename(target, write)
     except BrokenPipeError:
@@ -44,14 +44,14 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def write_bytes(target: Path, data: bytes) -> None:
-    """`write_whole` of bytes that are there already."""
+    """Write bytes as a file, as `write_whole` does."""
     write_whole(target, lambda stream: stream.write(data))
 
 
 class PendingFile:
-    """A file that is written piece by piece: fill `stream`, then call `finish`, or `discard` if anything went wrong.
+    """A file that is written piece by piece: write to `stream`, then call `finish`, or `discard` if anything failed.
 
-    `stream` is binary and can seek. OSError from the constructor and from `finish`.
+    `stream` is binary and can seek. The constructor and `finish` raise OSError.
     """
 
     def __init__(self, target: Path) -> None:
@@ -64,7 +64,7 @@ class PendingFile:
         self.stream: BinaryIO = open(self._partial, "xb")  # noqa: SIM115 (`finish` or `discard` closes it)
 
     def finish(self) -> None:
-        """Bring what was written to the disk and give it its name."""
+        """Synchronise the file with the disk and give it its name."""
         self.stream.flush()
         os.fsync(self.stream.fileno())
         self.stream.close()
@@ -92,7 +92,7 @@ def _write_then_rename(target: Path, write: Callable[[BinaryIO], object]) -> Non
 
 
 def _settle(folder: Path) -> None:
-    """Bring a folder's list of names to the disk; systems on which a folder can't be opened do that by themselves."""
+    """Synchronise a folder's list of names with the disk. Systems where folders can't be opened do that themselves."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

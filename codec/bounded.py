@@ -1,4 +1,4 @@
-"""A plane of bytes coded with a bounded error, such as soft alpha: 0 and 255 stay exact, the rest is at most E off.
+"""A plane of bytes, such as soft alpha, coded with an error of at most E. 0 and 255 stay exact.
 
     plane --predict, quantise (from coarse to fine)--> symbols --range coder--> bytes, and back
 
@@ -53,14 +53,14 @@ class _Part(NamedTuple):
 
 
 def to_bytes(plane: Plane, error: int) -> bytes:
-    """Code uint8 (H, W) with an error of at most `error` (0..20) levels; 0 and 255 come back exactly."""
+    """Code a plane, uint8 (H, W), with an error of at most `error` levels, 0..20. 0 and 255 stay exact."""
     coder = Encoder()
     _Walk(plane.shape[0], plane.shape[1], error).run(_Writing(plane, error, coder), int(plane[0, 0]))
     return bytes([error, plane[0, 0]]) + coder.finish()
 
 
 def from_bytes(data: bytes, width: int, height: int, what: str = "plane") -> Plane:
-    """The plane, uint8 (H, W). DamagedFileError, naming `what`, if the bytes are none of such a plane."""
+    """The inverse of `to_bytes`: uint8 (H, W). `what` names the plane in errors. Raises DamagedFileError."""
     if len(data) < 2 or data[0] > MAX_ERROR:
         raise DamagedFileError(f"{what}: no plane with a bounded error")
     walk = _Walk(height, width, data[0])
@@ -74,7 +74,7 @@ def from_bytes(data: bytes, width: int, height: int, what: str = "plane") -> Pla
 
 
 def nearest_level(plane: Plane, error: int) -> Plane:
-    """The plane with its values moved by at most `error` to few levels, 0 and 255 among them: cheap to store."""
+    """The plane with its values moved by at most `error` to few levels: cheap to store. 0 and 255 stay exact."""
     step = 2 * error + 1
     levels = np.minimum((np.arange(256) + error) // step * step, 255)
     levels[255] = 255

@@ -1,4 +1,4 @@
-"""Cells of the picture that are stored instead of coded: flat areas, text, drawings, parts of screens.
+"""Cells of a picture that are stored instead of coded: flat areas, text, drawings, parts of screens.
 
 ```
 encoder:  pixels --cell_choice.py--> Cells --to_bytes--> CELLS section
@@ -6,8 +6,8 @@ encoder:  pixels --cell_choice.py--> Cells --to_bytes--> CELLS section
 decoder:  CELLS section --from_bytes--> Cells;  decoded pixels, Cells --pasted--> pixels
 ```
 
-A cell is a square of 16 pixels a side (those at the right and bottom of the picture may be cut): the place of one
-latent. Stored cells show exactly the pixels of the section, whatever the codec made of their place.
+A cell is a square of 16 pixels a side, the place of one latent. At the right and bottom the picture may cut cells off.
+Stored cells show exactly the pixels of the section, whatever the codec decodes at their place.
 
 Payload of a CELLS section:
 
@@ -40,9 +40,9 @@ Map = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cells:
-    """Which cells are stored, bool (ceil(H/16), ceil(W/16)), and pixels uint8 (H, W, C).
+    """Which cells are stored, bool (ceil(H/16), ceil(W/16)), and pixels, uint8 (H, W, C).
 
-    Of the pixels only those of the stored cells are shown; the others are written too, so they should be cheap.
+    Only the pixels of stored cells are shown. The others are written too, so they should be cheap.
     """
 
     stored: Map
@@ -50,22 +50,22 @@ class Cells:
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the cells of a picture."""
+    """The number of rows and columns of cells of a picture."""
     return ceil_div(height, CELL), ceil_div(width, CELL)
 
 
 def by_pixel(cells: Map, height: int, width: int) -> Map:
-    """The map of cells as one of pixels, bool (H, W)."""
+    """A map of cells as a map of pixels, bool (H, W)."""
     return cells.repeat(CELL, 0)[:height].repeat(CELL, 1)[:, :width]
 
 
 def smoothed(pixels: Pixels, cells: Cells) -> Pixels:
-    """Return pixels (H, W, C) with the stored cells replaced by a smooth continuation, which costs few bits."""
+    """Return pixels (H, W, C) with the stored cells replaced by a smooth continuation of the others: few bits."""
     return filled(pixels, ~by_pixel(cells.stored, *pixels.shape[:2]))
 
 
 def pasted(decoded: Pixels, cells: Cells) -> Pixels:
-    """Return decoded pixels (H, W, C) with those of the stored cells in their place. Changes `decoded`."""
+    """Put the pixels of the stored cells into `decoded`, (H, W, C), and return it."""
     for row, stored in enumerate(cells.stored):
         if stored.any():
             rows = slice(CELL * row, CELL * (row + 1))
@@ -85,9 +85,9 @@ def to_bytes(cells: Cells) -> bytes:
 
 
 def from_bytes(payload: bytes, width: int, height: int, grey: bool) -> Cells:
-    """The mirror of `to_bytes`; DamagedFileError for anything else.
+    """The inverse of `to_bytes`. Raises DamagedFileError if the payload isn't one for a picture of this size.
 
-    The sizes that the map and the picture declare are compared with the file's before anything is decoded.
+    The sizes that the map and the picture declare are checked before anything is decoded.
     """
     stream = BytesIO(payload)
     try:

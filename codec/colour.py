@@ -1,13 +1,13 @@
-"""Rotated colours: one picture's own axes in place of red, green and blue.
+"""Rotated colours: a picture's own axes instead of red, green and blue.
 
 ```
 encoder:  pixels --choose--> Rotation --matrix--> the codec rotates, then analyses
 decoder:  header's two bytes --> Rotation --matrix--> the codec synthesises, then rotates back
 ```
 
-Networks are trained on pictures whose strongest changes are between dark and bright. If a picture's are between two
-colours instead (a sunset, a pepper on green), the rotation by the least angle that turns their axis into grey makes it
-such a picture. It is orthogonal, so squared errors stay what they are.
+In the pictures that networks are trained on, the strongest changes are between dark and bright. If they are between two
+colours instead (a sunset, a red pepper on green), a rotation turns the axis of these colours into that of grey, by the
+smallest angle. Then the picture is like those in training. The rotation is orthogonal, so squared errors don't change.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STEPS = 256
-"""Values of each angle: one byte."""
+"""The number of values of each angle: a byte."""
 _LARGEST_TILT = math.pi / 2
 _GREY = np.full(3, 1 / math.sqrt(3))
-"""The unit vector of grey; the next two make an orthonormal basis with it."""
+"""The unit vector of grey. The next two vectors make an orthonormal basis with it."""
 _ACROSS = np.array([1, -1, 0]) / math.sqrt(2)
 _ALONG = np.array([1, 1, -2]) / math.sqrt(6)
 _MIDDLE = 0.5
-"""Mid-grey, about which colours are rotated."""
+"""Mid-grey: colours are rotated about this point."""
 _BAND = 256
+"""Rows of a picture that are handled at a time."""
 _LEAST_SAVING = 1e-3
-"""The share of the bits that a rotation must save: less than that is within the estimate's error."""
+"""A rotation must save at least this part of the bits: the estimate has an error of about that."""
 _LEAST_TILT = 8
-"""Under 3 degrees a rotation changes the bits of photographs by 0.4 % at most, either way; finding out which takes as
-long as two analyses."""
+"""Smaller tilts, below 3 degrees, aren't tried: they hardly change the bits, and trying takes two analyses."""
 _SAMPLE_SIDE, _SAMPLES = 256, 8
+"""The side in pixels, and the number, of the squares that `sample` takes."""
 
 Matrix = npt.NDArray[np.float64]
 Bits = Sequence[float]
@@ -48,8 +49,11 @@ Bits = Sequence[float]
 
 @dataclass(frozen=True)
 class Rotation:
-    """An axis of colours that is turned into grey: its angle from grey, `tilt` 0..255 in steps of 90/255 degrees, and
-    the direction of that, `direction` 0..255 in steps of 360/256 degrees. A tilt of 0 is no rotation."""
+    """The rotation that turns an axis of colours into grey.
+
+    `tilt` is the angle between the axis and grey, 0..255 in steps of 90/255 degrees. `direction` is the angle of the
+    axis around grey, 0..255 in steps of 360/256 degrees. A tilt of 0 is no rotation.
+    """
 
     tilt: int
     direction: int
@@ -63,9 +67,9 @@ class Rotation:
         return found
 
     def matrix(self) -> Matrix:
-        """The rotation (3, 3) of colours less mid-grey: its inverse is its transpose."""
+        """The matrix (3, 3) for colours minus mid-grey. Its inverse is its transpose."""
         axis = self.axis
-        # Two reflections: of the axis at the middle between it and grey, which is the rotation by the least angle.
+        # Two reflections, first at the axis and then at the middle between it and grey: the smallest rotation.
         middle = (axis + _GREY) / np.linalg.norm(axis + _GREY)
         half = 2 * np.outer(middle, middle) - np.eye(3)
         found: Matrix = half @ (2 * np.outer(axis, axis) - np.eye(3))
@@ -76,7 +80,7 @@ PLAIN = Rotation(0, 0)
 
 
 def nearest_rotation(axis: npt.NDArray[np.float64]) -> Rotation:
-    """The rotation that turns an axis (3,), not all 0, into grey, as near as a file can say."""
+    """The rotation nearest to the one that turns an axis (3,), not all 0, into grey."""
     axis = axis / np.linalg.norm(axis)
     if axis @ _GREY < 0:
         axis = -axis
@@ -88,7 +92,7 @@ def nearest_rotation(axis: npt.NDArray[np.float64]) -> Rotation:
 
 
 def gradient_covariance(pixels: Pixels) -> Matrix:
-    """The mean products (3, 3) of the colours' differences from the left and the upper pixel, of pixels (H, W, 3)."""
+    """The mean products (3, 3) of the differences between neighbouring pixels, for pixels (H, W, 3)."""
     total, count = np.zeros((3, 3)), 0
     for top in range(0, len(pixels), _BAND):
         band = pixels[max(top - 1, 0) : top + _BAND].astype(np.float32)
@@ -100,7 +104,7 @@ def gradient_covariance(pixels: Pixels) -> Matrix:
 
 
 def sample(pixels: Pixels) -> Pixels:
-    """At most 256 x 2048 pixels of a picture (H, W, C), in squares of 256 from all over it, below each other."""
+    """A picture (H, W, C) if it is small, else 8 squares of 256 pixels a side from all over it, one below the other."""
     height, width = pixels.shape[:2]
     if height * width <= _SAMPLE_SIDE**2 * _SAMPLES:
         return pixels
@@ -114,10 +118,10 @@ def sample(pixels: Pixels) -> Pixels:
 
 
 def choose(pixels: Pixels, expected_bits: Callable[[Pixels, Rotation], Bits]) -> Rotation:
-    """The rotation for pixels (H, W, 3): the main axis of their gradients becomes grey, if that saves bits.
+    """The rotation that turns the main axis of the gradients of pixels (H, W, 3) into grey; PLAIN if it saves no bits.
 
     Args:
-        expected_bits: pixels, rotation -> the bits to expect of a picture at several qualities.
+        expected_bits: (pixels, rotation) -> the bits to expect at several qualities.
     """
     seen = sample(pixels)
     covariance = gradient_covariance(seen)
@@ -131,7 +135,7 @@ def choose(pixels: Pixels, expected_bits: Callable[[Pixels, Rotation], Bits]) ->
 
 
 def rotated(picture: Tensor, rotation: Rotation) -> Tensor:
-    """A picture (..., 3, H, W) in 0..1 with its colours rotated about mid-grey: values may leave 0..1."""
+    """A picture (..., 3, H, W) in 0..1 with its colours rotated about mid-grey. Values may leave 0..1."""
     return picture if rotation == PLAIN else _times(picture, rotation.matrix())
 
 

@@ -1,8 +1,8 @@
 """The package's errors and the command's exit codes: one table for the library and the command.
 
 Every error that a user can meet is a `LpcodecError`. Its text is one line that says what is wrong and what to do. The
-text names no option of the command; if a keyword argument would help, `keyword` names it, and the command says which
-option that is.
+text doesn't name options of the command. If a keyword argument would help, `keyword` is its name, and the command adds
+the option.
 """
 
 from enum import IntEnum
@@ -83,4 +83,4 @@ class DivergedError(LpcodecError):
 
 
 class PictureWarning(UserWarning):
-    """What `encode` and `decode` say to a Python caller: something was lost, or turned out otherwise than asked for."""
+    """Warns a caller of `encode`, `decode` or `upscale`: something was lost, or isn't as asked for."""

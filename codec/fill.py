@@ -1,7 +1,8 @@
-"""Pixels that nobody will see, replaced by what is cheap to code: a smooth continuation of those around them.
+"""Pixels that nobody will see, replaced by a smooth continuation of those around them, which is cheap to code.
 
-Pull-push interpolation (Gortler et al. 1996, Burt 1988): known pixels are averaged 2 x 2 until one is left; on the way
-back each unknown pixel takes what the level above has at its place, interpolated linearly.
+It is pull-push interpolation (Gortler et al., "The lumigraph", 1996). The known pixels are averaged 2 x 2, level by
+level, until one is left. On the way back, each unknown pixel takes the value of the coarser level at its place,
+interpolated linearly.
 """
 
 import numpy as np
@@ -11,13 +12,13 @@ from lpcodec.codec.arrays import Pixels, ceil_div
 
 _Plane = npt.NDArray[np.float32]
 _BAND = 256
-"""Rows of the result that are made at a time: no second copy of a large picture is held in float."""
+"""Rows that are computed at a time, so that no float copy of a large picture is in memory."""
 
 
 def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
-    """Return a copy of pixels (H, W, C) uint8 with those outside `known` (H, W) interpolated from the known ones.
+    """Return a copy of pixels, uint8 (H, W, C), with those outside `known`, bool (H, W), interpolated from the others.
 
-    If nothing is known, the result is 128 everywhere.
+    If no pixel is known, the result is 128 everywhere.
     """
     height, width, channels = pixels.shape
     if known.all():
@@ -35,7 +36,7 @@ def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
         rows = slice(top, min(top + _BAND, height))
         unknown = ~known[rows]
         if unknown.any():
-            # One row more on either side: the interpolation reaches that far.
+            # One row more on each side, because the interpolation needs it.
             first, last = max(top // 2 - 1, 0), min(ceil_div(rows.stop, 2) + 1, half[0])
             band = _doubled(coarse[first:last])[top - 2 * first :][: len(unknown), :width]
             result[rows][unknown] = np.rint(band[unknown]).astype(np.uint8)
@@ -43,7 +44,8 @@ def filled(pixels: Pixels, known: npt.NDArray[np.bool_]) -> Pixels:
 
 
 def _interpolated(sums: _Plane, weights: _Plane) -> _Plane:
-    """The values (h, w, C) of a level: its own average of known pixels, as far as it has any, and the level above."""
+    """The values (h, w, C) of a level: the averages of its known pixels, where there are any, blended with the coarser
+    level. `sums` (h, w, C) are those of the known pixels, `weights` (h, w) their numbers."""
     own: _Plane = np.divide(sums, np.maximum(weights, np.float32(1e-6))[..., None], dtype=np.float32)
     share = np.minimum(weights, np.float32(1))[..., None]
     if share.min() == 1:
@@ -56,7 +58,7 @@ def _interpolated(sums: _Plane, weights: _Plane) -> _Plane:
 
 
 def _halved(plane: _Plane) -> _Plane:
-    """Sums of 2 x 2 of (h, w, C); an odd last row or column is alone."""
+    """The sums of 2 x 2 places of (h, w, C); beyond an odd last row or column there is 0."""
     tall, wide = plane.shape[0] % 2, plane.shape[1] % 2
     if tall or wide:
         plane = np.pad(plane, ((0, tall), (0, wide), (0, 0)))

@@ -1,8 +1,8 @@
-"""What a process that computes owes to the children it forks.
+"""Protects forked processes from waiting for ever.
 
-The threads of a process don't survive `fork()`: the child has only the thread that forked. GNU OpenMP, with which
-torch computes, doesn't know that. Its first parallel loop in the child hands work to threads that are gone, and waits
-for ever. So a forked child computes with one thread. Spawned processes start afresh and need nothing.
+A process that is made by `fork()` has only the thread that forked, none of the others. GNU OpenMP, which torch computes
+with, doesn't notice: its first parallel loop in the child gives work to threads that don't exist, and waits for them.
+So a forked child computes with one thread. Spawned processes aren't affected.
 """
 
 import functools

@@ -1,8 +1,8 @@
-"""What a file holds losslessly: pictures for which coding does not pay.
+"""Pictures that are stored losslessly, as PNG or WebP inside our files.
 
     pixels --stored_to_bytes--> STORED section --stored_from_bytes--> pixels
 
-Reading looks at the size that the inner PNG or WebP header declares before Pillow decodes a pixel of it.
+The size in the header of the PNG or WebP is checked before Pillow decodes a pixel of it.
 """
 
 import struct
@@ -19,20 +19,20 @@ from lpcodec.codec.varint import read_varint, varint
 
 _WEBP_MAX_SIDE = 16383
 _PART = 2048
-"""Pixels a side of a part of a large stored picture."""
+"""Side in pixels of the parts of a large stored picture."""
 _QUICK_TILE, _STRIP = 256, 32
 _PNG_BELOW = 1 << 10
-"""Bytes of a WebP below which PNG is tried as well."""
+"""PNG is tried as well if the WebP has fewer bytes than this."""
 
 
 def stored_to_bytes(pixels: Pixels) -> bytes:
-    """The payload of a STORED section: (H, W, 1) or (H, W, 3) losslessly, as PNG or WebP, whichever is smaller.
+    """The payload of a STORED section for pixels, uint8 (H, W, 1) or (H, W, 3): a PNG or WebP, whichever is smaller.
 
     If all pixels have one colour, it is that colour: a byte per channel.
 
-    A picture of more than 4 megapixels is stored in parts of up to 2048 x 2048 pixels, row by row, each behind its
-    length (a varint). So neither side needs memory for more than one part beside the picture itself: WebP takes 18
-    bytes for each pixel that it decodes. Pictures in parts are given less effort.
+    A picture of more than 4 megapixels is stored in parts of up to 2048 x 2048 pixels, row by row, each after its
+    length (a varint). So writer and reader need memory for only one part beside the picture itself: WebP takes 18 bytes
+    for each pixel that it decodes. The parts of such pictures are coded with less effort.
     """
     places = _parts(*pixels.shape[:2])
     if len(places) == 1:
@@ -47,7 +47,7 @@ def _parts(height: int, width: int) -> list[tuple[Span, Span]]:
 
 
 def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
-    """One part as a whole PNG or WebP, or as its one colour."""
+    """One part as a PNG or WebP file, or as its one colour."""
     if (pixels == pixels[0, 0]).all():
         colour: bytes = pixels[0, 0].tobytes()
         return colour
@@ -57,7 +57,7 @@ def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
     if max(image.size) <= _WEBP_MAX_SIDE:
         candidates.append(BytesIO())
         image.convert("RGB").save(candidates[0], "WEBP", lossless=True, method=method, quality=effort)
-    # PNG is smaller for a few colours in a small picture alone; its effort is wasted on most.
+    # PNG is smaller only for small pictures with few colours, so it isn't tried for others.
     if not candidates or candidates[0].tell() < _PNG_BELOW:
         candidates.append(BytesIO())
         image.save(candidates[-1], "PNG", compress_level=9 if image.width * image.height <= 2**20 else 6)
@@ -65,9 +65,12 @@ def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
 
 
 def stored_from_bytes(payload: bytes, width: int, height: int, grey: bool, what: str = "stored picture") -> Pixels:
-    """The mirror of `stored_to_bytes`. DamagedFileError, naming `what`, if it isn't such a picture of that size.
+    """The inverse of `stored_to_bytes`: uint8 (H, W, 1 if `grey` else 3). `what` names the payload in errors.
 
-    The headers of all parts are looked at before any is decoded.
+    The headers of all parts are checked before any part is decoded.
+
+    Raises:
+        DamagedFileError: the payload isn't a picture of this size.
     """
     places = _parts(height, width)
     if len(places) == 1:
@@ -99,11 +102,12 @@ def _next_part(stream: BytesIO, what: str) -> bytes:
 
 
 class QuickSize:
-    """About what a picture takes losslessly: up to seven times of it, found in a fiftieth of the time of coding it.
+    """A quick estimate of the bytes of a picture stored losslessly. It may be up to seven times too large.
 
-    The picture goes through WebP's quickest method, tile by tile, all of it if need be: a sample of it can be made to
-    mislead. That method sees no repetition from one row to a far one; a narrow strip of each tile shows what a method
-    that does would save.
+    The picture is coded by WebP's quickest method, tile by tile. That takes about a fiftieth of the time of storing it.
+    All tiles are used if necessary, because a sample of them can mislead. The quickest method doesn't find repetitions
+    between distant rows. So a narrow strip of each tile is coded by a slower method too, and what that saves counts for
+    the whole tile.
     """
 
     def __init__(self, pixels: Pixels) -> None:
@@ -111,7 +115,7 @@ class QuickSize:
         self._left = grid(pixels.shape[0], pixels.shape[1], _QUICK_TILE, 0)
 
     def at_most(self, size: float) -> bool:
-        """Whether it is at most `size` bytes. Only as many tiles are looked at as it takes to know."""
+        """Whether the estimate is at most `size` bytes. No more tiles are coded than it takes to know that."""
         while self._total <= size:
             place = next(self._left, None)
             if place is None:

@@ -1,10 +1,10 @@
-"""What a file holds, read from its header and section heads alone: payloads are skipped.
+"""What a file contains, read from its header and section heads alone; payloads are skipped.
 
 ```
 stream --read--> Outline: the header, and the type, place and length of each section
 Outline --payload--> the bytes of one section, checked
 ```
-So a picture's size and mode, and its metadata, cost a few small reads, however large the file is.
+So the size and mode of a picture, and its metadata, take a few small reads, however large the file is.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lpcodec.codec.errors import DamagedFileError
 
 
 class Stream(Protocol):
-    """A binary file that can seek: a file on the disk, BytesIO, or a remote file of fsspec."""
+    """A binary stream that can seek: a file on the disk, BytesIO, or a remote file of fsspec."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
     def read(self, size: int = -1, /) -> bytes: ...
@@ -24,7 +24,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A section: its type, where its payload starts, its length in bytes, and its checksum."""
+    """A section: its type, the offset of its payload and the payload's length, both in bytes, and its checksum."""
 
     type: int
     start: int
@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outline:
-    """The header and the sections of a file. `is_whole`: the file has the length that its section heads add up to."""
+    """The header and the sections of a file. `is_whole`: the file is as long as the section heads say."""
 
     header: Header
     entries: tuple[Entry, ...]
@@ -51,11 +51,11 @@ class Outline:
 
 
 def read(stream: Stream) -> Outline:
-    """The outline of the file in `stream`. Of a file that was cut, the sections whose heads are there.
+    """The outline of the file in `stream`. If the file was cut, it has the sections before the cut.
 
     Raises:
-        DamagedFileError: it doesn't begin with the header of an lpcodec file.
-        UnknownModelError: a newer version of the format.
+        DamagedFileError: the file doesn't begin with the header of an .lpc file.
+        UnknownModelError: another version of the format made it.
     """
     end = stream.seek(0, 2)
     stream.seek(0)
@@ -73,7 +73,7 @@ def read(stream: Stream) -> Outline:
 
 
 def payload(stream: Stream, entry: Entry) -> bytes:
-    """The payload of a section that isn't a LAYER. Raises DamagedFileError if it is cut short or damaged."""
+    """The payload of a section that isn't a LAYER. Raises DamagedFileError if it was cut or changed."""
     stream.seek(entry.start)
     found = stream.read(entry.length)
     name = container.section_name(entry.type)
@@ -87,6 +87,6 @@ def payload(stream: Stream, entry: Entry) -> bytes:
 
 
 def metadata(stream: Stream, outline: Outline, section_type: SectionType) -> bytes | None:
-    """ICC, EXIF or XMP as it was before deflating; None if the file has none. Raises DamagedFileError."""
+    """The ICC profile, EXIF or XMP of a file; None if it has none. Raises DamagedFileError."""
     entry = outline.entry(section_type)
     return None if entry is None else container.metadata_from_bytes(payload(stream, entry))

@@ -1,8 +1,9 @@
 """Fewer colours for pictures drawn by a computer, chosen by rate and distortion.
 
-Entropy-constrained vector quantisation (Chou, Lookabaugh and Gray 1989) of the colours that occur: a colour takes the
-entry of the least bits + lambda * squared error, an entry moves to the mean of its colours, and one that nobody takes
-is dropped. So lambda decides how many colours are left. It works on the list of distinct colours, not on pixels.
+The colours of a picture are quantised to a palette (entropy-constrained vector quantisation: Chou, Lookabaugh and Gray
+1989). Again and again, each colour takes the entry with the least bits + lambda * squared error, each entry moves to
+the mean of its colours, and entries that no colour takes are dropped. So lambda decides how many colours are left. The
+work is done on the list of distinct colours, not on pixels.
 """
 
 import numpy as np
@@ -11,18 +12,21 @@ import numpy.typing as npt
 from lpcodec.codec.arrays import Pixels
 
 MOST_ENTRIES = 256
-"""WebP and PNG code up to this many colours as indexes."""
+"""The most entries: WebP and PNG can code up to this many colours as indexes."""
 _MOST_COLOURS = 1 << 13
-"""Rarer colours than the most frequent ones of this number have no part in choosing the entries."""
+"""Only this many colours, the most frequent ones, take part in choosing the entries."""
 _ITERATIONS = 6
 _BITS_SHARE = 0.3
-"""The bits that a pixel takes after prediction from its neighbours, as a part of those of its colour's frequency."""
+"""A pixel takes about this part of the bits that the frequency of its colour says: its neighbours predict it."""
 _BATCH = 4096
+"""Colours that are compared with all entries at a time."""
 _MAJORITY = 0.5
+"""An entry is set to a colour that more than this part of its pixels have."""
 
 
 def distinct_colours(pixels: Pixels) -> tuple[Pixels, npt.NDArray[np.int32]]:
-    """The distinct colours (n, C) of pixels uint8 (N, C), C 1 or 3, and the number of each pixel's colour (N,)."""
+    """The distinct colours, uint8 (n, C), of pixels, uint8 (N, C) with C 1 or 3, and the row of each pixel's colour,
+    int32 (N,)."""
     keys = np.zeros(len(pixels), np.int32)
     for channel in pixels.T:
         keys = keys << 8 | channel
@@ -32,13 +36,13 @@ def distinct_colours(pixels: Pixels) -> tuple[Pixels, npt.NDArray[np.int32]]:
 
 
 def fewer_colours(colours: Pixels, counts: npt.NDArray[np.int64], lmbda: float) -> Pixels:
-    """Return what replaces each of the distinct colours uint8 (n, C): at most 256 different ones.
+    """Return the colour that replaces each of the distinct colours, uint8 (n, C): at most 256 different ones.
 
-    The cost is bits + lambda * squared error of each pixel, a mean over the C channels, in 8-bit units. An entry whose
-    pixels mostly have one colour is that colour, so that backgrounds stay exact.
+    If most pixels of an entry have one colour, the entry is that colour, so that backgrounds stay exact.
 
     Args:
         counts: how many pixels have each colour, (n,); not all 0.
+        lmbda: the cost of a pixel is bits + lambda * squared error, in 8-bit units, a mean over channels.
     """
     order = np.argsort(-counts, kind="stable")[: min(_MOST_COLOURS, np.count_nonzero(counts))]
     values, weights = colours[order].astype(np.float32), counts[order].astype(np.float64)
@@ -51,7 +55,7 @@ def fewer_colours(colours: Pixels, counts: npt.NDArray[np.int64], lmbda: float) 
         entries, uses = (sums[kept] / uses[kept, None]).astype(np.float32), uses[kept]
     entries = np.rint(entries)
     taken = _cheapest(values, entries, uses, lmbda)
-    # The values come in falling order of frequency: the first of an entry is its most frequent.
+    # Values are sorted by frequency, so the first one of an entry is its most frequent one.
     used, first = np.unique(taken, return_index=True)
     dominant = weights[first] > _MAJORITY * np.bincount(taken, weights, len(entries))[used]
     entries[used[dominant]] = values[first[dominant]]
@@ -62,7 +66,8 @@ def fewer_colours(colours: Pixels, counts: npt.NDArray[np.int64], lmbda: float) 
 def _cheapest(
     values: npt.NDArray[np.float32], entries: npt.NDArray[np.float32], uses: npt.NDArray[np.float64], lmbda: float
 ) -> npt.NDArray[np.intp]:
-    """The number of the entry (m, C) that costs least for each of the values (n, C)."""
+    """For each of the values (n, C), the row of the entry in (m, C) that costs least. `uses` (m,) are the pixels of
+    each entry."""
     bits = (-_BITS_SHARE * np.log2(np.maximum(uses, 0.5) / uses.sum())).astype(np.float32)
     scale = np.float32(lmbda / values.shape[1])
     own = scale * np.square(entries).sum(1) + bits

@@ -1,7 +1,7 @@
 """The quality of a picture: 0 to 100 for people, one of 65,536 steps in files and networks.
 
-A `quality: float` in this package is always the number for people. What a file holds is a `Quality`, and tensors of
-qualities hold its `units`.
+A `quality: float` in this package is always a number from 0 to 100. Files have a `Quality`, and tensors of qualities
+have its `units`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FINEST_UNITS = 65535
 
 @dataclass(frozen=True, order=True)
 class Quality:
-    """A quality that a file can hold. `units`: 0 (the coarsest) to 65535. ValueError for others."""
+    """A quality as files have it. `units` are 0 (the coarsest) to 65535; ValueError for others."""
 
     units: int
 
@@ -23,7 +23,7 @@ class Quality:
 
     @classmethod
     def of(cls, number: float) -> Quality:
-        """The nearest to a quality 0..100; numbers outside are clamped."""
+        """The nearest one to a quality 0..100. Numbers outside are clamped."""
         return cls(round(min(max(number, 0.0), 100.0) / 100 * FINEST_UNITS))
 
     @property

@@ -1,16 +1,15 @@
-"""A region of a picture, decoded from the bytes that it needs.
+"""A region of a picture, decoded from only the bytes that it needs.
 
 ```
-file that can seek --outline--> header, places of the sections
-                   --the codec's region: reads the groups that the box touches--> pixels, enlarged if they were coded
-                                                                                          at a smaller size
-                   --alpha and stored cells, if there are any: read whole, then cut--> alpha, pixels
+stream --outline--> header, offsets of the sections
+       --codec.region: reads the groups that the box touches--> pixels, enlarged if they were coded at a smaller size
+       --alpha and stored cells, if there are any: read whole, then cut--> alpha, pixels
 ```
-The result is the crop of the whole decoded picture, but for float noise. A codec that can't decode parts, and a picture
-that is stored losslessly, are decoded whole and cut.
+The result equals that part of the whole decoded picture within float noise. If the codec can't decode parts, or the
+picture is stored losslessly, the whole picture is decoded and cut.
 
-The digest over the whole file isn't compared, because that would take all of its bytes. What is read has checks of its
-own; damage elsewhere isn't noticed, and a changed header may be noticed only by what it does to the groups.
+The digest over the whole file isn't checked, because that would take all bytes. What is read has checks of its own.
+Damage elsewhere isn't noticed. A changed header may be noticed only because the groups can't be decoded with it.
 """
 
 import numpy as np
@@ -27,19 +26,20 @@ from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 
 _IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.ALPHA})
-"""The critical sections of files that can be decoded in part."""
+"""A file can be decoded in part if it has no other critical sections."""
 _AROUND, _GROUP_PIXELS = 512, 1 << 20
-"""What is in memory besides a region: pixels around it that the synthesis sees, and those of one group of latents."""
+"""What takes memory besides a region: this many pixels more on each axis, which the synthesis needs, and the pixels of
+one group of latents."""
 
 
 def decode(
     stream: Stream, region: tuple[int, int, int, int], *, max_pixels: int, max_memory: int | None, device: str,
     progress: Progress | None,
 ) -> DecodeResult:  # fmt: skip
-    """Decode a region (left, top, width, height) in pixels; other arguments and errors are those of `api.decode`.
+    """Decode a region (left, top, width, height), in pixels; other arguments and errors are those of `api.decode`.
 
-    `max_pixels` counts the pixels that have to be decoded: those of the region, or of the whole picture if that can't
-    be decoded in part.
+    `max_pixels` limits the pixels that have to be decoded: those of the region, or of the whole picture if it can't be
+    decoded in part.
     """
     found = outline.read(stream)
     box = _box(region, found)
@@ -50,7 +50,7 @@ def decode(
             raise UnknownModelError(f"section {container.section_name(entry.type)} needs a newer version of lpcodec")
     codec, frame = decoding.codec_of(found.header, device), decoding.frame_of(found.header)
     latents = found.entry(SectionType.LATENTS)
-    # What else makes up the picture is left to the decoding of the whole.
+    # Files with other critical sections are decoded whole.
     critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
     in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART
     whole = not in_part or bool(critical - {SectionType.LATENTS})
@@ -97,7 +97,7 @@ def _box(region: tuple[int, int, int, int], found: Outline) -> Box:
 def _cut(
     stream: Stream, box: Box, max_pixels: int, max_memory: int | None, device: str, progress: Progress | None
 ) -> DecodeResult:
-    """The box of the whole decoded picture."""
+    """Decode the whole picture, and cut the box out."""
     stream.seek(0)
     result = decoding.decode(
         stream.read(), level=0, scale=1, allow_partial=False, max_pixels=max_pixels, max_memory=max_memory,
@@ -109,7 +109,7 @@ def _cut(
 
 
 def _with_cells(pixels: Pixels, stream: Stream, found: Outline, box: Box) -> Pixels:
-    """The pixels of the box, with those that are stored in place of what was coded there."""
+    """The pixels of the box, with the stored cells in their place."""
     entry, header = found.entry(SectionType.CELLS), found.header
     if entry is None:
         return pixels

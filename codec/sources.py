@@ -1,4 +1,4 @@
-"""What a Python caller may give: paths, bytes, open files, PIL images and arrays.
+"""What Python callers may pass: paths, bytes, open files, PIL images and arrays.
 
 path, bytes, file, PIL image, array --load--> Picture         what `encode` takes
 path, bytes, file --read--> bytes                             what `decode`, `info` and `verify` take
@@ -25,7 +25,7 @@ PictureSource = FileSource | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[n
 
 _CHANNELS = (1, 3, 4)
 _READ_AHEAD = 4096
-"""Bytes that a remote file is read ahead: enough for a header and the places of its parts."""
+"""Bytes of a remote file that are read ahead: enough for the header and the places of groups."""
 _REDUCED = "16-bit input reduced to 8 bit"
 
 
@@ -35,9 +35,9 @@ def load(source: PictureSource, *, max_pixels: int | None) -> Picture:
     An array has shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, and dtype uint8 or uint16.
 
     Raises:
-        LimitError: more than `max_pixels` pixels (None: no limit); found before they are decoded.
+        LimitError: it has more than `max_pixels` pixels (None: no limit). No pixel is decoded then.
         FileAccessError: the source can't be read as a picture.
-        UsageError: it is nothing that holds a picture, or an array of another shape or dtype.
+        UsageError: the source has a wrong type, or it is an array of another shape or dtype.
     """
     if isinstance(source, Image.Image):
         return picture.load(source, max_pixels=max_pixels)
@@ -50,11 +50,11 @@ def load(source: PictureSource, *, max_pixels: int | None) -> Picture:
 
 
 def read(source: FileSource) -> bytes:
-    """The bytes of a path, an open file (from where it is, to its end), or of a bytes-like object.
+    """The bytes of the file of a path, of an open file (from its position to its end), or of a bytes-like object.
 
     Raises:
         FileAccessError: the file can't be read.
-        UsageError: `source` is none of these.
+        UsageError: `source` has another type.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
@@ -75,7 +75,7 @@ def read(source: FileSource) -> bytes:
 
 @contextmanager
 def opened(source: FileSource) -> Iterator[BinaryIO]:
-    """A binary stream from the beginning of `source`, which can seek. A path may be a URL of fsspec: http, s3, ...
+    """A binary stream that can seek, at the beginning of `source`. A path may be a URL that fsspec knows: http, s3, ...
 
     Raises:
         FileAccessError, UsageError: as `read`.

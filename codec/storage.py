@@ -1,6 +1,6 @@
-"""Bytes in and out of files, by path or by any URL that fsspec knows (s3://, gs://, http://, memory://, ...).
+"""Reading and writing files by path, or by any URL that fsspec knows (s3://, gs://, http://, memory://, ...).
 
-A local file is whole or not there (atomic.py). Object stores have that property by themselves.
+A local file is complete or absent (atomic.py). So are the objects of object stores.
 """
 
 import os
@@ -14,7 +14,7 @@ from lpcodec.codec.errors import FileAccessError
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a path or URL, and the path in it. FileAccessError if its package is missing."""
+    """The fsspec file system of a path or URL, and the path in it. Raises FileAccessError if a package is missing."""
     import fsspec.core  # type: ignore[import-untyped]
 
     try:
@@ -25,24 +25,24 @@ def file_system(url: str) -> tuple[Any, str]:
 
 
 def is_local(url: str) -> bool:
-    """Whether a path or URL is a file of this machine."""
+    """Whether a path or URL is that of a file on this machine."""
     return "://" not in url or url.startswith("file://")
 
 
 def local_path(url: str) -> Path:
-    """The path of a local path or file:// URL."""
+    """A local path or file:// URL as a path."""
     return Path(url.removeprefix("file://"))
 
 
 def join(folder: str, name: str) -> str:
-    """The path or URL of `name` (with / between folders) in a folder."""
+    """The path or URL of the file `name`, with / between folders, in a folder."""
     return f"{folder.rstrip('/')}/{name}" if not is_local(folder) else str(local_path(folder) / name)
 
 
 def open_read(url: str, read_ahead: int | None = None) -> Any:
-    """A binary stream that can seek. OSError if it can't be opened.
+    """A binary stream that can seek. Raises OSError if it can't be opened.
 
-    `read_ahead` are the bytes that a remote file is read ahead; by default the file system's own (megabytes).
+    `read_ahead`: how many bytes of a remote file are read ahead; by default what its file system chooses (megabytes).
     """
     if is_local(url):
         return open(local_path(url), "rb")
@@ -51,14 +51,14 @@ def open_read(url: str, read_ahead: int | None = None) -> Any:
 
 
 def read(url: str) -> bytes:
-    """The bytes of a file. OSError if it can't be read."""
+    """The bytes of a file. Raises OSError if it can't be read."""
     with open_read(url) as stream:
         data: bytes = stream.read()
     return data
 
 
 def write(url: str, data: bytes) -> None:
-    """Write a whole file, with the folders that it needs. OSError or FileAccessError if it can't be written."""
+    """Write a file, and the folders that it needs. Raises OSError or FileAccessError if it can't be written."""
     if is_local(url):
         target = local_path(url)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,10 +69,10 @@ def write(url: str, data: bytes) -> None:
 
 
 class PendingFile:
-    """A file by path or URL that is written piece by piece. Fill `stream`, then call `finish`, or `discard`.
+    """A file by path or URL that is written piece by piece. Write to `stream`, then call `finish`, or `discard`.
 
-    A local one is written beside its place, with the folders that it needs; others in the folder for temporary files,
-    from where `finish` uploads them. OSError or FileAccessError if it can't be written.
+    A local file is written in its folder, which is made if necessary; a remote one in the folder for temporary files,
+    and `finish` uploads it. Raises OSError or FileAccessError if it can't be written.
     """
 
     def __init__(self, url: str) -> None:

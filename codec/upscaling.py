@@ -1,12 +1,13 @@
 """Enlarging pictures: by a trained super-resolution network, the prediction of a front-end, or bicubic interpolation.
 
 ```
-Picture --pixels: network, front-end or bicubic--> Picture of 2, 3, 4 or 8 times the sides
-          alpha: bicubic; metadata unchanged
+Picture --pixels: network, front-end or bicubic--> Picture with 2, 3, 4 or 8 times the sides
+          alpha: bicubic; metadata: unchanged
 ```
 
-Front-ends have the names that `show decompose` knows. LPAE, WAE and the pyramid predict the finer level; a wavelet's
-synthesis runs with details of zero, its low-pass scaled so that a flat picture keeps its value (pyramid.py).
+Front-ends have the names that `lpcodec show decompose` takes. LPAE, WAE and the Laplacian pyramid predict the finer
+level. A wavelet is synthesised with details of zero; its low-pass is scaled so that a flat picture keeps its value
+(pyramid.py).
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ MAX_SCALE = 8
 DOUBLINGS = (2, 4, 8)
 Enlarge = Callable[[Pixels, int, Progress | None], Pixels]
 Predict = Callable[["Tensor", "Size"], "Tensor"]
-"""A front-end's `predict`: approximation (1, 3, h, w), size of the finer level -> what that is expected to be."""
+"""A front-end's `predict`: approximation (1, 3, h, w), (height, width) of the finer level -> that level."""
 
 
 @dataclass(frozen=True)
 class UpscaleResult:
-    """An enlarged picture, and one line for each thing of the original that wasn't kept."""
+    """An enlarged picture, and a note for each thing of the original that wasn't kept."""
 
     image: Image.Image
     notes: tuple[str, ...]
@@ -53,14 +54,14 @@ def upscale(
     """Enlarge a picture `scale` times.
 
     Args:
-        scale: what the model was trained for; front-ends take 2, 4 and 8, bicubic 1 to 8.
+        scale: one that the model was trained for; 2, 4 or 8 for front-ends, 1 to 8 for bicubic.
         model: a network whose task is upscaling, a set of its weights, a front-end (lpae, wae, pyramid, haar, cdf53,
             or a discrete wavelet of PyWavelets), or "bicubic".
-        max_pixels: refuse results of more pixels.
+        max_pixels: refuse results with more pixels.
 
     Raises:
-        UsageError: no such model, no weights for it, or none for this scale.
-        LimitError: the result would have more pixels than `max_pixels`.
+        UsageError: there is no such model, or no weights for it or for this scale.
+        LimitError: the result would have more than `max_pixels` pixels.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
     height, width = picture.pixels.shape[:2]
@@ -75,7 +76,7 @@ def upscale(
 
 
 def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
-    """What enlarges pixels, uint8 (H, W, 1 or 3), `scale` times, for a model's name; errors as `upscale`."""
+    """The function of a model's name that enlarges pixels, uint8 (H, W, 1 or 3), `scale` times. Raises as `upscale`."""
     if model == BICUBIC:
         if not 1 <= scale <= MAX_SCALE:
             raise UsageError(f"a scale of {scale}: bicubic enlarges 1 to {MAX_SCALE} times")
@@ -89,7 +90,7 @@ def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
 
 
 def _prediction(model: str) -> Predict | None:
-    """The prediction of the front-end of a name; None for a network of another task. Raises UsageError for no model."""
+    """The `predict` of a front-end; None for a network of another task. Raises UsageError if there is no such model."""
     try:
         task = models.network_of(model).task
     except UsageError:
@@ -104,7 +105,7 @@ def _prediction(model: str) -> Predict | None:
 
 
 def predicted(predict: Predict, pixels: Pixels, scale: int) -> Pixels:
-    """What a front-end expects at the finer levels if `pixels`, uint8 (H, W, 1 or 3), are its approximation: no detail.
+    """What a front-end predicts at the finer levels if `pixels`, uint8 (H, W, 1 or 3), are its approximation.
 
     Returns uint8 (scale H, scale W, C).
     """

@@ -16,7 +16,7 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(byte: Callable[[], int]) -> int:
-    """Return the varint whose bytes `byte` gives one by one; what `byte` raises at the end of the data is passed on.
+    """Return the varint that `byte` gives byte by byte. What `byte` raises at the end of the data is passed on.
 
     Raises:
         ValueError: it isn't in the shortest form, or longer than 5 bytes.

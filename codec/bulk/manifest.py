@@ -1,10 +1,10 @@
-"""What was done, one JSON object per line, so that a stopped batch goes on where it was.
+"""What a batch has done, one JSON object per line, so that a batch that was stopped can be continued.
 
 ```
-TO/batch.json       what is done to each picture; a batch goes on only with the same
+TO/batch.json       the settings; a batch can only be continued with the same ones
 TO/manifest.jsonl   one Row per picture and per shard, in the order in which they were finished
 ```
-Object stores can't append, so a remote folder has parts: manifest-00000.jsonl and so on, a thousand rows each at most.
+Object stores can't append, so a remote folder has parts: manifest-00000.jsonl and so on, with at most 1000 rows each.
 If a name has several rows, the last one counts. A line that a crash cut off is ignored.
 """
 
@@ -22,13 +22,13 @@ _ROWS_PER_PART = 1000
 
 
 class Manifest:
-    """The manifest of the folder or URL `to`. `codes` has the exit code of each name's last row."""
+    """The manifest in the folder or URL `to`. `codes` has the exit code of the last row of each name."""
 
     def __init__(self, to: str, settings: Settings) -> None:
-        """Begin a manifest, or go on with the one that is there.
+        """Begin a manifest, or continue the one in the folder.
 
         Raises:
-            UsageError: the folder has files and no manifest, or one of a batch with other settings.
+            UsageError: the folder has files but no manifest, or the manifest of a batch with other settings.
         """
         self._to, self._local = to, storage.is_local(to)
         self.codes: dict[str, int] = {}
@@ -43,12 +43,12 @@ class Manifest:
         self._file = self._open() if self._local else None
 
     def has(self, name: str, output: str) -> bool:
-        """Whether `name` is done, and its output still there (which is only asked of local files)."""
+        """Whether `name` is done, and its output still exists. The latter is checked only for local files."""
         done = self.codes.get(name) == 0
         return done and (not self._local or storage.local_path(storage.join(self._to, output)).exists())
 
     def add(self, row: Row) -> None:
-        """Write one row; it is on its way to the disk when this returns."""
+        """Write one row. A local file is flushed; remote rows wait until a part is full."""
         self.codes[row.name] = row.code
         line = json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n"
         if self._file is not None:
@@ -60,7 +60,7 @@ class Manifest:
             self._write_part()
 
     def close(self) -> None:
-        """Write what is pending."""
+        """Write the rows that wait."""
         if self._file is not None:
             self._file.close()
         elif self._pending:
@@ -76,7 +76,7 @@ class Manifest:
                 found = None
             if found != wanted:
                 raise UsageError(
-                    f"{self._to}: a batch with other settings or weights was begun there; name another folder"
+                    f"{self._to}: this folder has a batch with other settings or weights; name another folder"
                 )
             return
         if system.exists(folder) and system.ls(folder, detail=False):
@@ -109,7 +109,7 @@ class Manifest:
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """What decides the outputs of a batch, ready for JSON: the settings, and the weights that encode."""
+    """What the outputs of a batch depend on, ready for JSON: the settings, and the digests of the weights."""
     about = json.loads(json.dumps(asdict(settings)))
     if names := settings.models():
         from lpcodec.codec import models

@@ -1,4 +1,4 @@
-"""A batch from its sources to its summary: what is left to do goes to an engine, what it reports to the manifest."""
+"""A batch, from its sources to its summary: an engine does what is left to do, and the manifest keeps the results."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -16,11 +16,13 @@ Engine = Callable[[Sequence[Source], Settings, str, frozenset[str]], Generator[E
 
 @dataclass
 class Summary:
-    """How far a batch is. `pictures` counts those of this run, done or failed; `before` are sources done earlier, and
-    `failed_before` the pictures that failed in them (in shards, which are not done again).
+    """How far a batch is.
 
-    `bytes_in` and `bytes_out` are those of the pictures that are done; `part` of the work (0..1) is by bytes of input.
-    `code` is the largest exit code of all sources, earlier ones too.
+    `sources` are all of it, `before` those that earlier runs did. `pictures` are those of this run, done or failed, and
+    `failed` those that failed. `failed_before` are the pictures that failed in shards that earlier runs did; they
+    aren't tried again. `bytes_in` and `bytes_out` are the sizes of the pictures that are done, before and after.
+    `bytes_read` counts failed ones too. `part` of the work is done, 0..1, by bytes of input. `seconds` is the time so
+    far. `code` is the largest exit code of all sources, earlier runs included.
     """
 
     sources: int = 0
@@ -37,7 +39,7 @@ class Summary:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time left at the present speed; None before anything is known."""
+        """The time left at the speed so far, in seconds; None before any work is done."""
         return self.seconds * (1 - self.part) / self.part if self.part > 0 else None
 
 
@@ -48,12 +50,12 @@ def run(
     """Recode all sources that aren't done yet into `to`, a folder or URL.
 
     Args:
-        endings: the endings (".png") of pictures in shards.
+        endings: of the pictures in shards (".png", ...).
         engine: `local.run` or `cluster.run`, with its own options bound.
-        report: called after each picture with the state and the picture's row.
+        report: called after each picture, with the summary so far and the picture's row.
 
     Raises:
-        UsageError: two sources with one output, or a folder that isn't this batch's.
+        UsageError: two sources would have one output, or the folder is that of another batch.
     """
     outputs = _outputs(found.sources, settings)
     manifest = Manifest(to, settings)

@@ -4,10 +4,10 @@
 |---------------|-----------------------------------------------------|---------------------------------------|
 | a folder      | pictures and shards below it, hidden ones left out  | the path from the folder              |
 | a pattern     | what matches: `photos/**/*.jpg`, `s-{000..099}.tar` | the path from the last fixed folder   |
-| a list, x.txt | one path or URL per line; # begins a comment        | the path that is there, without root  |
-| a file        | it                                                  | its own name                          |
+| a list, x.txt | one path or URL per line; # begins a comment        | the path in the line, without root    |
+| a file        | that file                                           | its name                              |
 
-Paths in a list are relative to the list's folder. All of them may be URLs of fsspec.
+Paths in a list are relative to the list's folder. All paths may be URLs that fsspec knows.
 """
 
 import re
@@ -40,19 +40,19 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """The sources of a batch, in the order of their names, and how many files in folders are neither picture nor
-    shard."""
+    """The sources of a batch, sorted by name, and how many files in folders were left out: those that are neither
+    pictures nor shards."""
 
     sources: tuple[Source, ...]
     left_out: int
 
 
 def find(places: Sequence[str], endings: frozenset[str]) -> Found:
-    """All sources of `places`; `endings` (".png") are those that folders are searched for, with shards.
+    """All sources of `places`. `endings` (".png", ...) are those of files that are taken from folders, beside shards.
 
     Raises:
-        FileAccessError: a place that isn't there.
-        UsageError: two sources of one name.
+        FileAccessError: a place doesn't exist.
+        UsageError: two sources would have one name.
     """
     found: dict[str, Source] = {}
     left_out = 0
@@ -69,7 +69,7 @@ def find(places: Sequence[str], endings: frozenset[str]) -> Found:
 
 
 def _of_place(place: str, endings: frozenset[str]) -> Iterator[tuple[Source, bool]]:
-    """The files of a place, and whether each is a source of the batch; all are that weren't searched for."""
+    """The files of a place, and whether each is a source of the batch: in folders, only those with the right ending."""
     for each in _ranges(place):
         system, path = storage.file_system(each)
         try:
@@ -117,7 +117,7 @@ def _listed(place: str) -> Iterator[Source]:
 
 
 def _safe(entry: str) -> str:
-    """The path of an entry without protocol, root and steps up, so that it stays below the output's folder."""
+    """The path of an entry without protocol, root, `.` and `..`, so that it stays below the folder of the output."""
     path = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:(//)?", "", entry.replace("\\", "/"))
     return "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
 
