@@ -19,7 +19,7 @@ from lpcodec.codec.evaluation.report.page import page_alone
 from lpcodec.codec.evaluation.report.pictures import save_pictures
 from lpcodec.codec.evaluation.run.machine import Machine, cpu_name
 from lpcodec.codec.evaluation.run.originals import Original
-from lpcodec.codec.evaluation.run.results import PictureAbout, Results, SetAbout
+from lpcodec.codec.evaluation.run.results import Results, SetAbout
 from lpcodec.codec.progress import Progress, counted, silent
 
 
@@ -49,13 +49,11 @@ def compare(
             start = time.perf_counter()
             data, setting = encode_near_size(other.codec, original.pixels, size)  # type: ignore[arg-type]
             points.append(_point(other, original, data, setting, rate, time.perf_counter() - start))
-    height, width = original.pixels.shape[:2]
-    about = PictureAbout(original.name, original.digest, width, height, original.notes)
     return Results(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         machine=Machine(cpu_name(), threads=1, workers=1, contended=False),
-        pictures=SetAbout(original.name, original.name, (about,)),
+        pictures=SetAbout(original.name, original.name, (original.about,)),
         codecs=(ours.about, *(other.about for other in others)),
         points=(),
         target_points=tuple(points),

@@ -1,6 +1,6 @@
 """Measuring: one codec on one picture -> a point, ours and the others in one way.
 
-    folder --picture_paths, load_original--> Original --measure / measure_at_bpp (array -> bytes -> array)--> Point
+    folder --originals.py--> Original --measure / measure_at_bpp (array -> bytes -> array)--> Point
 
 Times are wall-clock: medians of a few runs, or one run if it is long. At a rate target the time of a codec that has no
 rate control is that of its last encoding alone (the search is ours, not its own). The time of our models includes their

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lpcodec.codec.errors import FileAccessError
 from lpcodec.codec.evaluation.codecs import pillow
 from lpcodec.codec.evaluation.codecs.ours import OurFamily, Ours
 from lpcodec.codec.evaluation.metrics.distortion import bpp, psnr
 from lpcodec.codec.evaluation.run.measure import measure, measure_at_bpp
-from lpcodec.codec.evaluation.run.originals import Original, load_originals, picture_paths
+from lpcodec.codec.evaluation.run.originals import Original, choose
 
 
 @pytest.fixture
@@ -31,19 +32,19 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def original(folder: Path) -> Original:
-    return load_originals(folder)[0]
+    return choose(folder)["a"]
 
 
 def test_originals_come_as_rgb_in_order_of_name(folder: Path) -> None:
-    originals = load_originals(folder)
+    originals = list(choose(folder).values())
     assert [o.name for o in originals] == ["a", "b", "c"]
     assert all(o.pixels.shape == (48, 64, 3) and o.pixels.dtype == np.uint8 for o in originals)
     assert len({o.digest for o in originals}) == 3
-    assert load_originals(folder, 1)[0].digest == originals[0].digest
+    assert choose(folder, limit=1)["a"].digest == originals[0].digest
     empty = folder / "empty"
     empty.mkdir()
-    with pytest.raises(ValueError, match="no pictures"):
-        load_originals(empty)
+    with pytest.raises(FileAccessError, match="no pictures"):
+        choose(empty)
 
 
 def test_pictures_are_read_as_encode_reads_them_with_its_notes(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_pictures_are_read_as_encode_reads_them_with_its_notes(tmp_path: Path) -
     exif[274] = 6
     lying.save(tmp_path / "c.png", exif=exif)
     Image.merge("LA", (Image.fromarray(grey), Image.new("L", (60, 40), 0))).save(tmp_path / "d.png")
-    plain, deep, turned, hidden = load_originals(tmp_path)
+    plain, deep, turned, hidden = choose(tmp_path).values()
     assert plain.digest == deep.digest == turned.digest
     assert np.array_equal(plain.pixels, np.repeat(grey[..., None], 3, axis=2))
     assert (plain.notes, turned.notes) == ((), ())
@@ -129,10 +130,10 @@ def test_a_codec_that_changes_the_size_or_has_no_dial_is_told_off(original: Orig
 def test_pictures_of_one_stem_keep_their_endings_and_jpegs_come_last(tmp_path: Path) -> None:
     for name in ("a.png", "a.webp", "b.png", "c.jpg", ".hidden.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    assert list(picture_paths(tmp_path)) == ["a.png", "a.webp", "b"]
+    assert list(choose(tmp_path)) == ["a.png", "a.webp", "b"]
     for path in (*tmp_path.glob("*.png"), *tmp_path.glob("*.webp"), tmp_path / ".hidden.png"):
         path.unlink(missing_ok=True)
-    assert list(picture_paths(tmp_path)) == ["c"]
+    assert list(choose(tmp_path)) == ["c"]
 
 
 @pytest.fixture
