@@ -1,12 +1,13 @@
 """From a picture to an .lpc file: the mirror of decoding.py.
 
 ```
-Picture --coding.py--> Original --downscaling.py: at each size--> search.py: the file nearest to the target
-            |                                                         the best of them, by rate and distortion
-            +--> stored losslessly, if that is smaller, or if the target can only be met so
+Picture --coding.py--> Original --search.py: at its own size, and at smaller ones--> the files nearest to the target
+                          |                                    --downscaling.py--> the best of them
+                          +--lossless.py--> the picture stored losslessly
 ```
-The result is one of these: the picture stored losslessly, because it is asked for, fits within the limit, or is
-smaller; a coded file that meets the target; the smallest file there is, if that is asked for; or a `TargetError`.
+There are four outcomes. The picture is stored losslessly: if that is asked for, if it fits the limit, if it is smaller
+than coding, or if no quality has the PSNR. Or it is coded, and meets the target. If no file fits the limit, the
+smallest one is the result if `best_effort` is set; else a `TargetError` is raised.
 """
 
 import math
@@ -24,11 +25,11 @@ from lpcodec.codec.rate import Target
 from lpcodec.codec.search import FileSearch, Found, squared_error
 
 _PROMISING = 4
-"""Try lossless storage if the quick lossless estimate is at most this many times the coded size."""
+"""After coding, try lossless storage if its quick estimate is at most this many times the size of the coded file."""
 _CHEAP_BPP = 2.5
-"""Try it before coding if the estimate is below this rate. Photographs take 5 bpp and more."""
+"""Before coding, try it if its quick estimate is at most this rate. Photographs take 5 bpp and more."""
 _TINY = 4096
-"""Pictures of at most this many pixels are always tried losslessly as well."""
+"""Lossless storage is always tried for pictures of at most this many pixels."""
 _FEWER_COLOURS = "stored with fewer colours: cheaper than coding it at this quality"
 _WITHIN = "stored losslessly: within the target"
 _SMALLER = "stored losslessly: smaller than coding it"
@@ -71,8 +72,8 @@ def encode(
     if limit is not None and stored is not None and len(stored) <= limit:
         return _stored_result(original, stored, _WITHIN)
     found = _at_best_size(original, target, usable, downscale, efforts.ITERATIONS[effort], progress)
-    largest = len(found.value.data) if limit is None or found.close else max(len(found.value.data), limit)
-    if stored is None and (not found.reached or quick.at_most(_PROMISING * largest)):
+    to_beat = len(found.value.data) if limit is None or found.close else max(len(found.value.data), limit)
+    if stored is None and (not found.reached or quick.at_most(_PROMISING * to_beat)):
         stored = original.stored_file()
     if stored is not None and (reason := _why_stored(len(stored), limit, found)):
         return _stored_result(original, stored, reason)

@@ -60,8 +60,10 @@ class FileSearch:
         return cls(original, pixels, downscaling.downscaled(halvings), models, iterations, progress)
 
     def nearest(self, target: Target) -> Found:
-        """The file that is nearest to a target, which isn't lossless. A quality is that of the picture as it is shown:
-        a downscaled picture is coded at a higher one."""
+        """The file that is nearest to a target, which isn't lossless.
+
+        If the target is a quality and the picture is downscaled, it is coded at a higher one, which gives about that.
+        """
         limit = target.limit(self.original.pixel_count)
         if limit is not None:
             return self._for_size(limit) if self.models[0].trained.has_quality else self._of_sets(limit)
@@ -105,7 +107,7 @@ class FileSearch:
             file = plan.file(found.quality, latents) if found.value is None else found.value
             return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
 
-        return self._prepared_for_what_is_found(limit, search, less_if_missed=True)
+        return self._with_preparation(limit, search, less_if_missed=True)
 
     def _for_psnr(self, target: float) -> Found:
         """The smallest file with at least `target` dB. Each step of the search decodes a file."""
@@ -118,26 +120,26 @@ class FileSearch:
             # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
             return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
 
-        return self._prepared_for_what_is_found(target, search, less_if_missed=False)
+        return self._with_preparation(target, search, less_if_missed=False)
 
-    def _prepared_for_what_is_found(
+    def _with_preparation(
         self, target: float, search: Callable[[Plan, Any, float | None], Found], *, less_if_missed: bool
     ) -> Found:
-        """What `search` finds for a target, of the picture prepared for about the quality that is found.
+        """What `search` finds, with the picture prepared for about the quality that is found.
 
-        The higher the quality that the picture is prepared for, the lower the quality that is found. The two meet in a
-        bracket that is narrowed step by step.
+        A preparation is best for one quality, and the search finds another one. The higher the first, the lower the
+        second. So the quality at which both are equal is searched for in a bracket, until they are near enough.
 
         Args:
             target: bytes or dB, as the measure of what is found.
-            search: (plan, latents or None, first quality or None) -> result, for `efforts.search_refined`.
+            search: (plan, latents or None, quality to try first or None) -> result; see `efforts.search_refined`.
             less_if_missed: whether to prepare for a lower quality if no quality meets the target.
         """
         model = self.models[0]
         preparation = self._preparation(model)
 
         def found_with(prepared: Prepared) -> Found:
-            # The plan, with the latents that it keeps, is gone before the picture is prepared again.
+            # The plan and its latents are freed before the picture is prepared again: they take much memory.
             plan = self._plan(model, prepared)
             return efforts.search_refined(target, partial(search, plan), plan.refined, self.iterations)
 

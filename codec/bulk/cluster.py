@@ -3,9 +3,9 @@
 ```
 sources --from_items--> rows --flat_map over actors: read, recode, write--> rows of the manifest, streamed back
 ```
-Every actor reads and writes by URL, so the folders must be reachable from all nodes. The outputs are those of the local
-engine, byte for byte, because both call the same unit. An actor that dies over a picture costs no other: what gave no
-result is tried once more, each in a task of its own.
+Every actor reads and writes by URL, so all nodes must be able to reach the folders. The outputs are those of the local
+engine, byte for byte, because both call the same unit. If an actor dies, other sources don't suffer: those without a
+result are tried once more, each in a task of its own.
 """
 
 import contextlib
@@ -33,10 +33,10 @@ def run(
     sources: Sequence[Source], settings: Settings, to: str, endings: frozenset[str],
     workers: int | None = None, address: str | None = None,
 ) -> Generator[Event, None, None]:  # fmt: skip
-    """Recode `sources` into the folder or URL `to` by `workers` actors, one per processor of the cluster by default.
+    """Recode `sources` into the folder or URL `to` by `workers` actors, by default one per processor of the cluster.
 
-    `address` is that of a cluster ("auto", "ray://head:10001"). None takes what RAY_ADDRESS names, or starts Ray here,
-    and ends it afterwards.
+    `address` is that of a cluster ("auto", "ray://head:10001"). None means the cluster that RAY_ADDRESS names; without
+    one, Ray is started on this machine, and stopped afterwards.
 
     Raises:
         UsageError: Ray isn't installed.
@@ -66,7 +66,7 @@ def run(
 
 
 class _Recoder:
-    """An actor: the weights are loaded once, then sources come one by one."""
+    """An actor: it loads the weights once, and then recodes source after source."""
 
     def __init__(self, settings: Settings, to: str, endings: frozenset[str]) -> None:
         use_one_thread()
@@ -106,14 +106,14 @@ class _Recoder:
 def _pass(
     ray: Any, sources: list[Source], settings: Settings, to: str, endings: frozenset[str], actors: int, per_task: int
 ) -> Generator[tuple[str, Event], None, None]:
-    """One run of Ray Data over the sources: each event with the name of its source."""
+    """Run Ray Data over the sources once. Yields each event with the name of its source."""
     rows = [dataclasses.asdict(source) for source in sources]
     data = ray.data.from_items(rows, override_num_blocks=ceil_div(len(rows), per_task))
     alone = per_task == 1
     actors_of_pass = ray.data.ActorPoolStrategy(
         size=min(actors, ceil_div(len(rows), per_task)), max_tasks_in_flight_per_actor=1 if alone else None
     )
-    with warnings.catch_warnings():  # Ray's default is to try a task that kills its actor for ever
+    with warnings.catch_warnings():  # by default Ray repeats a task that kills its actor for ever
         warnings.simplefilter("ignore")
         data = data.flat_map(
             _Recoder, fn_constructor_args=(settings, to, endings), compute=actors_of_pass, num_cpus=1, max_restarts=-1,
@@ -148,7 +148,7 @@ def _ray() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Generator[None, None, None]:
-    """Ray Data logs its plan and its resources as if they were news; failures are counted here."""
+    """Within it Ray Data doesn't log its plan and resources. We count failures ourselves."""
     logger = logging.getLogger("ray.data")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -160,7 +160,7 @@ def _quiet() -> Generator[None, None, None]:
 
 @contextlib.contextmanager
 def _changed(context: Any, **values: Any) -> Generator[None, None, None]:
-    """Attributes of an object that have other values for a while."""
+    """Within it attributes of an object have these values; afterwards those from before."""
     before = {name: getattr(context, name) for name in values}
     for name, value in values.items():
         setattr(context, name, value)

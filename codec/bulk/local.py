@@ -1,7 +1,7 @@
 """The engine of one machine: worker processes with one thread each, which load the weights once.
 
-A picture's file is read and written by the worker that recodes it. The members of a shard are read and written here, in
-order, and only recoded there; so the pictures of one shard are recoded by all workers.
+The worker that recodes a picture also reads and writes its file. Shards are read and written here, in order, and
+workers recode only their members. So all workers can work on one shard.
 """
 
 import tarfile
@@ -19,8 +19,8 @@ from lpcodec.codec.bulk.unit import Recoded, Row, Settings, ToRecode
 
 @dataclass(frozen=True)
 class Event:
-    """What an engine reports: `seen`, a picture that was recoded or failed, if any; `settled`, the rows that are final
-    and go to the manifest. Those of a shard's pictures are final when the shard is."""
+    """What an engine reports. `seen` is a picture that was recoded or failed, if any. `settled` are the rows that are
+    final and go to the manifest; those of the pictures in a shard are final when the shard is."""
 
     seen: Row | None
     settled: tuple[Row, ...] = ()
@@ -28,13 +28,13 @@ class Event:
 
 @dataclass(frozen=True)
 class _End:
-    """The end of a shard, in place of a member; `error` if it couldn't be read so far."""
+    """The end of a shard, in place of a member. `error` is set if the shard couldn't be read to its end."""
 
     error: Exception | None = None
 
 
 _Place = tuple[Source, Member | _End | None]
-"""A source, and what of it: a member or the end of a shard; None for a file that is a picture itself."""
+"""A source, and which part of it: a member or the end of a shard, or None for a file that is a picture."""
 
 
 def run(
@@ -111,7 +111,7 @@ def _items(
 
 
 def _coded(result: Recoded | Died | None, name: str, output: str, size: int) -> Recoded:
-    """A result under the names that the manifest gives it; a process that died is an error of its picture."""
+    """A result with the names that it has in the manifest. If the process died, that is the picture's error."""
     if isinstance(result, Recoded):
         return Recoded(result.data, replace(result.row, name=name, output=output))
     how = result.how if result is not None else "no result"

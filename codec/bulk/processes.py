@@ -6,8 +6,8 @@ items --jobs over pipes--> worker: work(job) --> results, in the items' order
 ```
 A job is what a worker is given: the argument of `work`, of any type.
 
-Workers are spawned, so they share nothing with the parent (a forked torch hangs), and compute with one thread each.
-They ignore Ctrl-C, which is the parent's, and end when their pipe does, even if the parent was killed.
+Workers are spawned, not forked, because torch hangs in forked processes; they compute with one thread each. They ignore
+Ctrl-C, which the parent handles, and end when their pipe is closed, even if the parent was killed.
 """
 
 import multiprocessing
@@ -33,9 +33,9 @@ _BYTES_AHEAD = 64 << 20
 
 @dataclass(frozen=True)
 class Item(Generic[Context, Input]):
-    """A place in the order: `context`, which comes back with the result, and a job, if there is one.
+    """A place in the order of results: a `context`, which is returned with the result, and a job, if there is one.
 
-    `held` is the number of bytes that it keeps in memory until it comes back.
+    `held` is the number of bytes that it keeps in memory until it is returned.
     """
 
     context: Context
@@ -45,13 +45,13 @@ class Item(Generic[Context, Input]):
 
 @dataclass(frozen=True)
 class Died:
-    """In place of a result: the worker process ended while it had the job. `how` is a signal or an exit code."""
+    """The result of a job if its worker process ended during it. `how` names the signal or the exit code."""
 
     how: str
 
 
 class _Slot(Generic[Context, Input, Output]):
-    """An item on its way: `done` as soon as its result is there, or at once if it has no job."""
+    """An item that isn't returned yet. It is `done` when its result is there, or at once if it has no job."""
 
     def __init__(self, item: Item[Context, Input]) -> None:
         self.item = item
@@ -62,10 +62,10 @@ class _Slot(Generic[Context, Input, Output]):
 def in_order(
     items: Iterable[Item[Context, Input]], work: Callable[[Input], Output], *, workers: int, prepare: Callable[[], None]
 ) -> Generator[tuple[Context, Output | Died | None], None, None]:
-    """The result of each item, in order; None for an item without a job. Closing the iterator ends the workers.
+    """Yield the context and the result of each item, in order; the result is None for an item without a job.
 
-    Items are drawn no further ahead than 64 per worker or 64 MiB held per worker. `work` and `prepare`, which runs once
-    in each worker, are functions that pickle knows by name.
+    At most 64 items, or 64 MiB that they hold, are drawn ahead per worker. `prepare` is called once in each worker.
+    `work` and `prepare` must be functions that pickle can name. Closing the iterator ends the workers.
     """
     source, drawn_all, held = iter(items), False, 0
     slots: deque[_Slot[Context, Input, Output]] = deque()
@@ -89,7 +89,7 @@ def in_order(
 
 
 class _Team(Generic[Context, Input, Output]):
-    """Up to `workers` processes, and the jobs that wait for one."""
+    """Up to `workers` processes, and the items that wait for one."""
 
     def __init__(self, work: Callable[[Input], Output], prepare: Callable[[], None], workers: int) -> None:
         self._work, self._prepare, self._workers = work, prepare, workers
@@ -98,13 +98,13 @@ class _Team(Generic[Context, Input, Output]):
         self._idle: list[_Worker[Context, Input, Output]] = []
 
     def put(self, slot: _Slot[Context, Input, Output]) -> None:
-        """Take a job, if the item has one."""
+        """Queue an item, if it has a job."""
         if not slot.done:
             self._waiting.append(slot)
         self._give()
 
     def collect(self, *, block: bool) -> None:
-        """Take the results that are there; if `block`, wait for one."""
+        """Take the results that are ready; if `block`, wait for one."""
         ready = wait([worker.pipe for worker in self._busy], timeout=None if block else 0) if self._busy else []
         for worker in [w for w in self._busy if w.pipe in ready]:
             self._busy.remove(worker)
@@ -119,7 +119,7 @@ class _Team(Generic[Context, Input, Output]):
             self._busy.append(worker)
 
     def end(self) -> None:
-        """End all workers, those that are at work too."""
+        """End all workers, even those that are busy."""
         for worker in (*self._busy, *self._idle):
             worker.hang_up()
         for worker in (*self._busy, *self._idle):
@@ -127,7 +127,7 @@ class _Team(Generic[Context, Input, Output]):
 
 
 class _Worker(Generic[Context, Input, Output]):
-    """A process and the pipe to it; one job at a time."""
+    """A worker process and the pipe to it. It does one job at a time."""
 
     def __init__(self, work: Callable[[Input], Output], prepare: Callable[[], None]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -143,7 +143,7 @@ class _Worker(Generic[Context, Input, Output]):
             self.pipe.send(slot.item.job)
 
     def take(self) -> bool:
-        """Take the result of the present job; False if the worker died over it."""
+        """Take the result of the current job. Returns False if the worker died."""
         assert self._slot is not None
         slot, self._slot = self._slot, None
         slot.done = True
@@ -159,7 +159,7 @@ class _Worker(Generic[Context, Input, Output]):
             return False
 
     def hang_up(self) -> None:
-        """Tell the worker to go: an idle one ends when its pipe does, a busy one is terminated."""
+        """Tell the worker to end: an idle one does when its pipe is closed, a busy one is terminated."""
         self.pipe.close()
         if self._slot is not None and self._process.is_alive():
             self._process.terminate()
@@ -173,11 +173,11 @@ class _Worker(Generic[Context, Input, Output]):
 
 
 def _serve(pipe: Connection, work: Callable[[Input], Output], prepare: Callable[[], None]) -> None:
-    """What a worker process runs: jobs from the pipe, results into it, until the pipe ends."""
+    """The main function of a worker process: jobs from the pipe, results into it, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     use_one_thread()
-    with suppress(Exception):  # each job fails for the same reason, and says so
+    with suppress(Exception):  # each job will fail for the same reason and report it
         prepare()
     try:
         while True:
@@ -189,8 +189,8 @@ def _serve(pipe: Connection, work: Callable[[Input], Output], prepare: Callable[
 
 
 def use_one_thread() -> None:
-    """Let this process compute with one thread: with more, several processes would be in each other's way."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # heeded by a torch that is imported from now on
+    """Let this process compute with one thread, so that several processes don't compete for the cores."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that isn't imported yet
     if "torch" in sys.modules:
         import torch
 

@@ -3,8 +3,8 @@
 ```
 shard --members--> Member, Member, ...      (Member, its Recoded) --ShardWriter--> shard of the same name
 ```
-`0001.jpg`, `0001.json` become `0001.lpc`, `0001.json`. A picture that can't be recoded is left out, what belongs to it
-is kept. The new shard has its name only when it is complete.
+`0001.jpg`, `0001.json` become `0001.lpc`, `0001.json`. A picture that can't be recoded is left out; the other files of
+its example are kept. The new shard gets its name when it is complete.
 """
 
 import io
@@ -21,7 +21,7 @@ from lpcodec.codec.errors import ExitCode
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a shard. `is_picture`: it is recoded, not copied."""
+    """A file in a shard. `is_picture`: it is to be recoded, not copied."""
 
     info: tarfile.TarInfo
     data: bytes
@@ -29,7 +29,7 @@ class Member:
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header. tarfile takes a damaged or missing one for the end of the archive; here it is an error."""
+    """The header of a member. For tarfile a damaged or missing one is the end of the archive; here it is an error."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> "_Header":
@@ -42,23 +42,24 @@ class _Header(tarfile.TarInfo):
 
 
 def members(source: Source, endings: frozenset[str]) -> Iterator[Member]:
-    """The files of a shard, one after the other, read as a stream. tarfile.TarError or OSError if it is damaged."""
+    """The files of a shard, one after the other, read as a stream. Raises tarfile.TarError or OSError for a damaged
+    one."""
     with storage.open_read(source.url) as stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Header) as tar:
         for info in tar:
-            tar.members = []  # type: ignore[attr-defined]  # or it would remember all of them
+            tar.members = []  # type: ignore[attr-defined]  # or tarfile would keep all of them
             content = tar.extractfile(info) if info.isfile() else None
             if content is not None:
                 yield Member(info, content.read(), PurePosixPath(info.name).suffix.lower() in endings)
 
 
 def output_name(name: str) -> str:
-    """The name of the shard that is written for one: always a plain .tar."""
+    """The name of the new shard: always a plain .tar."""
     ending = next(e for e in SHARD_ENDINGS if name.lower().endswith(e))
     return f"{name[: -len(ending)]}.tar"
 
 
 class ShardWriter:
-    """Writes one shard. `finish` gives it its name; without that, `discard` leaves nothing behind."""
+    """Writes one shard. `finish` gives it its name; `discard` removes an unfinished one."""
 
     def __init__(self, source: Source, to: str, settings: Settings) -> None:
         self._source, self._settings = source, settings
@@ -73,7 +74,7 @@ class ShardWriter:
         return f"{self._source.name}/{member.info.name}", f"{self.output}/{self._new_name(member)}"
 
     def add(self, member: Member, coded: Recoded | None = None) -> Row | None:
-        """Append a member as it is, or what a picture became, if anything. Return the row of a picture."""
+        """Append a member: as it is, or as it was recoded, if it was. Return the row of a picture, else None."""
         name = self._new_name(member)
         row, data = (None, member.data) if coded is None else (coded.row, coded.data)
         if row is not None and data is not None and name in self._names:
@@ -86,14 +87,14 @@ class ShardWriter:
         return row
 
     def finish(self) -> tuple[Row, ...]:
-        """Close the shard and give it its name. The rows of its pictures, and last that of the shard itself."""
+        """Close the shard and give it its name. Return the rows of its pictures, and last that of the shard itself."""
         self._tar.close()
         size = self._file.stream.tell()
         self._file.finish()
         return (*self._rows, Row(self._source.name, self.output, bytes_in=self._source.size, bytes=size))
 
     def discard(self) -> None:
-        """Leave nothing behind of an unfinished shard."""
+        """Remove an unfinished shard; after `finish` this does nothing."""
         self._file.discard()
 
     def _new_name(self, member: Member) -> str:
