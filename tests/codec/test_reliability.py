@@ -235,7 +235,7 @@ class TestG4Bounds:
         network.prior.export()
         codec = WcaeCodec(network)
         monkeypatch.setattr("lpcodec.codec.families.wcae.codec.Decoder", lambda *_: pytest.fail("it was read"))
-        with pytest.raises(DamagedFileError, match="shorter"):
+        with pytest.raises(DamagedFileError, match="too short"):
             codec.parse([bytes(1000)], Frame(HUGE, HUGE, COARSEST))
 
     def test_metadata_that_would_inflate_without_end_stop_at_16_mib(self, originals: list[bytes]) -> None:

@@ -47,6 +47,7 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
+        loss: one of losses.py.
         patch: side of the patches in pixels.
         batch: patches per step.
         learning_rate: the peak rate.
@@ -84,7 +85,7 @@ RECIPES = {
     "wsr": Recipe(autoencoder_bands, 192, 8, 1e-3, 1e-6, _SIXTHS),
     "lpsr": Recipe(autoencoder_bands, 192, 8, 1e-3, 1e-6, _SIXTHS),
 }
-"""By network. A variant, as `lpn-alpha` is, has the recipe of the network that its name begins with."""
+"""By network. A variant, such as `lpn-alpha`, has the recipe of the network that its name begins with."""
 
 
 class UpscalingObjective(PictureObjective):

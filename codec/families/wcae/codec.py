@@ -29,16 +29,9 @@ from torch import Tensor
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.wcae.network import (
-    RADIUS_MAX,
-    SCALE_MAX,
-    SYMBOL_MAX,
-    UNITS,
-    Structure,
-    WaveletAutoencoder,
-    gaussian_table_set,
-    load_network,
-)
+from lpcodec.codec.families.wcae.gaussian import RADIUS_MAX, SCALE_MAX, SYMBOL_MAX, UNITS, gaussian_table_set
+from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network
+from lpcodec.codec.families.wcae.structure import Structure
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.tiles import TILE, Span, grid
 from lpcodec.entropy.coder import CorruptStreamError, Decoder, Encoder, symbols_hash
@@ -161,24 +154,24 @@ class WcaeCodec:
         tables, centre = self._prior_tables, 0
         if tables is None:
             if len(payload) < _SIDE_DATA.size:
-                raise DamagedFileError("damaged: the payload is shorter than its side data")
+                raise DamagedFileError("the coded picture is damaged: the payload is shorter than its side data")
             side = _SIDE_DATA.unpack_from(payload)
             if side[1] < 1 or side[2] > side[3]:
-                raise DamagedFileError("damaged: impossible range of symbols")
+                raise DamagedFileError("the coded picture is damaged: impossible range of symbols")
             tables, centre = _global_tables(*side)
             payload = payload[_SIDE_DATA.size :]
         places = math.prod(shape) / len(tables)
         if 8 * len(payload) + _SLACK_BITS < places * sum(16 - math.log2(int(f.max())) for f in tables.frequencies):
-            raise DamagedFileError("damaged: the payload is too short for a picture of this size")
+            raise DamagedFileError("the coded picture is damaged: the payload is too short for a picture of this size")
         try:
             decoder = Decoder(payload)
             symbols = decoder.get(_indexes(shape, tables), tables)
             decoder.finish()
         except CorruptStreamError as error:
-            raise DamagedFileError(f"damaged: {error}") from error
+            raise DamagedFileError(f"the coded picture is damaged: {error}") from error
         values = symbols.astype(np.int64) + centre
         if np.abs(values).max() > SYMBOL_MAX:
-            raise DamagedFileError("damaged: a symbol is out of range")
+            raise DamagedFileError("the coded picture is damaged: a symbol is out of range")
         return WcaeCode(values.astype(np.int32).reshape(shape))
 
     @torch.inference_mode()

@@ -33,8 +33,7 @@ class Wcae:
         return WcaeCodec.from_tensors(tensors, network.name, device)
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Tensor]:
-        from lpcodec.codec.families.wcae.network import LAMBDA
-        from lpcodec.codec.families.wcae.training import WcaeObjective
+        from lpcodec.codec.families.wcae.training import LAMBDA, WcaeObjective
 
         lmbda = plan.get("lmbda")
         return WcaeObjective(plan["model"], LAMBDA if lmbda is None else lmbda, bool(plan.get("channel_prior")))

@@ -7,9 +7,14 @@ from torch import Tensor, nn
 
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Source
-from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network, loss
+from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network
 from lpcodec.codec.training.cost import kmac_by_part
 from lpcodec.codec.training.objective import PictureObjective, means, psnr
+
+LAMBDA = 0.0025
+"""The paper's weight of the rate."""
+_MSE_8BIT = 127.5**2
+"""A mean squared error in 8-bit units, divided by the same on [-1, 1]."""
 
 
 class WcaeObjective(PictureObjective):
@@ -42,6 +47,23 @@ class WcaeObjective(PictureObjective):
         network.train()
         found = means(bpp=figures["bpp_estimate"], psnr=psnr(figures["mse"]))
         return {"score": float(figures["loss"]), **{name: float(value) for name, value in found.items()}}
+
+
+def loss(network: WaveletAutoencoder, batch: Tensor, lmbda: float = LAMBDA) -> dict[str, Tensor]:
+    """J = D + lambda R of a batch (B, 3, H, W) in [0, 1].
+
+    D is the mean squared error per sample on [-1, 1], R the mean bits per element of the code. Returns scalars: `loss`
+    (the only one with a gradient), `bpp_estimate`, and `mse` in 8-bit units.
+    """
+    x = batch * 2 - 1
+    reconstruction, code = network(x)
+    distortion = (reconstruction.float() - x).square().mean()
+    bits = network.rate(code)
+    return {
+        "loss": distortion + lmbda * bits,
+        "bpp_estimate": bits.detach() * network.structure.elements_per_pixel,
+        "mse": distortion.detach() * _MSE_8BIT,
+    }
 
 
 @torch.no_grad()

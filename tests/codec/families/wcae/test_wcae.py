@@ -14,17 +14,10 @@ from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.gdn import GDN
 from lpcodec.codec.families.wcae import codec as wcae_codec
 from lpcodec.codec.families.wcae.codec import WcaeCode, WcaeCodec
-from lpcodec.codec.families.wcae.network import (
-    STRUCTURES,
-    Branch,
-    ChannelPrior,
-    Structure,
-    WaveletAutoencoder,
-    equivalent_lambda,
-    load_network,
-    loss,
-    rate,
-)
+from lpcodec.codec.families.wcae.gaussian import ChannelPrior, rate
+from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network
+from lpcodec.codec.families.wcae.structure import STRUCTURES, Branch, Structure
+from lpcodec.codec.families.wcae.training import loss
 from lpcodec.codec.quality import COARSEST
 
 NAMES = sorted(STRUCTURES)
@@ -175,11 +168,6 @@ def test_the_loss_is_made_of_the_stated_means():
     torch.testing.assert_close(parts["mse"], mse)
     torch.testing.assert_close(parts["bpp_estimate"], rate(code) * 0.09375)
     torch.testing.assert_close(parts["loss"], mse / 127.5**2 + 0.5 * rate(code))
-
-
-def test_the_papers_lambda_is_0_0023_in_bits_a_pixel_and_8_bit_errors():
-    assert equivalent_lambda(0.0025, STRUCTURES["wcae"]) == pytest.approx(0.0023, abs=5e-5)
-    assert equivalent_lambda(equivalent_lambda(0.01, STRUCTURES["nowcae"]), STRUCTURES["nowcae"]) == 0.01
 
 
 @pytest.mark.parametrize("channel_prior", [False, True])
