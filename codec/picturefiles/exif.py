@@ -51,6 +51,7 @@ class _Block:
         self.struct_order = "<" if self.order == "little" else ">"
 
     def number(self, place: int, length: int) -> int:
+        """The whole number of `length` bytes at a place."""
         return int.from_bytes(self.data[place : place + length], self.order)
 
     @property
@@ -59,6 +60,7 @@ class _Block:
         return self.number(4, 4)
 
     def entries(self, directory: int) -> Iterator[_Entry]:
+        """The entries of the directory that begins at a place, as far as they are in the block."""
         end = min(directory + 2 + 12 * self.number(directory, 2), len(self.data) - 11)
         for place in range(directory + 2, end, 12):
             yield _Entry(place, self.number(place, 2), self.number(place + 2, 2), self.number(place + 4, 4))
@@ -69,6 +71,7 @@ class _Block:
         return self.number(entry.place + 8, width) if entry.count == 1 and width else None
 
     def set_value(self, entry: _Entry, value: int) -> None:
+        """Change a value of the kind that `value` returns."""
         width = _WIDTHS[entry.kind]
         self.data[entry.place + 8 : entry.place + 8 + width] = value.to_bytes(width, self.order)
 
@@ -146,6 +149,7 @@ def upright(exif: bytes, orientation: int | None) -> bytes:
 
 
 def _exchange_resolutions(block: _Block) -> None:
+    """Exchange the resolutions along both axes, if both are there: their values are outside the directory."""
     places = {
         entry.tag: block.number(entry.place + 8, 4)
         for entry in block.entries(block.first)
@@ -176,25 +180,25 @@ def with_resolution(exif: bytes | None, image: Image.Image, sideways: bool) -> b
 
 
 def _with_entries(block: _Block, x: float, y: float, unit: int, present: set[int]) -> bytes:
-    """Put a new first directory with the resolution at the end of the block, or after the header of an empty one."""
+    """The block with a new first directory, the old one with the resolution added, at its end; or after the header, if
+    the old directory is empty. `present` are the tags of the old one."""
     order, count = block.struct_order, block.number(block.first, 2)
     old = bytes(block.data[block.first + 2 : block.first + 2 + 12 * count])
-    link = bytes(block.data[block.first + 2 + 12 * count :][:4])
+    link = bytes(block.data[block.first + 2 + 12 * count :][:4])  # the place of the second directory
     if len(link) < 4 or count > _MOST_ENTRIES:  # a damaged directory: it is kept as it is
         return bytes(block.data)
     if not count:
         del block.data[8:]
-    block.data += bytes(len(block.data) % 2)
+    block.data += bytes(len(block.data) % 2)  # directories begin at even places
     start = len(block.data)
     added = 2 + (_UNIT not in present)
-    values = start + 2 + 12 * (count + added) + 4
+    values = start + 2 + 12 * (count + added) + 4  # the resolutions follow the directory
     new = [struct.pack(f"{order}HHII", _X_RESOLUTION, _RATIONAL, 1, values)]
     new += [struct.pack(f"{order}HHII", _Y_RESOLUTION, _RATIONAL, 1, values + 8)]
     if _UNIT not in present:
         new.append(struct.pack(f"{order}HHIHH", _UNIT, _SHORT, 1, unit, 0))
-    entries = sorted(
-        [*(old[i : i + 12] for i in range(0, len(old), 12)), *new], key=lambda e: int.from_bytes(e[:2], block.order)
-    )
+    entries = [*(old[i : i + 12] for i in range(0, len(old), 12)), *new]
+    entries.sort(key=lambda entry: int.from_bytes(entry[:2], block.order))  # by tag, as TIFF wants them
     fractions = (Fraction(value).limit_denominator(1000) for value in (x, y))
     numbers = b"".join(struct.pack(f"{order}II", f.numerator, f.denominator) for f in fractions)
     block.data[4:8] = start.to_bytes(4, block.order)
@@ -221,7 +225,7 @@ def _resolution_outside(image: Image.Image) -> tuple[Resolution, int] | None:
 
 
 def resolution(exif: bytes) -> Resolution | None:
-    """Pixels per inch (x, y) that a block names; None if it names none."""
+    """The resolution that a block names, in pixels per inch (x, y); None if it names none."""
     found = Image.Exif()
     try:
         found.load(exif)
