@@ -2,9 +2,9 @@
 
     pixels --padded to 64--> compress() --strings--> their bytes, one after the other --decompress()--> pixels
 
-A model is asked for by its name in CompressAI's zoo (`mbt2018-mean`; `mbt2018-mean-ms-ssim` for the one trained for
-MS-SSIM), its settings are the qualities whose weights are in torch's hub cache, where CompressAI puts them. The
-size of a file is that of the strings, as CompressAI itself counts: the picture's size and the quality cost nothing.
+A model has the name that it has in CompressAI's zoo (`mbt2018-mean`; `mbt2018-mean-ms-ssim` is the one trained for
+MS-SSIM). Its settings are the qualities that have weights in torch's hub cache, where CompressAI puts them. The size of
+a file is that of the strings, as CompressAI itself counts it: the picture's size and the quality cost nothing.
 """
 
 import importlib
@@ -32,7 +32,7 @@ STRIDE = 64
 
 
 class Strings(bytes):
-    """Coded strings, one after the other, with what CompressAI's decoder wants beside them."""
+    """Coded strings, one after the other, with what else CompressAI's decoder needs."""
 
     parts: list[list[bytes]]
     shape: Any
@@ -105,7 +105,7 @@ def known(name: str) -> bool:
 
 
 def find_model(name: str) -> CompressaiModel:
-    """The model of that name. UsageError, which says what is missing, if it can't be had here."""
+    """The model of that name. UsageError, which says what is missing, if it isn't available here."""
     try:
         make_importable()
         image = importlib.import_module("compressai.zoo.image")

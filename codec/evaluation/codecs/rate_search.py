@@ -3,9 +3,9 @@
     pixels, bpp, sizes known from the sweep --encode_to_bpp--> SearchResult: the largest file within bpp, its setting,
                                                                and the next setting, whose file is above bpp
 
-The search keeps two settings, one that fits and a finer one that doesn't, and tries between them: first the
-setting at which a straight line through the logarithms of their sizes meets the budget, then halfway, in turns. So it
-ends soon for smooth settings and certainly for any. Sizes that a sweep found before narrow it from the start.
+The search keeps two settings, one that fits and a finer one that doesn't, and tries settings between them. It takes in
+turn the one at which a straight line through the logarithms of their sizes meets the budget, and the one halfway. So it
+ends soon if sizes rise smoothly, and it always ends. Sizes that a sweep found before narrow it from the start.
 """
 
 import math

@@ -66,7 +66,7 @@ def missing(names: Sequence[str]) -> dict[str, str]:
 
 
 def find_codec(name: str, commands: Sequence[Command] = (), threads: int = 1) -> CodecEntry:
-    """The codec of that name; `threads` is for those that have such an option. UsageError if it can't be had here."""
+    """The codec of that name; `threads` is for those that have such an option. UsageError if there is none here."""
     if found := next((command for command in commands if command.name == name), None):
         about = CodecAbout(name, name, "command", found.options, has_dial=len(found.settings) > 1)
         return CodecEntry(about, found, found.settings, platform.platform(), about.has_dial)

@@ -1,4 +1,4 @@
-"""Who is there: each open page is a client with one picture and its last comparisons, all within bounds."""
+"""The clients of the server: each open page is one, with a picture and its last comparisons, all within bounds."""
 
 import secrets
 import threading
@@ -14,7 +14,7 @@ MOST_RATES = 6
 
 @dataclass
 class Client:
-    """An open page. `job` is its present comparison; to begin another is to cancel it."""
+    """An open page. `job` is its present comparison; beginning another cancels it."""
 
     name: str = ""
     comparison: Comparison | None = None
@@ -43,7 +43,7 @@ class Client:
 
 
 class Clients:
-    """All clients by their key, which can't be guessed. The one that was away longest makes room for a new one."""
+    """All clients by their key, which can't be guessed. A new one beyond the limit replaces the one away longest."""
 
     def __init__(self) -> None:
         self._clients: OrderedDict[str, Client] = OrderedDict()

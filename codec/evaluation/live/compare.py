@@ -32,7 +32,7 @@ class CancelledError(Exception):
 
 @dataclass(frozen=True)
 class Version:
-    """A picture as a codec gives it back. The metrics are None if they can't be had; `png` is the decoded picture.
+    """A picture as a codec gives it back. A metric is None if it can't be computed; `png` is the decoded picture.
 
     `size` is that of the coded file in bytes, `setting` the quality, `file` the coded file itself (ours only). `note`
     says why a codec isn't at the rate.
@@ -126,7 +126,7 @@ class Comparison:
 
 
 class _Watched:
-    """A codec whose search ends when nobody waits for it; it notes all sizes."""
+    """A codec that ends a search when nobody waits for it, and remembers the size at each setting."""
 
     def __init__(self, codec: Peer, is_cancelled: Callable[[], bool], sizes: dict[float, int]) -> None:
         self._codec, self._is_cancelled, self._sizes = codec, is_cancelled, sizes
@@ -142,7 +142,7 @@ class _Watched:
 
 
 def to_png(pixels: Pixels) -> bytes:
-    """A PNG of RGB pixels, quickly: the page shows exactly what was decoded."""
+    """A PNG of RGB pixels, made quickly: the page shows exactly what was decoded."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
     return stream.getvalue()

@@ -7,9 +7,10 @@ PUT  /c/KEY/folder/N                 the N-th picture of the served folder
 GET  /c/KEY/at/BPP                   the comparison: a JSON object per line, ours first
 GET  /c/KEY/original.png, /c/KEY/at/BPP/CODEC.png, /c/KEY/at/BPP/file.lpc
 ```
-Limits: bytes and pixels of a picture, clients, comparisons kept. One thread computes. A client's new comparison cancels
-its old one, and so does leaving. A request has to name the server by a name of its own, and what changes something has
-to carry a header that pages of other sites can't send, so such pages can't use the server through its user's browser.
+Limits: bytes and pixels of a picture, number of clients, comparisons kept. One thread computes. A comparison is
+cancelled if its client begins another one or leaves. A request must name the server by one of its own names, and a
+request that changes something must carry a header that pages of other sites can't send. So such pages can't use the
+server through its user's browser.
 """
 
 import asyncio

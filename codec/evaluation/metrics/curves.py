@@ -10,8 +10,8 @@ too narrow to mean anything, the figure is refused. A metric is `psnr`, `ms_ssim
 metric (extra_metrics.py), whose values are in its own unit, negated if lower is better; `low_db` and `high_db` are then
 in that unit.
 
-A setting that another setting of the same codec beats in both rate and quality is no part of its curve: who can choose
-the setting would not choose that one. Codecs that store a picture losslessly if that is smaller have such settings.
+A setting that another setting of the same codec beats in both rate and quality is not part of its curve, because nobody
+would choose it. Codecs that store a picture losslessly if that is smaller have such settings.
 """
 
 import math
@@ -132,11 +132,12 @@ def bd_rate(
     least, unit = about.smallest_overlap, f" {about.unit}" if about.unit else ""
     if high_db - low_db < least:
         shared = max(0.0, high_db - low_db)
-        raise OverlapError(f"{names}: {shared:.2f}{unit} in common, under {least:g}{unit}")
+        raise OverlapError(f"{names}: only {shared:.2f}{unit} in common, {least:g}{unit} are needed")
     for curve, (_, dbs) in zip((anchor, test), curves, strict=True):
         inside = sum(low_db - 1e-9 <= db <= high_db + 1e-9 for db in dbs)
         if inside < FEWEST_POINTS:
-            raise OverlapError(f"{names}: only {inside} points of {curve.codec} there, under {FEWEST_POINTS}")
+            there = f"only {inside} points of {curve.codec} in that range"
+            raise OverlapError(f"{names}: {there}, {FEWEST_POINTS} are needed")
 
     anchor_log, test_log = _interpolators(curves, of_rate=False)
     area = test_log.integrate(low_db, high_db) - anchor_log.integrate(low_db, high_db)

@@ -1,4 +1,4 @@
-"""The report's page: one HTML file that opens anywhere, offline, with nothing beside it but the pictures.
+"""The report's page: one HTML file that opens anywhere, offline, and needs no other files than the pictures.
 
     Results, Shown --_document--> JSON in the page --viewer.js, charts.js, tables.js--> pictures, curves, sorting
                    --page.html (Jinja2, everything escaped)--> means, BD-rates, codecs: also without a script
@@ -115,7 +115,7 @@ def _page(results: Results, shown: Sequence[Shown], *, alone: bool) -> str:
 
 
 def embedded(document: Any) -> str:
-    """JSON that may stand in a script element: ASCII, without a character that HTML could take for a tag."""
+    """JSON for a script element: ASCII, without a character that HTML could take for a tag."""
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -4,9 +4,9 @@
             --our models--> the file itself, to download                --> pictures/PICTURE/CODEC-....lpc
             --originals--> a small copy of each                         --> pictures/PICTURE/thumbnail-....webp
 
-Points are measured without keeping pictures, which would fill the disk; those that are shown are made again. A
-picture's file is named by all that decides it. So a run that was stopped continues, and one with other weights or
-options makes its own files.
+Decoded pictures are not kept while points are measured, because they would fill the disk. Those that are shown are made
+again. The name of a picture's file depends on all that decides its pixels. So a run that was stopped continues, and one
+with other weights or options makes files of its own.
 """
 
 import hashlib

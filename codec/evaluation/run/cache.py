@@ -1,4 +1,4 @@
-"""What was measured before: a JSON-lines file in the report's folder that grows by one line per setting or target.
+"""The points that were measured before: a JSON-lines file in the report's folder, one line per setting or target.
 
     key (picture, codec, its options and versions, setting or target) --get--> Points, or None
                                                                    <--put-- Points, when they were measured

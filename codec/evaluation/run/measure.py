@@ -1,4 +1,4 @@
-"""Measuring: one codec on one picture -> a point, ours and the others in one way.
+"""Measuring one codec on one picture gives a point. Ours and the others are measured in the same way.
 
     folder --originals.py--> Original --measure / measure_at_bpp (array -> bytes -> array)--> Point
 

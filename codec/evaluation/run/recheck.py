@@ -1,10 +1,10 @@
-"""Is a report still true? Its document against the same points measured again, times aside.
+"""Is a report still true? Its points are compared with the same points measured again, except for times.
 
     results.json --request_for--> Request --runner.run--> Results --differences(old, new)--> Differences
 
-Bytes must be the same. Qualities may differ by what another processor's arithmetic does to a few pixels of a decoder in
-floats: less than any table shows. The setting that a search came to at a target is not compared, because several give
-the same file. Points that the document doesn't have are not compared either.
+Bytes must be the same. Qualities may differ slightly, because a decoder in floats gives a few other pixels on another
+processor; the difference is less than any table shows. The setting that a search came to at a target is not compared,
+because several give the same file. Points that the document doesn't have are not compared either.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

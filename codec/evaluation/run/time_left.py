@@ -1,4 +1,4 @@
-"""How long a run still takes: points done, and for each codec what a point of it took so far, times those to come.
+"""How long a run still takes: for each codec, the mean time of a point so far, times the points that are left.
 
 tick(codec) --> progress: points done and in all, time left, what was measured last
 """

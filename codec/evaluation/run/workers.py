@@ -62,8 +62,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One setting or (if that is None) one target of a job: its points, or no points and the error in one line. At a
-    target there may be two: the file below it, and the one just above."""
+    """The result of one setting of a job, or of one target if the setting is None: its points, or the error as a line.
+
+    At a target there may be two points: the file below it, and the one just above it.
+    """
 
     codec: str
     picture: str
@@ -152,7 +154,7 @@ class _Worker:
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:
-    """The worker's life: jobs come, outcomes go, None says that it is idle. Ends when the pipe does."""
+    """A worker: receive jobs, send outcomes, and None when a job is done. It ends when the pipe is closed."""
     become_worker(setup.threads)
     from lpcodec.codec.evaluation.codecs.registry import CodecEntry, find_codec
     from lpcodec.codec.evaluation.run.originals import load_original
@@ -227,7 +229,7 @@ def become_worker(threads: int) -> None:
 
 
 def end_quietly() -> None:
-    """In a worker whose work is over: a SIGTERM may end the interpreter's own tidying up, without a word."""
+    """In a worker that is done: let SIGTERM end the interpreter's own cleaning up silently."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

@@ -162,7 +162,7 @@ def test_any_measure_can_be_compared_by_name(factor: float) -> None:
         assert rate.percent == pytest.approx(100 * (factor - 1), abs=1e-6)
         assert name in str(rate)
     flat = [0.6 - 0.004 * i for i in range(len(LINE))]
-    with pytest.raises(OverlapError, match=r"in common, under 0\.05"):
+    with pytest.raises(OverlapError, match=r"in common, 0\.05 are needed"):
         bd_rate(other("a", 1, "lpips", flat), other("b", 1, "lpips", flat), "lpips")
     with pytest.raises(ValueError, match="has no ssim"):
         bd_rate(other("a", 1, "lpips", falling), other("b", 1, "lpips", falling), "ssim")

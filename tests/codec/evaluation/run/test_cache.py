@@ -112,7 +112,8 @@ def test_two_reports_in_one_folder_keep_each_other_s_lines_whole(tmp_path: Path)
     writers = [subprocess.Popen([*words, letter]) for letter in "abcd"]
     assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
     assert len(PointCache(path)) == 200
-    assert all(len(json.loads(line)["note"]) == 100_000 for line in path.read_text().splitlines())
+    # A process that starts while another one writes sees a line without its end, and begins with an empty line.
+    assert all(len(json.loads(line)["note"]) == 100_000 for line in path.read_text().splitlines() if line)
 
 
 def test_a_full_disk_is_named_and_the_line_is_measured_again(tmp_path: Path) -> None:
