@@ -36,12 +36,19 @@ if TYPE_CHECKING:
     from lpcodec.codec.bulk.run import Engine, Summary
     from lpcodec.codec.bulk.unit import Row, Settings
 
-EXAMPLES = examples(
+ENCODE_EXAMPLES = examples(
     "lpcodec batch encode photos --to coded --quality 60",
     "lpcodec batch encode 'photos/**/*.jpg' more.txt --to coded --bpp 0.3 --measure",
     "lpcodec batch encode 'shards/train-{000..099}.tar' --to s3://bucket/coded -j 16",
-    "lpcodec batch decode coded --to pictures --format webp",
     "lpcodec batch encode s3://bucket/photos --to s3://bucket/coded --engine ray --address auto",
+)
+DECODE_EXAMPLES = examples(
+    "lpcodec batch decode coded --to pictures",
+    "lpcodec batch decode coded --to previews --format webp --level 2",
+    "lpcodec batch decode 'coded/train-{000..099}.tar' --to shards -j 16",
+)
+EXAMPLES = examples(
+    "lpcodec batch encode photos --to coded --quality 60", "lpcodec batch decode coded --to pictures --format webp"
 )
 PICTURE_ENDINGS = frozenset(
     [
@@ -79,7 +86,14 @@ Sources = Annotated[
     list[str],
     typer.Argument(metavar="SOURCE...", help="Folders, patterns, lists (.txt), tar shards or files; paths or URLs."),
 ]
-To = Annotated[str, typer.Option("--to", metavar="DEST", help="The folder or URL to write to: a new or empty one.")]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="DEST",
+        help="The folder or URL to write to: a new or empty one, or that of the batch to continue.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", "-j", min=1, metavar="N", help="Processes, one thread each; by default one per core."),
@@ -107,7 +121,7 @@ def encode(
             "--model",
             metavar="NAME",
             autocompletion=complete_models,
-            help="The model to code with: see lpcodec models",
+            help="The model: see lpcodec models.",
         ),
     ] = "default",
     tune: Tune = None,
@@ -273,5 +287,5 @@ def _bytes(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-app.command(epilog=EXAMPLES)(guarded(encode))
-app.command(epilog=EXAMPLES)(guarded(decode))
+app.command(epilog=ENCODE_EXAMPLES)(guarded(encode))
+app.command(epilog=DECODE_EXAMPLES)(guarded(decode))

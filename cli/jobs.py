@@ -128,7 +128,7 @@ LPC_FILES = Inputs(".lpc files", is_coded)
 
 
 def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> list[Job]:
-    """The jobs to do; with `skip_existing` those whose output isn't there yet.
+    """The jobs to do; with `skip_existing` only those without an output.
 
     Raises:
         UsageError: both switches are given; or neither is, and an output that the user didn't name exists already.

@@ -25,7 +25,7 @@ _BOUNDS = {
 
 
 class OneLineErrors(TyperGroup):
-    """A group of commands whose usage errors are one line on stderr; the exit code is 2."""
+    """A group of commands that reports a usage error as one line on stderr, with exit code 2."""
 
     def main(
         self,

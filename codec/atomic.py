@@ -30,7 +30,7 @@ def write_whole(target: Path, write: Callable[[BinaryIO], object]) -> None:
 
     Raises:
         FileAccessError: the file can't be written; the text names it.
-        BrokenPipeError: `target` is a pipe whose reader has gone.
+        BrokenPipeError: `target` is a pipe that nobody reads any more.
     """
     try:
         if target.exists() and not target.is_file():

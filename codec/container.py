@@ -54,8 +54,9 @@ without STORED; more than 8 LAYER sections; any byte after the digest.
 
 Files that were cut: the layers come before all other sections, so a file's beginning is enough for a coarse picture.
 Such a file has lost its digest, and the header has no checksum of its own. But a layer's checksum covers the file from
-its first byte, so it checks the header and the order of the layers too. `read_partial` gives the leading layers whose
-checksums are right. It does the same for a file that was damaged after them. If the header is damaged, nothing is left.
+its first byte, so it checks the header and the order of the layers too. `read_partial` gives the leading layers
+with right checksums. It does the same for a file that was damaged after them. If the header is damaged, nothing is
+left.
 
 Versions: the signature and the version byte keep their place in all versions. A reader refuses every other version and
 names it. Version 1 had models that no longer exist. An unknown critical section (types 1 to 127) can't be left out

@@ -77,7 +77,7 @@ class DifferenceError(LpcodecError):
 
 
 class DivergedError(LpcodecError):
-    """A training whose losses or weights stopped being finite numbers; its last finite checkpoint is kept."""
+    """The losses or weights of a training aren't finite any more; its last finite checkpoint is kept."""
 
     exit_code = ExitCode.DIVERGED
 

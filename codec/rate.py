@@ -212,7 +212,7 @@ def quality_for_size(
         at: quality 0..100 -> (value, bytes of the whole file); called 2 to 5 times, 12 at most.
         limit: bytes.
         expected: the expected curve of log(bytes) of the whole file.
-        guess: the quality to try first; by default the one whose expected size is the limit.
+        guess: the quality to try first; by default the one at which the limit is the expected size.
     """
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
     under: SearchResult[T] | None = None

@@ -33,7 +33,7 @@ _PREPARATIONS, _NEAR = 5, 10.0
 """A picture is prepared at most this often. A quality is near enough if it differs from the one that the picture was
 prepared for by at most this much."""
 _NO_ERROR = 1e-10
-"""The mean squared error that stands for none: a search needs a finite PSNR."""
+"""The mean squared error that an exact picture counts as, because a search needs a finite PSNR."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def upscale(
 
     Args:
         scale: one that the model was trained for; 2, 4 or 8 for front-ends, 1 to 8 for bicubic.
-        model: a network whose task is upscaling, a set of its weights, a front-end (lpae, wae, pyramid, haar, cdf53,
+        model: a network for upscaling, a set of its weights, a front-end (lpae, wae, pyramid, haar, cdf53,
             or a discrete wavelet of PyWavelets), or "bicubic".
         max_pixels: refuse results with more pixels.
 
