@@ -12,11 +12,11 @@ source, target = Path(sys.argv[1]), Path(sys.argv[2])
 target.mkdir(parents=True, exist_ok=True)
 
 failed = 0
-for path in sorted(source.iterdir()):
+for path in sorted(path for path in source.iterdir() if path.is_file()):
     try:
         result = lpcodec.encode_report(path, bpp=1.0, best_effort=True)
     except lpcodec.LpcodecError as error:
-        print(f"{path.name}: {error}")
+        print(error)  # begins with the file's name
         failed += 1
         continue
     (target / f"{path.stem}.lpc").write_bytes(result.data)

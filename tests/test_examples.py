@@ -47,7 +47,7 @@ def test_targets(example: Example) -> None:
     assert sizes[0] * 8 <= 0.5 * 128 * 112
     assert sizes[1] <= 20_000
     assert sizes[2] < sizes[3]
-    assert lines[4].startswith("40 bytes: ")
+    assert lines[4].startswith("too small: 40 bytes ")
     assert lines[5].startswith("the smallest file has ")
 
 
@@ -72,7 +72,7 @@ def test_region(example: Example) -> None:
 
 
 def test_folder(example: Example) -> None:
-    Path("photos").mkdir()
+    Path("photos/more").mkdir(parents=True)  # folders are left out
     Path("photo.png").rename("photos/a.png")
     Path("photos/b.png").write_bytes(b"no picture")
     assert example.run("folder.py", "photos", "coded").endswith("1 failed\n")
