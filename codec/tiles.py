@@ -48,6 +48,15 @@ class Span:
         """The same span on a grid that is `factor` times as fine."""
         return Span(*(factor * v for v in (self.start, self.stop, self.outer_start, self.outer_stop)))
 
+    def trimmed(self, halo: int) -> "Span":
+        """The same span, which reads at most `halo` more on both sides."""
+        first, last = max(self.outer_start, self.start - halo), min(self.outer_stop, self.stop + halo)
+        return Span(self.start, self.stop, first, last)
+
+    def place_of(self, other: "Span") -> slice:
+        """What `other` reads, counted from `outer_start`."""
+        return slice(other.outer_start - self.outer_start, other.outer_stop - self.outer_start)
+
     def halved(self) -> "Span":
         """The same span on a grid half as fine. It must start at an even place; an odd stop is rounded up."""
         return Span(self.start // 2, ceil_div(self.stop, 2), self.outer_start // 2, ceil_div(self.outer_stop, 2))

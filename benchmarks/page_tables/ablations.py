@@ -93,6 +93,20 @@ def rounding() -> list[str]:
     )
 
 
+def finishing() -> list[str]:
+    """What the finishing filter changes, by set of weights, pictures and quality."""
+    rows = [
+        (
+            f"`{row['model']}`", row["set"], str(row["quality"]), f"{row['psnr_gain']:+.2f}",
+            f"{row['least_psnr_gain']:+.2f}", f"{row['ssimulacra2_gain']:+.2f}",
+            f"{1000 * row['seconds_per_megapixel']:.0f}",
+        )
+        for row in result("finishing.json")["rows"]
+    ]  # fmt: skip
+    head = ("weights", "pictures", "quality", "PSNR, dB", "least of a picture", "SSIMULACRA 2", "ms per megapixel")
+    return table(head, rows)
+
+
 def kept() -> list[str]:
     """How close files come to the rate asked for, one row per set."""
     counts = {"stored": "lossless", "room_to_spare": "finest quality", "above": "above", "out_of_reach": "exit 6"}
@@ -140,5 +154,5 @@ TABLES = {
     "four steps": lambda: context("ablation-four-steps.json", "context"),
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
-    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "colours": colours,
+    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "finishing": finishing, "cells": cells, "colours": colours,
 }  # fmt: skip

@@ -128,9 +128,9 @@ class Family(Protocol):
         don't fit."""
         ...
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         """What is stored of a trained network, in evaluation mode; `data`, the training pictures, may be used to fit
-        tables. Raises UsageError if the network can't be shipped."""
+        tables. `plan` is that of the run. Raises UsageError if the network can't be shipped."""
         ...
 
     def macs(self, network: nn.Module) -> dict[str, float]:

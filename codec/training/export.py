@@ -62,7 +62,7 @@ def export(
     state.fill(network, state.averaged, run)
     network.eval()
     kmac = family.macs(network)
-    exported = family.export(network, data)
+    exported = family.export(network, data, state.plan)
     # Only one key: safetensors writes several keys in an order that changes from run to run, which changes the digest.
     stored = save(exported.tensors, {"lpcodec-weights-1": state.plan["model"]})
     card = {

@@ -43,7 +43,7 @@ class Decompositions:
 
         return DecompositionObjective(fresh(plan["model"]))
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         # Full precision: half would be seen at the 50 dB that these reach, and they are small.
         return Exported({key: value.contiguous() for key, value in network.state_dict().items()})
 

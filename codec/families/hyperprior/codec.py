@@ -32,6 +32,7 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
+from lpcodec.codec.families.hyperprior.finishing import MARGIN, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
@@ -61,7 +62,7 @@ _BITS_FACTOR = 2.1
 """Latents take this many times the bits of independent Gaussians with their magnitudes."""
 _SLACK_BITS = 32
 """A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
-_NETWORK, _TABLES = "network.", "tables."
+_NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
 
 
 class HyperpriorCoded:
@@ -97,8 +98,9 @@ class HyperpriorCodec:
     rotates_colours = True
 
     def __init__(
-        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str = "cpu"
-    ) -> None:
+        self, network: HyperpriorNetwork, tables: TableSet, z_tables: HyperTables, skip_below: int, device: str = "cpu",
+        finishing: FinishingFilter | None = None,
+    ) -> None:  # fmt: skip
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
         dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
@@ -107,7 +109,13 @@ class HyperpriorCodec:
             network.steps, network.scales, network.means, tables, z_tables, skip_below, self.device
         )
         self.group, self.tile = GROUP, TILE
-        self.analysis_halo, self.synthesis_halo = network.analysis_halo, network.synthesis_halo
+        self.analysis_halo = network.analysis_halo
+        self.finish_with(finishing)
+
+    def finish_with(self, finishing: FinishingFilter | None) -> None:
+        """Filter what is synthesised, or don't."""
+        self.finishing = None if finishing is None else finishing.to(self.device)
+        self.synthesis_halo = self.network.synthesis_halo + (0 if finishing is None else ceil_div(MARGIN, STRIDE))
 
     def compute_in(self, dtype: torch.dtype) -> None:
         """Let the transforms' non-linear branches compute in `dtype`; by default in bfloat16 where that pays."""
@@ -122,7 +130,9 @@ class HyperpriorCodec:
         network.scales.mark_frozen()
         by_anchor = tuple(_unpack(tensors, f"z_{_TABLES}{anchor}.") for anchor in range(network.sizes.anchors))
         z_tables = HyperTables(by_anchor, tensors["z_weights"].numpy())
-        return cls(network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]), device)
+        weights = tensors.get(_FINISHING)
+        finishing = None if weights is None else FinishingFilter(weights.float())
+        return cls(network, _unpack(tensors, _TABLES), z_tables, int(tensors["skip_below"]), device, finishing)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """The weights (float16; the scale network's as integers), the tables and the thresholds, for storage."""
@@ -135,6 +145,8 @@ class HyperpriorCodec:
         }
         for prefix, tables in sets.items():
             stored |= {prefix + name: torch.from_numpy(array) for name, array in tables.pack().items()}
+        if self.finishing is not None:
+            stored[_FINISHING] = self.finishing.weights.to(torch.float16).contiguous()
         weights = torch.from_numpy(self.entropy.z_tables.weights)
         return stored | {"skip_below": torch.tensor(self.entropy.skip_below), "z_weights": weights}
 
@@ -324,7 +336,10 @@ class HyperpriorCodec:
         return canvas.pixels
 
     def _canvas(self, frame: Frame, progress: Progress | None, reference: Reference | None = None) -> Canvas:
-        return Canvas(self.transforms, self.tile, self.synthesis_halo, self.device, frame, progress, reference)
+        finishing = None if reference else self.finishing
+        return Canvas(
+            self.transforms, self.tile, self.synthesis_halo, self.device, frame, progress, reference, finishing
+        )
 
     def symbols(self, groups: list[Group], frame: Frame) -> Tensor:
         """The r of all groups (1, M, h, w), whole numbers."""

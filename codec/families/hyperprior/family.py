@@ -46,8 +46,8 @@ class Hyperprior:
         sizes = replace(PROFILES[plan["model"]], frontend=plan.get("frontend") or "haar")
         return HyperpriorObjective(sizes, bfloat16_pays(device), plan.get("tune") or "psnr")
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
-        from lpcodec.codec.families.hyperprior.calibration import calibrate
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
+        from lpcodec.codec.families.hyperprior.calibration import calibrate, fit_finishing
         from lpcodec.codec.families.hyperprior.export import frozen_codec
         from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 
@@ -56,6 +56,7 @@ class Hyperprior:
         card: dict[str, Any] = {"sizes": vars(network.sizes)}
         if data is not None:
             card["calibration"] = calibrate((codec,), codec.layers_of, data)
+            card["finishing"] = fit_finishing(codec, data, plan.get("tune") or "psnr")
         return Exported(codec.to_tensors(), card)
 
     def macs(self, network: nn.Module) -> dict[str, float]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.colour import rotated_back
 from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.hyperprior.finishing import MARGIN, FinishingFilter
 from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, latent_grid
 from lpcodec.codec.progress import Progress
@@ -48,13 +49,16 @@ class Canvas:
         device: of the synthesis.
         frame: size, quality and rotation of the picture.
         reference: added to what is synthesised, if given.
+        finishing: the filter of a picture that isn't a difference from a reference.
     """
 
     def __init__(
         self, transforms: HyperpriorNetwork, side: int, halo: int, device: torch.device, frame: Frame,
         progress: Progress | None = None, reference: Reference | None = None,
+        finishing: FinishingFilter | None = None,
     ) -> None:  # fmt: skip
-        self.transforms, self.device, self.frame, self.reference = transforms, device, frame, reference
+        self.transforms, self.device, self.frame = transforms, device, frame
+        self.reference, self.finishing = reference, finishing
         self.pixels = np.empty((frame.height, frame.width, 3), np.uint8)
         self.tiles = shares(*latent_grid(frame.height, frame.width), side, halo, threads(device))
         self._quality = torch.tensor([frame.quality.units], device=device)
@@ -84,10 +88,15 @@ class Canvas:
         outer = slice(rows.outer_start - first, rows.outer_stop - first)
         y = values[..., outer, columns.outer].to(self.device) * self._inverse_gain
         picture = self.transforms.synthesise(y.contiguous(memory_format=torch.channels_last), self._quality)
-        part = picture[0, :, rows.scaled(STRIDE).inner, columns.scaled(STRIDE).inner]
+        tall, wide = rows.scaled(STRIDE), columns.scaled(STRIDE)
+        margin = 0 if self.finishing is None else MARGIN
+        near_rows, near_columns = tall.trimmed(margin), wide.trimmed(margin)
+        part = picture[0, :, tall.place_of(near_rows), wide.place_of(near_columns)]
         if self.reference is not None:
-            part = part + self.reference.tile(rows.scaled(STRIDE).core, columns.scaled(STRIDE).core)[0] - MIDDLE
+            part = part + self.reference.tile(tall.core, wide.core)[0] - MIDDLE
         part = rotated_back(part, self.frame.rotation)
+        if self.finishing is not None:
+            part = self.finishing(part, self._quality)[:, near_rows.inner, near_columns.inner]
         part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
         target = self.pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
         target[:] = part.numpy()[: target.shape[0], : target.shape[1]]

@@ -34,7 +34,7 @@ class Lpcae:
 
         return LpcaeObjective(LpcaeNetwork(SIZES), amp=bfloat16_pays(device))
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         from lpcodec.codec.families.hyperprior.calibration import calibrate
         from lpcodec.codec.families.hyperprior.export import frozen_codec
         from lpcodec.codec.families.lpcae.codec import LpcaeCodec

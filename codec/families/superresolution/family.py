@@ -98,7 +98,7 @@ class SuperResolution:
         kind = StageObjective if plan["model"] == "stage" else UpscalingObjective
         return kind(plan, amp=bfloat16_pays(device))
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         import torch
 
         from lpcodec.codec.families.superresolution.network import UpscalingNetwork

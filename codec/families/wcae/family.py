@@ -38,7 +38,7 @@ class Wcae:
         lmbda = plan.get("lmbda")
         return WcaeObjective(plan["model"], LAMBDA if lmbda is None else lmbda, bool(plan.get("channel_prior")))
 
-    def export(self, network: nn.Module, data: Path | None) -> Exported:
+    def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         from lpcodec.codec.families.wcae.codec import WcaeCodec
         from lpcodec.codec.families.wcae.network import WaveletAutoencoder
 

@@ -1,0 +1,159 @@
+"""The finishing filter: what it leaves alone, what it depends on, what a fit finds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+
+from lpcodec.codec.families.hyperprior import synthesis
+from lpcodec.codec.families.hyperprior.calibration import STRENGTHS, fit_finishing
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.finishing import CLASSES, MARGIN, TAPS, FinishingFilter, Fit
+from tests.codec.families.hyperprior.test_codec import SMALL, header_for, pixels, random_codec
+
+ANCHORS = 3
+MIDDLE = torch.tensor([32768])
+
+
+def filters(seed: int = 0, anchors: int = ANCHORS) -> FinishingFilter:
+    generator = torch.Generator().manual_seed(seed)
+    return FinishingFilter(0.1 * torch.randn(anchors, TAPS, CLASSES, generator=generator))
+
+
+def picture(height: int, width: int, seed: int = 0) -> Tensor:
+    """Smooth noise (3, height, width) in 0..1, with gradients of all strengths and directions."""
+    noise = torch.rand(1, 3, height // 4 + 2, width // 4 + 2, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(noise, size=(height, width), mode="bicubic")[0].clamp(0, 1)
+
+
+@given(st.floats(0, 1), st.integers(0, 65535))
+def test_one_colour_stays(value: float, quality: int) -> None:
+    flat = torch.full((3, 8, 12), value)
+    assert torch.allclose(filters()(flat, torch.tensor([quality])), flat, atol=1e-6)
+
+
+def test_filters_of_zeros_change_nothing() -> None:
+    image = picture(16, 24)
+    assert torch.equal(FinishingFilter(torch.zeros(ANCHORS, TAPS, CLASSES))(image, MIDDLE), image)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10), st.integers(0, 6), st.integers(6, 12), st.integers(0, 5))
+def test_a_part_with_its_margin_is_that_of_the_whole(top: int, left: int, side: int, seed: int) -> None:
+    """Which blocks there are depends on where a part begins: at even places they are those of the whole."""
+    image = picture(52, 44, seed)
+    rows, columns = (slice(MARGIN + 2 * start, MARGIN + 2 * (start + side)) for start in (top, left))
+    whole = filters()(image, MIDDLE)
+    around = image[:, rows.start - MARGIN : rows.stop + MARGIN, columns.start - MARGIN : columns.stop + MARGIN]
+    part = filters()(around, MIDDLE)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    assert torch.allclose(part, whole[:, rows, columns], atol=1e-6)
+
+
+def test_only_luma_changes() -> None:
+    image = picture(32, 32)
+    change = filters()(image, MIDDLE) - image
+    assert change.abs().max() > 0.01
+    assert torch.allclose(change[0], change[1], atol=1e-6)
+    assert torch.allclose(change[0], change[2], atol=1e-6)
+
+
+def test_between_anchors_filters_are_interpolated() -> None:
+    weights = torch.zeros(11, TAPS, CLASSES)
+    weights[5] = 0.02
+    image = picture(32, 32)
+    found = [FinishingFilter(weights)(image, torch.tensor([q])) - image for q in (32767, 35389, 39321)]
+    assert torch.allclose(found[1], 0.6 * found[0], atol=1e-4)
+    assert found[2].abs().max() < 1e-4
+
+
+def test_stripes_are_classed_by_their_direction() -> None:
+    """A filter that smooths along vertical stripes alone leaves horizontal ones as they are."""
+    stripes = (0.5 + 0.3 * torch.sin(torch.arange(32) * 0.9)).expand(3, 32, 32)
+    classes_seen = []
+    for image in (stripes, stripes.transpose(1, 2)):
+        fit = Fit(1)
+        fit.add(image.contiguous(), image.contiguous() * 0.9, 0)
+        solved = fit.solve(1.0).weights[0].abs().sum(0)
+        classes_seen.append(set(torch.nonzero(solved)[:, 0].tolist()))
+    assert classes_seen[0]
+    assert not classes_seen[0] & classes_seen[1]
+
+
+def test_a_fit_finds_the_filter_that_was_applied() -> None:
+    """Original = decoded + a known filter of it: the fit's own filter gives the original, where there is enough."""
+    known, fit = filters(), Fit(ANCHORS)
+    images = [picture(128, 128, seed) for seed in range(12)]
+    for image in images:
+        fit.add(image, known(image, torch.tensor([65535])), 2)
+    found = fit.solve(1.0)
+    before = torch.stack([known(image, torch.tensor([65535])) - image for image in images]).square().mean()
+    after = (
+        torch.stack([known(image, torch.tensor([65535])) - found(image, torch.tensor([65535])) for image in images])
+        .square()
+        .mean()
+    )
+    assert after < 0.02 * before
+    assert fit.gain(found) > 15
+    assert fit.gain(fit.solve(0.0)) == 0
+
+
+def test_half_the_strength_is_half_the_filter() -> None:
+    fit = Fit(1)
+    fit.add(picture(64, 64), picture(64, 64, 1), 0)
+    assert torch.allclose(fit.solve(0.5).weights, 0.5 * fit.solve(1.0).weights)
+
+
+@pytest.fixture
+def codec() -> HyperpriorCodec:
+    found = random_codec()
+    found.finish_with(filters(anchors=SMALL.anchors))
+    return found
+
+
+def test_tiles_are_the_whole(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pixels(200, 150)
+    groups = codec.code(codec.analyse(image), 60).groups
+    whole = codec.synthesise(groups, header_for(image)).astype(int)
+    monkeypatch.setattr(codec, "tile", 4)
+    tiles = codec.synthesise(groups, header_for(image)).astype(int)
+    # Float noise may put a block into the next class, rarely.
+    assert (tiles != whole).mean() < 1e-3
+    monkeypatch.setattr(synthesis, "MARGIN", 0)
+    assert (codec.synthesise(groups, header_for(image)).astype(int) != whole).mean() > 1e-3
+
+
+def test_filters_are_stored(codec: HyperpriorCodec) -> None:
+    again = HyperpriorCodec.from_tensors(codec.to_tensors(), vars(SMALL))
+    assert codec.finishing is not None
+    assert again.finishing is not None
+    assert torch.allclose(again.finishing.weights, codec.finishing.weights, atol=1e-3)
+    assert again.synthesis_halo == codec.synthesis_halo == codec.network.synthesis_halo + 1
+
+
+@pytest.mark.parametrize("tune", STRENGTHS)
+def test_fitting_lowers_the_error_of_what_is_decoded(tune: str, tmp_path: Path) -> None:
+    codec = random_codec()
+    images = [(picture(64, 80, seed) * 255).round().byte().permute(1, 2, 0).numpy() for seed in range(6)]
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    (tmp_path / "small.png").write_bytes((tmp_path / "0.png").read_bytes())
+    Image.fromarray(images[0][:10]).save(tmp_path / "small.png")  # too small for a latent: left out
+
+    def errors() -> float:
+        found = []
+        for image in images:
+            coded = codec.code(codec.analyse(image), 50).groups
+            found.append(np.square(codec.synthesise(coded, header_for(image, 50)) - image.astype(float)).mean())
+        return float(np.mean(found))
+
+    before = errors()
+    card = fit_finishing(codec, tmp_path, tune)
+    assert card["pictures"] == 18
+    assert card["pixels"] == 18 * 64 * 80
+    assert card["gain_db"] > 0
+    assert errors() < before
