@@ -28,7 +28,7 @@ from lpcodec.codec.effort import ITERATIONS
 from lpcodec.codec.evaluation.codecs.codec import Pixels
 from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate, mean_curve
 from lpcodec.codec.evaluation.run.measure import measure
-from lpcodec.codec.evaluation.run.originals import Original, load_originals
+from lpcodec.codec.evaluation.run.originals import Original, choose
 
 QUALITIES = (20, 35, 50, 65, 80)
 ALL_RATES = (0.01, 20.0)
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    everything = load_originals(options.data)
+    everything = list(choose(options.data).values())
     step = max(len(everything) // options.pictures, 1)
     pictures = [middle(o, options.crop) for o in everything[::step][: options.pictures]]
     plain = curve(AtEffort(options.model, 0), pictures, options.qualities)

@@ -27,7 +27,7 @@ from rich.progress import track
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.evaluation.codecs.codec import Pixels
-from lpcodec.codec.evaluation.run.originals import Original, load_originals
+from lpcodec.codec.evaluation.run.originals import Original, choose
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.quality import Quality
 
@@ -48,7 +48,7 @@ def quickest(data: bytes, level: int) -> float:
 
 def mosaic(folder: Path) -> Image.Image:
     """12 megapixels: the middles of the folder's pictures, in turn."""
-    pictures = load_originals(folder)
+    pictures = list(choose(folder).values())
     whole = Image.new("RGB", (COLUMNS * PIECE, ROWS * PIECE))
     for place in range(COLUMNS * ROWS):
         pixels = pictures[place % len(pictures)].pixels
@@ -101,7 +101,7 @@ def without_finest(codec: Any, original: Original, quality: float) -> dict[str, 
 
 def predicted(model: str, data: Path) -> list[dict[str, Any]]:
     """A row for each quality: the means over the pictures."""
-    codec, pictures = models.load(model).trained, load_originals(data)
+    codec, pictures = models.load(model).trained, list(choose(data).values())
     rows = []
     for quality in track(QUALITIES, description="predicted detail", console=Console(stderr=True)):
         found = [without_finest(codec, original, quality) for original in pictures]

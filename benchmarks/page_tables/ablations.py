@@ -154,5 +154,6 @@ TABLES = {
     "four steps": lambda: context("ablation-four-steps.json", "context"),
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
-    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "finishing": finishing, "cells": cells, "colours": colours,
+    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "colours": colours,
+    "finishing": finishing,
 }  # fmt: skip

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lpcodec.codec import storage
+from lpcodec.codec.bulk import manifest
 from lpcodec.codec.errors import FileAccessError, UsageError
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
@@ -41,7 +42,7 @@ class Source:
 @dataclass(frozen=True)
 class Found:
     """The sources of a batch, sorted by name, and how many files in folders were left out: those that are neither
-    pictures nor shards."""
+    pictures nor shards. What an earlier batch wrote of itself isn't counted."""
 
     sources: tuple[Source, ...]
     left_out: int
@@ -79,7 +80,7 @@ def _of_place(place: str, endings: frozenset[str]) -> Iterator[tuple[Source, boo
                 for file, about in sorted(system.find(path, detail=True).items()):
                     source = _source(each, file, about, path)
                     hidden = any(part.startswith(".") for part in PurePosixPath(source.name).parts)
-                    if not hidden:
+                    if not hidden and source.name not in (manifest.SETTINGS, manifest.ROWS):
                         yield source, source.is_shard or PurePosixPath(source.name).suffix.lower() in endings
             elif (pattern := _PATTERN.search(path)) and not system.exists(path):
                 matches = {file: about for file, about in system.glob(path, detail=True).items() if _is_file(about)}

@@ -25,6 +25,8 @@ def _names(*places: object) -> list[str]:
 
 
 def test_a_folder_gives_its_pictures_and_shards_with_their_paths(tree: Path) -> None:
+    for name in ("manifest.jsonl", "batch.json"):  # of an earlier batch: neither taken nor counted
+        (tree / name).write_text("{}")
     found = sources.find([str(tree)], ENDINGS)
     assert [s.name for s in found.sources] == ["a.png", "b/c.JPG", "s/x-09.tar", "s/x-10.tar"]
     assert [s.is_shard for s in found.sources] == [False, False, True, True]
