@@ -152,15 +152,17 @@ class CellChoice:
         """The stored cells in the replaced colours. All other pixels get the most frequent one: they cost almost
         nothing."""
         shown = by_pixel(stored, *self._shape[:2])
-        pixels = replaced[self._numbers]
-        pixels[~shown] = replaced[np.bincount(self._numbers[shown]).argmax()]
-        found = Cells(stored, pixels)
+        numbers = np.where(shown, self._numbers, np.bincount(self._numbers[shown]).argmax())
+        # One number per pixel is looked up in half the time of its channels.
+        packed = _whole(replaced[None])[0].take(numbers)
+        pixels = packed.view(np.uint8).reshape(*numbers.shape, -1)[..., : replaced.shape[1]]
+        found = Cells(stored, np.ascontiguousarray(pixels))
         return Chosen(found, cells.to_bytes(found))
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """The squared error of each possible cell in these colours: a mean over channels, a sum over pixels."""
         by_colour = np.square(replaced.astype(np.float32) - self._colours).mean(1)
-        return _cell_sums(by_colour[self._numbers])
+        return _cell_sums(by_colour.take(self._numbers))
 
     def _changes(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """How often the colour changes in each cell: the mean of the changes along rows and along columns."""
@@ -185,9 +187,14 @@ def _most_gain(gains: npt.NDArray[np.float64], candidates: Map) -> Map:
 
 
 def _cell_sums(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    """Sums over the cells of a plane (H, W)."""
-    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], CELL), 0, dtype=np.float64)
-    return np.asarray(np.add.reduceat(rows, np.arange(0, plane.shape[1], CELL), 1))
+    """Sums over the cells of a plane (H, W) of bools or floats."""
+    # Whole rows of cells are summed by `sum`, which takes a tenth of the time of `reduceat`.
+    values, dtype = (plane.view(np.uint8), np.uint8) if plane.dtype == bool else (plane, np.float64)
+    whole = len(plane) // CELL * CELL
+    rows = values[:whole].reshape(-1, CELL, plane.shape[1]).sum(1, dtype=dtype)
+    if whole < len(plane):
+        rows = np.concatenate([rows, values[whole:].sum(0, dtype=dtype)[None]])
+    return np.asarray(np.add.reduceat(rows, np.arange(0, plane.shape[1], CELL), 1, dtype=np.float64))
 
 
 def _unequal(values: npt.NDArray[np.unsignedinteger]) -> tuple[Map, Map]:
