@@ -23,6 +23,8 @@ _PART = 2048
 _QUICK_TILE, _STRIP = 256, 32
 _PNG_BELOW = 1 << 10
 """PNG is tried as well if the WebP has fewer bytes than this."""
+_MOST_DEFLATED = 1032
+"""A byte of deflate encodes at most this many (zlib's technical details), so a PNG can't be smaller than that."""
 
 
 def stored_to_bytes(pixels: Pixels) -> bytes:
@@ -58,7 +60,7 @@ def _coded(pixels: Pixels, *, thorough: bool) -> bytes:
         candidates.append(BytesIO())
         image.convert("RGB").save(candidates[0], "WEBP", lossless=True, method=method, quality=effort)
     # PNG is smaller only for small pictures with few colours, so it isn't tried for others.
-    if not candidates or candidates[0].tell() < _PNG_BELOW:
+    if not candidates or pixels.size / _MOST_DEFLATED < candidates[0].tell() < _PNG_BELOW:
         candidates.append(BytesIO())
         image.save(candidates[-1], "PNG", compress_level=9 if image.width * image.height <= 2**20 else 6)
     return min((candidate.getvalue() for candidate in candidates), key=len)
