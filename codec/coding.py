@@ -4,7 +4,7 @@
 Picture --Original.of--> Original: the picture, with the sections that every file of it has
 Original, Prepared, model --> Plan --at a quality--> CodedFile
 ```
-All three are frozen: a `Plan` gives the same file whenever it is asked, and only keeps the latents of its analysis.
+All three are frozen: a `Plan` always gives the same file for the same arguments. It caches the latents of its analysis.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ Model = models.Model[models.Codec]
 _BYTES_AROUND = 50
 """About what a file takes besides its latents and its sections of cells, alpha and metadata."""
 _FAR, _FAR_BYTES = 0.05, 64
-"""A step of a search makes no file if its size differs from the limit by more than this part of it and these bytes."""
+"""A step of a search makes no file if its size is more than `_FAR * limit + _FAR_BYTES` bytes from the limit."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ class Original:
 
     @classmethod
     def of(cls, source: Picture, *, strip: bool, alpha_error: int) -> "Original":
-        """`strip` leaves out the metadata; `alpha_error` is the largest error of alpha, in levels of 255."""
+        """The original that a source makes.
+
+        `strip` leaves out the metadata; `alpha_error` is the largest error of alpha, in levels of 255.
+        """
         alpha: tuple[Section, ...] = ()
         if source.alpha is not None:
             alpha = (Section(SectionType.ALPHA, alphas.to_bytes(source.alpha, alpha_error)),)
@@ -77,12 +80,12 @@ class Original:
         return self.alpha_bytes + self.metadata_bytes
 
     def header(self, kind: Kind) -> Header:
-        """The header, without what is said of a model."""
+        """The header of a file of that kind, without the fields of a model."""
         grey = self.source.pixels.shape[2] == 1
         return Header(self.width, self.height, kind, grey, grey_as_rgb=self.source.grey_as_rgb)
 
     def file(self, header: Header, colours: Sequence[Section]) -> bytes:
-        """The file with these sections of colours."""
+        """The file with the sections `colours`, and those of alpha and metadata."""
         sections = sorted((*colours, *self.alpha, *self.metadata), key=lambda section: section.type)
         return container.write(LpcFile(header, tuple(sections)))
 
@@ -94,9 +97,9 @@ class Original:
 
 @dataclass(frozen=True)
 class CodedFile:
-    """A file that a plan made, its header, and the model. `has_cells`: parts of the picture are stored in it exactly.
+    """A file that a plan made, its header, and the plan's model.
 
-    If all of the picture is, the header's kind is STORED.
+    `has_cells`: some cells are stored instead of coded. If all are, the header's kind is STORED.
     """
 
     data: bytes
@@ -127,7 +130,7 @@ class Plan:
         return codec.analyse(prepared.pixels, self.progress)
 
     def refined(self, quality: float, iterations: int) -> Any:
-        """Latents that are refined for a quality 0..100, by a model that is `Refinable`; None for no iterations."""
+        """Latents refined for a quality 0..100; None for 0 iterations. Otherwise the model must be `Refinable`."""
         if not iterations:
             return None
         codec, prepared = self.model.trained, self.prepared
@@ -140,11 +143,14 @@ class Plan:
         """The file at a quality 0..100."""
         if self.prepared.is_all_stored:
             return self._all_stored()
-        return self._with_symbols(self._coded(quality, latents), quality)
+        return self._file_of(self._coded(quality, latents), quality)
 
     def file_near(self, limit: int, quality: float, latents: Any = None) -> tuple[CodedFile | None, int]:
-        """The file at a quality and its size in bytes. If the size is far from `limit` it is only estimated, and there
-        is no file: most steps of a search are far."""
+        """The file at a quality 0..100, and its size in bytes.
+
+        If the size is far from `limit`, it is only an estimate, and the file is None. That saves most steps of a search
+        the range coder.
+        """
         if self.prepared.is_all_stored:
             file = self._all_stored()
             return file, len(file.data)
@@ -152,7 +158,7 @@ class Plan:
         about = round(coded.bits / 8) + self._bytes_beside
         if abs(about - limit) > _FAR * limit + _FAR_BYTES:
             return None, about
-        file = self._with_symbols(coded, quality)
+        file = self._file_of(coded, quality)
         return file, len(file.data)
 
     def expected_sizes(self) -> rate.Expected:
@@ -170,15 +176,17 @@ class Plan:
     def _coded(self, quality: float, latents: Any) -> Coded:
         return self.model.trained.code(self.latents if latents is None else latents, quality)
 
-    def _with_symbols(self, coded: Coded, quality: float) -> CodedFile:
+    def _file_of(self, coded: Coded, quality: float) -> CodedFile:
+        """The file of symbols that were coded at a quality."""
         model, stored = self.model, self.prepared.stored
         header = dataclasses.replace(
             self.original.header(Kind.MODEL), model_number=model.number, model_digest=model.digest,
             quality=Quality.of(quality if model.trained.has_quality else 0), symbols_hash=coded.symbols_hash,
             rotation=self.prepared.rotation, downscaled=self.downscaled,
         )  # fmt: skip
-        kind = SectionType.LAYER if isinstance(model.trained, models.ScalableCodec) else SectionType.LATENTS
-        colours = [Section(kind, payload) for payload in coded.payloads()]
+        is_scalable = isinstance(model.trained, models.ScalableCodec)
+        section_type = SectionType.LAYER if is_scalable else SectionType.LATENTS
+        colours = [Section(section_type, payload) for payload in coded.payloads()]
         if stored is not None:
             colours.append(Section(SectionType.CELLS, stored.payload))
         return CodedFile(self.original.file(header, colours), header, model, stored is not None)

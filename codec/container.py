@@ -45,12 +45,14 @@ Section types (the top bit set means ancillary):
     130  EXIF     a TIFF structure beginning "II" or "MM", deflated in the same way
     131  XMP      an XML packet, deflated in the same way
 
-Disallowed, and refused as damaged: overlong varints; sides of 0 or above 2**24; a kind of 2 or 3; bits that are to be
-0; grey shown as RGB that isn't grey, and grey with rotated colours; a STORED file that is rotated or coded at a smaller
-size, or a MODEL file that is stored with fewer colours; no section; sections that are not in ascending order of type,
-or of a type that occurs twice and isn't LAYER; type 0; an empty section other than LATENTS; a MODEL file with neither
-LATENTS nor LAYER, with both, with STORED, or with LAYER and CELLS; a STORED file with LATENTS, LAYER or CELLS, or
-without STORED; more than 8 LAYER sections; any byte after the digest.
+Other types are unknown (see "Versions").
+
+Disallowed, and refused as damaged: overlong varints; sides of 0 or above 2**24; a kind of 2 or 3; a 1 where a bit is
+specified as 0; grey shown as RGB that isn't grey, and grey with rotated colours; a STORED file that is rotated or coded
+at a smaller size, or a MODEL file that is stored with fewer colours; no section; sections that are not in ascending
+order of type, or of a type that occurs twice and isn't LAYER; type 0; an empty section other than LATENTS; a MODEL file
+with neither LATENTS nor LAYER, with both, with STORED, or with LAYER and CELLS; a STORED file with LATENTS, LAYER or
+CELLS, or without STORED; more than 8 LAYER sections; any byte after the digest.
 
 Files that were cut: the layers come before all other sections, so a file's beginning is enough for a coarse picture.
 Such a file has lost its digest, and the header has no checksum of its own. But a layer's checksum covers the file from
@@ -71,7 +73,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError
 from lpcodec.codec.header import MAX_SIDE, Cursor, Downscaled, Header, Kind, header_bytes, header_faults, parse_header
@@ -90,7 +92,9 @@ MAX_METADATA = 16 * 2**20
 DIGEST_BYTES = 4
 _CRC_BYTES = 4
 LONGEST_HEADER = 64
+"""No header is longer, signature and version included; an upper bound in bytes."""
 LONGEST_SECTION_HEAD = 1 + MOST_BYTES + _CRC_BYTES
+"""The most bytes of a section before its payload."""
 
 
 class SectionType(IntEnum):
@@ -143,7 +147,7 @@ def write(file: LpcFile) -> bytes:
     for section in file.sections:
         if needs_newer(section.type):
             raise ValueError(f"section {section_name(section.type)} has no place in format version {VERSION}")
-    for fault in (*header_faults(file.header), *_section_faults(file)):
+    if fault := next(chain(header_faults(file.header), _section_faults(file)), None):
         raise ValueError(fault)
     body = bytearray(_header_bytes(file))
     for section in file.sections:
@@ -199,17 +203,17 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
     """
     cursor, header, count = _read_header(data)
     sections = tuple(_read_section(cursor) for _ in range(count))
-    end = cursor.position
+    body_end = cursor.position
     digest = cursor.take(DIGEST_BYTES, "digest")
     if left := len(data) - cursor.position:
         raise DamagedFileError(f"damaged: {left} bytes follow the end of the file")
-    if digest != _file_digest(memoryview(data)[:end]):
+    if digest != _file_digest(memoryview(data)[:body_end]):
         raise DamagedFileError("damaged: the digest over the whole file differs")
     for section in sections:
         if needs_newer(section.type):
             raise UnknownModelError(f"section {section_name(section.type)} needs a newer version of lpcodec")
     file = LpcFile(header, sections)
-    for fault in _section_faults(file):
+    if fault := next(_section_faults(file), None):
         raise DamagedFileError(f"damaged: {fault}")
     _check_pixels(header, max_pixels)
     return file
@@ -340,9 +344,10 @@ def _check_pixels(header: Header, max_pixels: int | None) -> None:
 
 def _read_section(cursor: Cursor) -> Section:
     start = cursor.position
-    number, length, crc = _section_head(cursor)
-    name = f"section {section_name(number)}"
-    section = Section(SectionType(number) if number in _KNOWN else number, cursor.take(length, name))
+    type_number, length, crc = _section_head(cursor)
+    name = f"section {section_name(type_number)}"
+    section_type = SectionType(type_number) if type_number in _KNOWN else type_number
+    section = Section(section_type, cursor.take(length, name))
     if crc != _crc(section, cursor.before(start)):
         raise DamagedFileError(f"{name}: checksum differs")
     return section
@@ -350,24 +355,24 @@ def _read_section(cursor: Cursor) -> Section:
 
 def _section_head(cursor: Cursor) -> tuple[int, int, bytes]:
     """The type of the section that begins here, the length of its payload, and its checksum."""
-    number = cursor.byte("section type")
-    name = f"section {section_name(number)}"
-    return number, cursor.varint(f"length of {name}"), cursor.take(_CRC_BYTES, f"checksum of {name}")
+    type_number = cursor.byte("section type")
+    name = f"section {section_name(type_number)}"
+    return type_number, cursor.varint(f"length of {name}"), cursor.take(_CRC_BYTES, f"checksum of {name}")
 
 
 def needs_newer(section_type: int) -> bool:
-    """Whether only a newer version can read a section without which the picture can't be shown."""
+    """Whether a section type is critical and unknown: only a newer version can show a picture with such a section."""
     return section_type not in _KNOWN and 0 < section_type < FIRST_ANCILLARY
 
 
 def _section_faults(file: LpcFile) -> Iterator[str]:
-    """One text for each rule about its sections that the file breaks."""
+    """One text for each rule about sections that the file breaks."""
     types = [section.type for section in file.sections]
     if not 1 <= len(types) <= MAX_SECTIONS:
         yield f"{len(types)} sections, where 1 to {MAX_SECTIONS} are allowed"
-    for number in types:
-        if not 1 <= number <= 255:
-            yield f"there is no section type {number}"
+    for type_number in types:
+        if not 1 <= type_number <= 255:
+            yield f"there is no section type {type_number}"
     for before, after in pairwise(types):
         if before == after and after != SectionType.LAYER:
             yield f"section {section_name(after)} occurs twice"

@@ -30,11 +30,14 @@ from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 
 MAX_LEVEL = 8
+"""A decoder halves a picture at most this many times."""
+METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
+"""The sections of metadata, in the order in which `metadata` gives them."""
 BASE_MEMORY = 500 << 20
-"""An upper bound in bytes of the memory that decoding takes whatever the picture: torch and the weights."""
+"""An upper bound in bytes of the memory that decoding takes for torch and the weights, for pictures of any size."""
 STORED_MEMORY = 16
-"""An upper bound in bytes per pixel of what a losslessly stored picture takes besides: at most 12 with alpha that is
-stored losslessly, 15 with alpha of noise that is coded with a bounded error."""
+"""An upper bound in bytes per pixel of the memory that a losslessly stored picture takes beside BASE_MEMORY: at most 12
+with alpha that is stored losslessly, 15 with alpha of noise that is coded with a bounded error."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Opened:
 class DecodeResult:
     """A decoded picture and one note for each thing worth knowing about it.
 
-    `image` has mode L, LA, RGB or RGBA, and its metadata in `info`. `partial`: the file was damaged, and this is what
-    is left of it.
+    `image` has mode L, LA, RGB or RGBA, and its metadata in `info`. `partial`: the file is damaged, and this is what
+    its whole layers give.
     """
 
     image: Image.Image
@@ -79,6 +82,7 @@ def decode(
 
 
 def _what_is_left(file: LpcFile, codec: models.Codec | None) -> str:
+    """The note's words on what was decoded of a damaged file."""
     assert isinstance(codec, models.ScalableCodec)
     whole, known = len(file.sections), codec.levels + 1
     layers = "all layers are whole" if whole == known else f"the first {whole} of at most {known} layers are whole"
@@ -94,12 +98,12 @@ def check_level(level: int) -> None:
 def open_file(
     data: bytes, *, max_pixels: int | None = None, max_memory: int | None = None, allow_partial: bool = False
 ) -> Opened:
-    """Read a file and check it against the limits. They count the whole picture, whatever level is decoded.
+    """Read a file and check it against the limits. They apply to the whole picture, even if a coarser level is decoded.
 
     Args:
         max_pixels: None for no limit.
         max_memory: bytes; None for no limit.
-        allow_partial: of a damaged file in layers, open the leading layers that are whole.
+        allow_partial: if the file is damaged and in layers, open the leading layers that are whole.
 
     Raises:
         DamagedFileError: the file isn't whole. Its `keyword` is "allow_partial" if that would give a picture.
@@ -117,10 +121,11 @@ def open_file(
     return opened
 
 
-def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
-    """Raise LimitError if decoding `pixels` pixels of a file may take more than `max_memory` bytes (None: no limit)."""
+def check_memory(header: Header, pixel_count: int, max_memory: int | None) -> None:
+    """Raise LimitError if decoding `pixel_count` pixels of a file may take more than `max_memory` bytes (None: no
+    limit)."""
     network = models.network_numbered(header.model_number) if header.kind is Kind.MODEL else None
-    needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixels
+    needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixel_count
     if max_memory is not None and needed > max_memory:
         raise LimitError(
             f"decoding may take {needed / 1e6:,.0f} MB of memory, the limit is {max_memory / 1e6:,.0f} MB",
@@ -129,7 +134,7 @@ def check_memory(header: Header, pixels: int, max_memory: int | None) -> None:
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:
-    """`damage`; if `allow_partial` would give a picture, its text says so and its keyword is that."""
+    """`damage` as it is; if `allow_partial` would give a picture, an error with that advice and that keyword."""
     try:
         whole = len(container.read_partial(data).sections)
     except LpcodecError:
@@ -162,7 +167,7 @@ def frame_of(header: Header) -> Frame:
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
     """The symbols of a level, in the codec's own type. `level` is 0..`codec.levels` for a `ScalableCodec`, else 0.
 
-    If they are all symbols of the file, they are compared with the hash in its header.
+    They are compared with the hash in the header, unless the level needs only some of the file's symbols.
 
     Raises:
         DamagedFileError: they can't be read, or aren't those that were encoded.
@@ -175,7 +180,7 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
         if len(layers) > codec.levels + 1:
             raise DamagedFileError(f"the file has {len(layers)} layers, its model has {codec.levels + 1}")
         needed = layers[: codec.levels + 1 - level]
-        # A damaged file doesn't say how many layers it had; only the model's largest number is known.
+        # A damaged file doesn't say how many layers it had. All are there for certain only if the model has no more.
         complete = len(needed) == (len(layers) if opened.damage is None else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
@@ -203,7 +208,7 @@ def _stored_pixels(opened: Opened) -> Pixels:
 
 
 def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None, level: int) -> Pixels:
-    """The decoded pixels at the level that the codec has next to `level`: the whole size, unless it is scalable."""
+    """The decoded pixels, at the whole size; of a scalable codec at its level nearest to `level`."""
     header = opened.file.header
     if isinstance(codec, models.ScalableCodec):
         nearest = min(level, codec.levels)
@@ -238,9 +243,6 @@ def alpha(opened: Opened, level: int = 0) -> Pixels | None:
     return _resized(plane[..., None], header.size_at(level))[..., 0]
 
 
-METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
-
-
 def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
     """ICC profile, EXIF and XMP, each None if the file has none. Raises DamagedFileError."""
     icc, exif, xmp = (
@@ -250,7 +252,10 @@ def metadata(opened: Opened) -> tuple[bytes | None, bytes | None, bytes | None]:
     return icc, exif, xmp
 
 
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Pixels (h, w, C) at (width, height), by Pillow's antialiased bicubic filter; the same array if they have it."""
+def _resized(decoded: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pixels (h, w, C) resized to `size` (width, height) by Pillow's antialiased bicubic filter.
+
+    Returns the same array if it has that size.
+    """
     width, height = size
-    return pixels if pixels.shape[:2] == (height, width) else upscaling.resized(pixels, height, width)
+    return decoded if decoded.shape[:2] == (height, width) else upscaling.resized(decoded, height, width)

@@ -29,12 +29,13 @@ CHOICES: tuple[Downscale, ...] = ("auto", 1, 2, 4)
 STAGE = "stage"
 """The network that enlarges pictures, if its weights are installed."""
 HIGHEST_BPP = 0.12
-"""`auto` tries to halve the sides if the file takes at most this many bits per pixel of the size that is halved. So it
-tries half the sides up to 0.12 bpp of the picture, and a quarter up to 0.03. Above that, half the sides was hardly ever
-better (docs/upscaling.md)."""
+"""`auto` tries the next smaller size if the file takes at most this many bits per pixel of the size it is coded at. So
+it tries half the sides up to 0.12 bpp of the whole picture, and a quarter of the sides up to 0.03. Above 0.12, half the
+sides was hardly ever better (docs/upscaling.md)."""
 SMALLEST_SIDE = 256
 """`auto` doesn't try smaller sizes for pictures with a shorter side than this, in pixels."""
 _BISECTIONS = 20
+"""Steps of the search for a quality with a given lambda."""
 _REACH = 2
 """Bicubic enlargement computes a pixel from this many pixels on each side, in the smaller picture."""
 
@@ -64,11 +65,12 @@ def check(downscale: object, lossless: bool) -> None:
 def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side: int) -> Trial[T]:
     """The best of the sizes that `downscale` allows.
 
+    `auto` keeps the size of a picture with stored cells: a smaller size would lose its text and its even background. It
+    stops at the first smaller size that isn't better.
+
     Args:
         trial: codes the picture with its sides halved 0, 1 or 2 times.
         shorter_side: of the picture, in pixels.
-
-    `auto` keeps the size of a picture with stored cells: a smaller size would lose its text and its even background.
     """
     if downscale != "auto":
         return trial(downscale.bit_length() - 1)
@@ -77,7 +79,7 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
         return best
     cost = best.cost()
     for halvings in (1, 2):
-        if best.bpp * 4 ** (halvings - 1) > HIGHEST_BPP:
+        if best.bpp * 4 ** (halvings - 1) > HIGHEST_BPP:  # per pixel of the size that `best` is coded at
             break
         next_smaller = trial(halvings)
         next_cost = next_smaller.cost()
@@ -90,7 +92,8 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
 def raised_quality(quality: float, halvings: int, codec: models.Codec) -> float:
     """The quality 0..100 at which to code the smaller picture if `quality` is asked for; 100 if none is high enough.
 
-    An error in a pixel of the smaller picture is seen in 4 or 16 pixels, so lambda is 4 or 16 times as high there.
+    A pixel of the smaller picture becomes 4 or 16 pixels of the picture that is shown. So its error counts 4 or 16
+    times as much against its bits: its lambda is that many times as high.
     """
     assert isinstance(codec, models.WeighingCodec)
     wanted = codec.lambda_at(quality) * 4**halvings
@@ -113,8 +116,10 @@ def downscaled(halvings: int) -> Downscaled | None:
 
 
 def reduced(pixels: Pixels, halvings: int) -> Pixels:
-    """Pixels (H, W, C) with both sides halved `halvings` times, rounded up; the last row and column are repeated if a
-    side can't be halved evenly."""
+    """Pixels (H, W, C) with both sides halved `halvings` times and rounded up, by an antialiased bicubic filter.
+
+    If a side can't be halved evenly, its last row or column is repeated first.
+    """
     step = 1 << halvings
     height, width = pixels.shape[:2]
     padding = ((0, -height % step), (0, -width % step), (0, 0))
@@ -123,7 +128,7 @@ def reduced(pixels: Pixels, halvings: int) -> Pixels:
 
 
 def enlarged(pixels: Pixels, width: int, height: int, how: Downscaled, device: str = "cpu") -> Pixels:
-    """Pixels (h, w, C) that were `reduced`, enlarged to (height, width, C). Raises as `network_of`."""
+    """Pixels (h, w, C) that were `reduced`, enlarged to (height, width, C) as `how` says. Raises as `network_of`."""
     if how.number:
         network = network_of(how, device)
         for _ in range(how.halvings):
@@ -134,10 +139,10 @@ def enlarged(pixels: Pixels, width: int, height: int, how: Downscaled, device: s
 
 
 def needed(box: Box, how: Downscaled, coded_width: int, coded_height: int) -> Box:
-    """The box of the smaller picture that `enlarged_part` needs for a box of the whole one. Raises as `network_of`."""
+    """The box of the smaller picture that `enlarged_part` needs for a box of the shown one. Raises as `network_of`."""
     around = _REACH if not how.number else how.halvings * network_of(how).reach(2)
-    left, right = _needed(box.left, box.width, how.halvings, around, coded_width)
-    top, bottom = _needed(box.top, box.height, how.halvings, around, coded_height)
+    left, right = _needed_along(box.left, box.width, how.halvings, around, coded_width)
+    top, bottom = _needed_along(box.top, box.height, how.halvings, around, coded_height)
     return Box(left, top, right - left, bottom - top)
 
 
@@ -153,8 +158,11 @@ def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Downscaled, device:
     return np.ascontiguousarray(found[top : top + box.height, left : left + box.width])
 
 
-def _needed(start: int, length: int, halvings: int, around: int, coded: int) -> tuple[int, int]:
-    """Along one axis: the start and stop of the part needed of the smaller picture, which has `coded` pixels."""
+def _needed_along(start: int, length: int, halvings: int, around: int, coded: int) -> tuple[int, int]:
+    """Along one axis: the start and stop of the pixels of the smaller picture that are needed.
+
+    Those are the pixels under the box and `around` more on each side, within the `coded` pixels that there are.
+    """
     return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 

@@ -5,9 +5,12 @@ Picture --coding.py--> Original --search.py: at its own size, and at smaller one
                           |                                    --downscaling.py--> the best of them
                           +--lossless.py--> the picture stored losslessly
 ```
-There are four outcomes. The picture is stored losslessly: if that is asked for, if it fits the limit, if it is smaller
-than coding, or if no quality has the PSNR. Or it is coded, and meets the target. If no file fits the limit, the
-smallest one is the result if `best_effort` is set; else a `TargetError` is raised.
+There are four outcomes:
+- the picture is stored losslessly: if that is asked for, fits the limit or is smaller than coding, or if no quality
+  reaches the PSNR;
+- it is coded, and meets the target;
+- no file fits the limit, and `best_effort` is set: the smallest file is the result;
+- no file fits the limit, and it isn't set: a `TargetError` is raised.
 """
 
 import math
@@ -25,9 +28,10 @@ from lpcodec.codec.rate import Target
 from lpcodec.codec.search import FileSearch, Found, squared_error
 
 _PROMISING = 4
-"""After coding, try lossless storage if its quick estimate is at most this many times the size of the coded file."""
+"""Lossless storage is tried after coding if its quick estimate is at most this many times the size to beat."""
 _CHEAP_BPP = 2.5
-"""Before coding, try it if its quick estimate is at most this rate. Photographs take 5 bpp and more."""
+"""Lossless storage is tried before coding if its quick estimate is at most this rate, or within the limit. Photographs
+take 5 bpp and more."""
 _TINY = 4096
 """Lossless storage is always tried for pictures of at most this many pixels."""
 _FEWER_COLOURS = "stored with fewer colours: cheaper than coding it at this quality"
@@ -39,10 +43,11 @@ _SMALLER = "stored losslessly: smaller than coding it"
 class EncodeResult:
     """An encoded picture, with notes and figures.
 
-    `data` is the file. `notes` has one line for each thing that was lost or that isn't as asked for. `bpp` is
-    8 * len(data) / (width * height). `quality` is 0..100, or None for a model without one and for lossless storage.
-    `model` is the name of the weights, or "stored". `psnr` is in dB: infinite if lossless, None if it wasn't the
-    target. `downscale` is what the sides were divided by before coding: 1, 2 or 4.
+    `data` is the file, `width` and `height` the size of the picture in pixels. `notes` has one line for each thing that
+    was lost or that isn't as asked for. `bpp` is 8 * len(data) / (width * height). `quality` is 0..100, or None for a
+    model without one and for lossless storage. `model` is the name of the weights, or "stored". `psnr` is in dB:
+    infinite if lossless, None if it wasn't the target. `downscale` is what the sides were divided by before coding: 1,
+    2 or 4.
     """
 
     data: bytes
@@ -67,13 +72,12 @@ def encode(
         return _stored_result(original, original.stored_file())
     limit = target.limit(original.pixel_count)
     quick = lossless.QuickSize(source.pixels)
-    cheap = max(_CHEAP_BPP * original.pixel_count / 8, limit or 0)
-    stored = original.stored_file() if original.pixel_count <= _TINY or quick.at_most(cheap) else None
+    cheap_bytes = max(_CHEAP_BPP * original.pixel_count / 8, limit or 0)
+    stored = original.stored_file() if original.pixel_count <= _TINY or quick.at_most(cheap_bytes) else None
     if limit is not None and stored is not None and len(stored) <= limit:
         return _stored_result(original, stored, _WITHIN)
     found = _at_best_size(original, target, usable, downscale, efforts.ITERATIONS[effort], progress)
-    to_beat = len(found.value.data) if limit is None or found.close else max(len(found.value.data), limit)
-    if stored is None and (not found.reached or quick.at_most(_PROMISING * to_beat)):
+    if stored is None and (not found.reached or quick.at_most(_PROMISING * _size_to_beat(limit, found))):
         stored = original.stored_file()
     if stored is not None and (reason := _why_stored(len(stored), limit, found)):
         return _stored_result(original, stored, reason)
@@ -111,13 +115,8 @@ def _at_best_size(
 ) -> Found:  # fmt: skip
     """The file nearest to the target, of the picture at its own size or downscaled, whichever costs less.
 
-    Raises UsageError if the model codes pictures at their own size alone, and another is asked for.
+    Raises UsageError as `_possible_downscale`.
     """
-    codec = usable[0].trained
-    if not isinstance(codec, models.WeighingCodec) or isinstance(codec, models.ScalableCodec):
-        if downscale in (2, 4):
-            raise UsageError(f"downscale {downscale}: {usable[0].name} codes pictures at their own size")
-        downscale = 1
     limit = target.limit(original.pixel_count)
 
     def trial(halvings: int) -> Trial[Found]:
@@ -130,14 +129,28 @@ def _at_best_size(
             stores_cells=found.reached and found.value.has_cells,
         )
 
-    return downscaling.choose(trial, downscale, min(original.height, original.width)).result
+    possible = _possible_downscale(usable[0], downscale)
+    return downscaling.choose(trial, possible, min(original.height, original.width)).result
+
+
+def _possible_downscale(model: Model, downscale: Downscale) -> Downscale:
+    """`downscale`, or 1 if it is "auto" and the model codes pictures only at their own size.
+
+    Raises UsageError if the model does so and a smaller size is asked for.
+    """
+    codec = model.trained
+    if isinstance(codec, models.WeighingCodec) and not isinstance(codec, models.ScalableCodec):
+        return downscale
+    if downscale in (2, 4):
+        raise UsageError(f"downscale {downscale}: {model.name} codes pictures at their own size")
+    return 1
 
 
 def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float]:
-    """What is compared between sizes: whether the file misses the target, and then a number that should be small.
+    """What is compared between sizes, the smaller the better: whether the file misses the target, then a number.
 
-    That number is the bytes for a PSNR, the squared error for a rate or size, and rate + lambda * squared error for a
-    quality. For a target that is missed it is the bytes, or infinite for a PSNR.
+    The number is the bytes for a PSNR, the mean squared error for a rate or size, and rate + lambda * mean squared
+    error for a quality. If the target is missed, it is the bytes for a rate or size, and infinite for a PSNR.
     """
     file, limit = found.value, target.limit(original.pixel_count)
     if not found.reached:
@@ -152,8 +165,17 @@ def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float
     return False, 8 * len(file.data) / original.pixel_count + lmbda * error
 
 
+def _size_to_beat(limit: int | None, found: Found) -> int:
+    """The largest size in bytes at which lossless storage is better than the file that was found.
+
+    A coded file that leaves much of the limit unused is worse than an exact one that uses it up.
+    """
+    size = len(found.value.data)
+    return size if limit is None or found.close else max(size, limit)
+
+
 def _why_stored(stored: int, limit: int | None, found: Found) -> str | None:
-    """Why the picture is stored in `stored` bytes instead of the file that was found; None if it isn't."""
+    """The note for storing the picture losslessly in `stored` bytes; None if the file that was found is better."""
     if limit is not None:
         return _WITHIN if stored <= limit else None
     if not found.reached:
@@ -162,14 +184,14 @@ def _why_stored(stored: int, limit: int | None, found: Found) -> str | None:
 
 
 def _stored_result(original: Original, data: bytes, *notes: str) -> EncodeResult:
-    """The picture is stored losslessly."""
+    """The result if the picture is stored losslessly."""
     bpp = 8 * len(data) / original.pixel_count
     notes = (*original.source.notes, *notes)
     return EncodeResult(data, notes, bpp, None, "stored", original.width, original.height, math.inf)
 
 
 def _coded_result(original: Original, found: Found, target: Target, *notes: str) -> EncodeResult:
-    """The picture is coded, or all of its cells are stored because that is cheaper."""
+    """The result if a plan made the file: the picture is coded, or all of its cells are stored, which is cheaper."""
     file, limit = found.value, target.limit(original.pixel_count)
     if found.reached and not found.close and limit is not None and found.quality == 100:
         notes = (*notes, f"the limit of {limit:,} bytes isn't used up: the finest quality takes {len(file.data):,}")
@@ -193,7 +215,7 @@ def _coded_result(original: Original, found: Found, target: Target, *notes: str)
 def _smallest_result(
     original: Original, found: Found, stored: bytes | None, target: Target, limit: int
 ) -> EncodeResult:
-    """No file is within the limit: the smallest one, coded or stored."""
+    """The result if no file is within the limit: the smallest one, coded or stored."""
     data = found.value.data if stored is None else min(found.value.data, stored, key=len)
     over = len(data) - limit
     part = f" ({100 * over / limit:.3g} %)" if limit else ""
@@ -204,15 +226,19 @@ def _smallest_result(
 
 
 def _out_of_reach(original: Original, found: Found, stored: bytes | None, limit: int, strip: bool) -> TargetError:
-    """The error for a limit that no file keeps; its keyword is the argument that would help most."""
+    """The error for a limit that no file keeps; its keyword is the argument that would help most.
+
+    Alpha and metadata are named as the reason if they take more than half of the limit.
+    """
     smallest = min(len(found.value.data), len(found.value.data) if stored is None else len(stored))
     reason = f"the smallest file is {smallest:,} bytes ({8 * smallest / original.pixel_count:.4f} bpp)"
-    if original.side_bytes > limit // 2:
+    half = limit // 2
+    if original.side_bytes > half:
         reason += f", of which {original.side_bytes:,} are alpha and metadata"
     keyword = "best_effort"
-    if original.alpha_bytes > max(limit // 2, original.metadata_bytes):
+    if original.alpha_bytes > max(half, original.metadata_bytes):
         keyword = "alpha_quality"
-    if not strip and original.metadata_bytes > max(limit // 2, original.alpha_bytes):
+    if not strip and original.metadata_bytes > max(half, original.alpha_bytes):
         keyword = "strip"
     wanted = f"{limit:,} bytes ({8 * limit / original.pixel_count:.4f} bpp)"
     return TargetError(f"{wanted} can't be reached with model {found.value.model.name}: {reason}", keyword=keyword)

@@ -29,11 +29,12 @@ Found = rate.SearchResult[CodedFile]
 
 _BAND = 1024
 """Rows of a picture that are compared at a time."""
-_PREPARATIONS, _NEAR = 5, 10.0
-"""A picture is prepared at most this often. A quality is near enough if it differs from the one that the picture was
-prepared for by at most this much."""
+_MOST_PREPARATIONS = 5
+"""A picture is prepared for a quality at most this many times."""
+_QUALITY_NEAR = 10.0
+"""A preparation is kept if the quality that is found differs by at most this from the quality prepared for."""
 _NO_ERROR = 1e-10
-"""The mean squared error that an exact picture counts as, because a search needs a finite PSNR."""
+"""The mean squared error that is assumed for an exact picture, because a search needs a finite PSNR."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,18 @@ class FileSearch:
     def at_scale(
         cls, original: Original, halvings: int, models: tuple[Model, ...], iterations: int, progress: Progress | None
     ) -> "FileSearch":
-        """For the picture with its sides halved that many times, 0 to 2."""
+        """The search for the picture with its sides halved `halvings` times, 0 to 2."""
         pixels = downscaling.reduced(original.source.pixels, halvings) if halvings else original.source.pixels
         return cls(original, pixels, downscaling.downscaled(halvings), models, iterations, progress)
 
     def nearest(self, target: Target) -> Found:
-        """The file that is nearest to a target, which isn't lossless.
+        """The file that is nearest to a target, which must not be `lossless`.
 
-        If the target is a quality and the picture is downscaled, it is coded at a higher one, which gives about that.
+        A downscaled picture is coded at a higher quality than the target's, because its errors are enlarged too.
         """
         limit = target.limit(self.original.pixel_count)
         if limit is not None:
-            return self._for_size(limit) if self.models[0].trained.has_quality else self._of_sets(limit)
+            return self._for_size(limit) if self.models[0].trained.has_quality else self._largest_of_sets(limit)
         if target.psnr is not None:
             return self._for_psnr(target.psnr)
         quality = target.fixed_quality
@@ -86,8 +87,11 @@ class FileSearch:
         file = plan.file(quality, plan.refined(quality, self.iterations))
         return rate.SearchResult(quality, file, len(file.data), reached=True)
 
-    def _of_sets(self, limit: int) -> Found:
-        """The largest file within `limit` bytes of a model without a quality: one file for each set of its weights."""
+    def _largest_of_sets(self, limit: int) -> Found:
+        """The largest file within `limit` bytes, of a model without a quality: each set of its weights makes one file.
+
+        If none is within the limit, the smallest file.
+        """
         files = [self._plan(model, self._preparation(model).plain()).file(0) for model in self.models]
         within = [file for file in files if len(file.data) <= limit]
         if not within:
@@ -98,7 +102,7 @@ class FileSearch:
         return rate.SearchResult(0, largest, size, reached=True, close=size >= rate.FLOOR * limit)
 
     def _for_size(self, limit: int) -> Found:
-        """The largest file within `limit` bytes."""
+        """The largest file within `limit` bytes; the smallest file if there is none."""
 
         def search(plan: Plan, latents: Any, guess: float | None) -> Found:
             found = rate.quality_for_size(
@@ -110,15 +114,19 @@ class FileSearch:
         return self._with_preparation(limit, search, less_if_missed=True)
 
     def _for_psnr(self, target: float) -> Found:
-        """The smallest file with at least `target` dB. Each step of the search decodes a file."""
+        """The smallest file with at least `target` dB; the best file if there is none.
+
+        Each step of the search decodes a file.
+        """
 
         def search(plan: Plan, latents: Any, guess: float | None) -> Found:
-            def at(quality: float) -> tuple[CodedFile, float]:
+            def file_and_psnr(quality: float) -> tuple[CodedFile, float]:
                 file = plan.file(quality, latents)
                 return file, psnr_of(max(squared_error(file, self.original), _NO_ERROR))
 
-            # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
-            return rate.quality_for_psnr(at, target, 40 + (target - 33.5) * 4 if guess is None else guess)
+            if guess is None:  # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
+                guess = 40 + (target - 33.5) * 4
+            return rate.quality_for_psnr(file_and_psnr, target, guess)
 
         return self._with_preparation(target, search, less_if_missed=False)
 
@@ -127,11 +135,12 @@ class FileSearch:
     ) -> Found:
         """What `search` finds, with the picture prepared for about the quality that is found.
 
-        A preparation is best for one quality, and the search finds another one. The higher the first, the lower the
-        second. So the quality at which both are equal is searched for in a bracket, until they are near enough.
+        A preparation is best for one quality, but with it the search finds another one. The higher the quality that is
+        prepared for, the lower the quality that is found. So there is one quality at which both are equal. A bracket
+        around it is narrowed until they are near enough.
 
         Args:
-            target: bytes or dB, as the measure of what is found.
+            target: bytes or dB, the unit of `Found.measure`.
             search: (plan, latents or None, quality to try first or None) -> result; see `efforts.search_refined`.
             less_if_missed: whether to prepare for a lower quality if no quality meets the target.
         """
@@ -148,12 +157,12 @@ class FileSearch:
         low, high, quality = 0.0, 100.0, DEFAULT_QUALITY
         kept: Found | None = None
         least = math.inf
-        for _ in range(_PREPARATIONS):
+        for _ in range(_MOST_PREPARATIONS):
             found = found_with(preparation.at(quality))
             apart = found.quality - quality
             if found.reached and abs(apart) < least:
                 kept, least = found, abs(apart)
-            if found.reached and (not found.value.has_cells or least <= _NEAR):
+            if found.reached and (not found.value.has_cells or least <= _QUALITY_NEAR):
                 return found
             prepare_for_less = apart < 0 if found.reached else less_if_missed
             if prepare_for_less:
