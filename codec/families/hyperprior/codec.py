@@ -43,8 +43,8 @@ from lpcodec.codec.families.hyperprior.network import (
 )
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
-from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, latent_grid
-from lpcodec.codec.families.hyperprior.synthesis import Canvas, Reference, RowsOfValues
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, hyper_grid, latent_grid
+from lpcodec.codec.families.hyperprior.synthesis import Canvas, Reference, RowsOfValues, Tile
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
 from lpcodec.codec.threads import in_threads, threads
@@ -61,7 +61,7 @@ _SEEN_PLACES = 256
 _BITS_FACTOR = 2.1
 """Latents take this many times the bits of independent Gaussians with their magnitudes."""
 _SLACK_BITS = 32
-"""A stream isn't shorter than its ideal length; a word is left to the rounding of the coder and of the logarithms."""
+"""A stream may be this much shorter than its ideal length, because the coder and the logarithms round."""
 _NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
 
 
@@ -108,17 +108,17 @@ class HyperpriorCodec:
         self.entropy = EntropyModel(
             network.steps, network.scales, network.means, tables, z_tables, skip_below, self.device
         )
-        self.group, self.tile = GROUP, TILE
+        self.group, self.tile = GROUP, TILE  # sides in latents
         self.analysis_halo = network.analysis_halo
         self.finish_with(finishing)
 
     def finish_with(self, finishing: FinishingFilter | None) -> None:
-        """Filter what is synthesised, or don't."""
+        """Filter pictures with `finishing` after their synthesis; None: don't filter them. Replaces the earlier one."""
         self.finishing = None if finishing is None else finishing.to(self.device)
         self.synthesis_halo = self.network.synthesis_halo + (0 if finishing is None else ceil_div(MARGIN, STRIDE))
 
     def compute_in(self, dtype: torch.dtype) -> None:
-        """Let the transforms' non-linear branches compute in `dtype`; by default in bfloat16 where that pays."""
+        """Compute the transforms' non-linear branches in `dtype`; the default is bfloat16 where that is faster."""
         self.transforms = self.network.for_coding(dtype)
 
     @classmethod
@@ -155,21 +155,26 @@ class HyperpriorCodec:
         self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None,
         *, rotation: Rotation = PLAIN,
     ) -> Tensor:  # fmt: skip
-        """Return y (M, ceil(H/16), ceil(W/16)) float32 of pixels (H, W, 3 or 1) uint8 with rotated colours, or of their
-        difference from `reference`.
+        """Return the latents y (M, ceil(H/16), ceil(W/16)) float32, on the CPU.
 
         Sides are extended to multiples of 16 by repeating the last row and column.
+
+        Args:
+            pixels: (H, W, 3 or 1) uint8.
+            reference: if given, the latents are those of the difference from it.
+            rotation: of the colours, before the difference is taken.
         """
         height, width = pixels.shape[:2]
         h, w = latent_grid(height, width)
         y = torch.empty(self.network.sizes.latents, h, w)
 
-        def analyse(place: tuple[Span, Span]) -> None:
+        def analyse_tile(place: Tile) -> None:
             rows, columns = place
             part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
             tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
-            tall, wide = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
-            tile = F.pad(tile[None], (0, wide - part.shape[1], 0, tall - part.shape[0]), mode="replicate")
+            outer_height, outer_width = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
+            beyond = (0, outer_width - part.shape[1], 0, outer_height - part.shape[0])
+            tile = F.pad(tile[None], beyond, mode="replicate")
             tile = rotated(tile.expand(-1, 3, -1, -1), rotation)
             if reference is not None:
                 tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
@@ -177,29 +182,35 @@ class HyperpriorCodec:
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
 
         tiles = shares(h, w, self.tile, self.analysis_halo, threads(self.device))
-        for number, _ in enumerate(in_threads(analyse, tiles, self.device)):
+        for number, _ in enumerate(in_threads(analyse_tile, tiles, self.device), 1):
             if progress:
-                progress("analysis", (number + 1) / len(tiles))
+                progress("analysis", number / len(tiles))
         return y
 
     @torch.inference_mode()
     def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
-        """Return qualities 0..100, those of the anchors, and about how many bits latents (M, h, w) take at each: the
-        bits of independent Gaussians with the latents' magnitudes, times a factor. Large pictures are sampled. DC
-        latents are left out: they are predicted much better than their magnitudes suggest."""
+        """Return the anchors' qualities 0..100, and about how many bits the latents y (M, h, w) take at each.
+
+        The estimate is the sum of log2(1 + (2 * gain * y)**2) / 2, about the bits of independent Gaussians with the
+        latents' magnitudes, times `_BITS_FACTOR`. Large pictures are sampled. DC latents are left out: they are
+        predicted much better than their magnitudes suggest.
+        """
         first = self.network.sizes.dc_latents
         places = latents.shape[1] * latents.shape[2]
-        stride = max(2, math.isqrt(places // _SEEN_PLACES)) if places >= 4 * _SEEN_PLACES else 1
+        stride = max(1, math.isqrt(places // _SEEN_PLACES))
         seen = latents[first:, ::stride, ::stride].reshape(len(latents) - first, -1)
         factor = _BITS_FACTOR * places / seen.shape[1]
         bits = []
         for log_gain in self.network.log_gain[:, first:].cpu():
             squares = (seen * (2 * log_gain.exp())[:, None]).square_().add_(1).flatten()
-            # Logarithms take most of the time: one of a product instead of two. The last of an odd number is left out.
+            # Logarithms take most of the time, so two terms share one: log a + log b = log ab. An odd last term is left
+            # out.
             half = len(squares) // 2
             bits.append(factor * 0.5 * float(squares[:half].mul_(squares[half : 2 * half]).log2_().sum()))
         qualities = [100 * place / PLACES for place in range(len(bits))]
-        return (qualities, bits) if len(bits) > PLACES else ([*qualities, 100.0], [*bits, bits[-1]])
+        if len(bits) <= PLACES:  # all qualities above the last anchor are coded as its own
+            return [*qualities, 100.0], [*bits, bits[-1]]
+        return qualities, bits
 
     def lambda_at(self, quality: float) -> float:
         """Return lambda of bits per pixel + lambda * mean squared error (8-bit units) at a quality 0..100."""
@@ -210,8 +221,13 @@ class HyperpriorCodec:
         self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
         progress: Progress | None = None, *, rotation: Rotation = PLAIN,
     ) -> Refined:  # fmt: skip
-        """Return latents with a lower cost in rate and distortion at a quality 0..100 and near it, for `code`; see
-        refinement.py."""
+        """Return latents for `code` with a lower rate-distortion cost at a quality 0..100 and near it (refinement.py).
+
+        Args:
+            pixels: (H, W, 3 or 1) uint8.
+            latents: what `analyse` gives for them with the same `rotation`.
+            iterations: how often the latents are improved.
+        """
         plain, groups = self.code(latents, quality).groups, list(self.groups(latents.shape[1], latents.shape[2]))
         return refine(
             self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress, rotation
@@ -222,19 +238,24 @@ class HyperpriorCodec:
         latents = self.analyse(pixels)
         return lambda quality: (self.code(latents, quality),)
 
-    def groups(self, h: int, w: int) -> Iterator[tuple[Span, Span]]:
+    def groups(self, h: int, w: int) -> Iterator[Tile]:
         """The (rows, columns) of the groups of h x w latents, in coding order."""
         return grid(h, w, self.group, 0)
 
     @torch.inference_mode()
     def code(self, latents: Tensor | Refined, quality: float, coarser: CoarserContext | None = None) -> HyperpriorCoded:
-        """Quantise and model latents at a quality 0..100: the entropy side of encoding, no transform."""
+        """Return the symbols of latents at a quality 0..100: the encoder's part of the entropy model, without g_a.
+
+        Args:
+            latents: y (M, h, w), or what `refine` made of them.
+            coarser: latents of the next coarser level (1, M', h', w'), for a network that knows of one.
+        """
         q = torch.tensor([Quality.of(quality).units])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
         refined = latents if isinstance(latents, Refined) else None
         y = latents if isinstance(latents, Tensor) else latents.y
 
-        def code(numbered: tuple[int, tuple[Span, Span]]) -> Group:
+        def code_group(numbered: tuple[int, Tile]) -> Group:
             number, (rows, columns) = numbered
             z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
             scaled = y[:, rows.core, columns.core] * gain
@@ -243,7 +264,7 @@ class HyperpriorCodec:
             return self.entropy.code(scaled, z, q, curvature, _coarser_at(coarser, rows, columns))
 
         groups = enumerate(self.groups(y.shape[1], y.shape[2]))
-        return HyperpriorCoded(list(in_threads(code, groups, self.device)))
+        return HyperpriorCoded(list(in_threads(code_group, groups, self.device)))
 
     @torch.inference_mode()
     def parse(self, payloads: Sequence[bytes], frame: Frame, coarser_symbols: Tensor | None = None) -> list[Group]:
@@ -255,19 +276,20 @@ class HyperpriorCodec:
         Raises:
             DamagedFileError: the payload is not a stream of this picture's size.
         """
-        tiles = list(self.groups(*latent_grid(frame.height, frame.width)))
+        places = list(self.groups(*latent_grid(frame.height, frame.width)))
         q = torch.tensor([frame.quality.units])
         (whole,) = payloads
-        streams = payload.split(whole, len(tiles))
-        for stream, (rows, columns) in zip(streams, tiles, strict=True):
+        streams = payload.split(whole, len(places))
+        # All lengths are checked before the first group is parsed, so that a damaged file is refused at once.
+        for stream, (rows, columns) in zip(streams, places, strict=True):
             self._check_length(stream, q, rows, columns)
 
-        def parse(coded: tuple[bytes, tuple[Span, Span]]) -> Group:
+        def parse_placed(coded: tuple[bytes, Tile]) -> Group:
             stream, (rows, columns) = coded
             coarser = None if coarser_symbols is None else coarser_symbols[_coarser_place(rows, columns)]
             return self.parse_group(stream, q, rows, columns, coarser)
 
-        return list(in_threads(parse, zip(streams, tiles, strict=True), self.device))
+        return list(in_threads(parse_placed, zip(streams, places, strict=True), self.device))
 
     @torch.inference_mode()
     def parse_group(
@@ -288,13 +310,13 @@ class HyperpriorCodec:
             raise DamagedFileError(f"the coded picture is damaged: {error}") from error
 
     def _check_length(self, stream: bytes, q: Tensor, rows: Span, columns: Span) -> None:
-        """Check the length before anything is parsed: a small file must not declare a large picture.
+        """Refuse a stream that is too short for its group, so that a small file can't declare a large picture.
 
         Raises:
             DamagedFileError: no group of this size is that short.
         """
         least = self.entropy.z_tables.least_bits(int(row_of_quality(q, self.entropy.anchors)))
-        places = ceil_div(rows.stop - rows.start, 4) * ceil_div(columns.stop - columns.start, 4)
+        places = math.prod(hyper_grid(rows.stop - rows.start, columns.stop - columns.start))
         if 8 * len(stream) + _SLACK_BITS < least * places:
             raise DamagedFileError("the coded picture is damaged: a group is shorter than any can be")
 
@@ -315,11 +337,11 @@ class HyperpriorCodec:
         h, w = latent_grid(frame.height, frame.width)
         in_a_row = ceil_div(w, self.group)
 
-        def make(first: int, stop: int) -> Tensor:
+        def values_of_rows(first: int, stop: int) -> Tensor:
             groups = symbols[first // self.group * in_a_row : ceil_div(stop, self.group) * in_a_row]
             return self.values(groups, replace(frame, height=STRIDE * (stop - first)))
 
-        values = RowsOfValues(make, h, self.group, torch.empty(1, self.network.sizes.latents, 0, w))
+        values = RowsOfValues(values_of_rows, h, self.group, torch.empty(1, self.network.sizes.latents, 0, w))
         canvas = self._canvas(frame, progress)
         for band in canvas.bands():
             top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
@@ -350,12 +372,12 @@ class HyperpriorCodec:
         return symbols
 
     def values(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> Tensor:
-        """The r + mean of all groups (1, M, h, w), on the CPU; the gain is still in them."""
+        """The r + mean of all groups (1, M, h, w), on the CPU, not yet times the inverse gain."""
         h, w = latent_grid(frame.height, frame.width)
         q = torch.tensor([frame.quality.units])
         values = torch.empty((1, self.network.sizes.latents, h, w), memory_format=torch.channels_last)
 
-        def fill(placed: tuple[Group, tuple[Span, Span]]) -> None:
+        def fill(placed: tuple[Group, Tile]) -> None:
             group, (rows, columns) = placed
             own = _coarser_at(coarser, rows, columns)
             values[..., rows.core, columns.core] = self.entropy.values(group, q, own).cpu()
@@ -365,7 +387,7 @@ class HyperpriorCodec:
         return values
 
     def context(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> CoarserContext:
-        """Symbols and values of all groups, as the next finer level of a pyramid takes them."""
+        """The symbols and values of all groups: the context of the next finer level of a pyramid."""
         return CoarserContext(self.symbols(groups, frame), self.values(groups, frame, coarser))
 
 

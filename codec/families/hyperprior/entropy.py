@@ -24,12 +24,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.network import CoarserContext
 from lpcodec.codec.families.hyperprior.qualities import level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
+from lpcodec.codec.families.hyperprior.sizes import hyper_grid
 from lpcodec.codec.families.hyperprior.steps import Prediction, Step, combined, context_channels, walk
 from lpcodec.codec.threads import helper
 from lpcodec.entropy.choice import symbol_costs
@@ -127,9 +127,7 @@ class EntropyModel:
             CorruptStreamError: the stream isn't one of such a group.
         """
         decoder = Decoder(stream)
-        z, z_runs = self.z_tables.read(
-            decoder, int(row_of_quality(q, self.anchors)), ceil_div(height, 4), ceil_div(width, 4)
-        )
+        z, z_runs = self.z_tables.read(decoder, int(row_of_quality(q, self.anchors)), *hyper_grid(height, width))
         scales = self.scales.begin(
             torch.from_numpy(z)[None], level_of_quality(q, self.anchors), height, width, coarser_symbols
         )

@@ -2,12 +2,15 @@
 
 ```
 luma --differences--> products, summed over 6 x 6 pixels --> activity, direction, coherence --> class of a 2 x 2 block
-luma, class, quality --> the class's filter of 13 taps --> change of luma, added to red, green and blue
+luma, class, quality --> the class's filter of 13 pixels --> change of luma, added to red, green and blue
 ```
 
-The synthesis works on blocks of 8 x 8 pixels and knows nothing of the pixels that it makes. This filter does: along an
-edge it smooths, across it sharpens. Filters are part of the weights; an export fits them by least squares to the
-training pictures and what the network makes of them. Files say nothing of them.
+The synthesis makes its pixels in blocks of 8 x 8, and none of its layers sees the pixels that come out. This filter
+does: along an edge it smooths, across an edge it sharpens. The filters are part of the weights, not of the files; an
+export fits them by least squares to training pictures and to what the network makes of those.
+
+A filter has 6 weights, one for each pair of opposite neighbours; the weights of all 13 pixels add up to 1, so the pixel
+itself has what the pairs leave. The change is the sum of weight * (neighbour + opposite neighbour - 2 * pixel).
 
 The classes are those of RAISR (Romano et al. 2017); the adaptive loop filter of VVC (Karczewicz et al. 2021) does the
 same with filters that the file holds.
@@ -25,27 +28,39 @@ from torch import Tensor
 from lpcodec.codec.families.hyperprior.qualities import place_of_quality
 
 MARGIN = 4
-"""Pixels around a place that its result depends on."""
+"""A filtered pixel depends on pixels at most this far away: its class comes from the 8 x 8 pixels around its block."""
 _REACH = 2
+"""How far from a block `_Blocks.at` looks, in pixels; even, so that padding keeps the blocks."""
 _LUMA = (0.299, 0.587, 0.114)
+"""BT.601's weights of red, green and blue."""
+_PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""(row, column) of the pixels in a block, in the order of `F.pixel_shuffle`."""
 _OFFSETS = ((0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0))
 """(rows, columns) to a neighbour. The one on the opposite side has the same weight."""
 _DIRECTIONS = 16
+"""Classes of direction, evenly spread over 180 degrees."""
 _GRADIENTS = tuple((level / 255) ** 2 for level in (0.7, 1.2, 2, 3, 4.5, 7, 10, 15, 22))
-"""Mean squared gradients of luma between which the classes of activity lie."""
+"""The borders between the classes of activity: mean squared gradients of luma in 0..1 per pixel."""
 _COHERENCES = tuple(level**2 for level in (0.2, 0.4, 0.6, 0.8))
-"""Squares of (l1 - l2) / (l1 + l2) of the eigenvalues of the gradients' mean products."""
+"""The borders between the classes of coherence: squares of (l1 - l2) / (l1 + l2), where l1 and l2 are the eigenvalues
+of the structure tensor, the gradients' summed products."""
 CLASSES = (len(_GRADIENTS) + 1) * _DIRECTIONS * (len(_COHERENCES) + 1)
 TAPS = len(_OFFSETS)
+"""Weights of a filter: one for each pair of opposite neighbours."""
 _SAMPLES = 4 * 9 * 4
 """What a sum of products is divided by: 4 pixels in each of 9 blocks, with gradients twice as large as they are."""
 _RIDGE = 300.0
-"""Added to the normal equations, in squared 8-bit units: a class that is hardly ever seen changes nothing."""
+"""Added to the diagonal of the normal equations, in squared 8-bit units: a class that is hardly ever seen gets weights
+near 0."""
 _DIAGONAL = 1e-4
+"""The diagonal grows by this part of itself, which keeps the equations well conditioned."""
 
 
 class _Blocks:
-    """Luma (h, w) with even sides, as blocks of 2 x 2: every shift of it is a view of one of four planes."""
+    """Luma (h, w) with even sides, as blocks of 2 x 2 pixels. Beyond the border, the last pixels are repeated.
+
+    The pixels at the same place of all blocks are a plane, so whatever `at` gives is a view of one of four planes.
+    """
 
     def __init__(self, luma: Tensor) -> None:
         self.height, self.width = luma.shape[0] // 2, luma.shape[1] // 2
@@ -53,14 +68,21 @@ class _Blocks:
         self._planes = F.pixel_unshuffle(padded, 2)[0]
 
     def at(self, row: int, column: int) -> Tensor:
-        """The pixels at (row, column) of every block (h/2, w/2); blocks are of 2 x 2, the place may lie outside."""
+        """One pixel for each block (h/2, w/2): the one `row` rows below and `column` columns right of its first pixel.
+
+        Both are -2..3; 0 and 1 are in the block.
+        """
         row, column = row + _REACH, column + _REACH
         plane = self._planes[2 * (row % 2) + column % 2]
         top, left = row // 2, column // 2
         return plane[top : top + self.height, left : left + self.width]
 
     def classes(self) -> Tensor:
-        """The class 0..CLASSES - 1 of each block (h/2, w/2), int64."""
+        """The class 0..CLASSES - 1 of each block (h/2, w/2), int64, from luma in 0..1.
+
+        The direction and the coherence come from the structure tensor (a, b; b, c) of the 6 x 6 pixels around a block:
+        tan(2 * angle) = 2b / (a - c), and the squared coherence is ((a - c)**2 + (2b)**2) / (a + c)**2.
+        """
         products = torch.zeros(3, self.height, self.width, device=self._planes.device)
         for row, column in _PLACES:
             across = self.at(row, column + 1) - self.at(row, column - 1)
@@ -68,18 +90,20 @@ class _Blocks:
             products[0].addcmul_(across, across)
             products[1].addcmul_(across, down)
             products[2].addcmul_(down, down)
-        wide = F.pad(products[None], (1, 1, 1, 1), mode="replicate")[0]
-        tall = wide[:, :, :-2] + wide[:, :, 1:-1] + wide[:, :, 2:]
-        horizontal, mixed, vertical = tall[:, :-2] + tall[:, 1:-1] + tall[:, 2:]
-        total, difference, twice = horizontal + vertical, horizontal - vertical, 2 * mixed
+        padded = F.pad(products[None], (1, 1, 1, 1), mode="replicate")[0]
+        of_three = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
+        horizontal, mixed, vertical = of_three[:, :-2] + of_three[:, 1:-1] + of_three[:, 2:]
+        total, difference, twice_mixed = horizontal + vertical, horizontal - vertical, 2 * mixed
         activity = torch.bucketize(total, total.new_tensor(_GRADIENTS) * _SAMPLES)
-        turn = torch.atan2(twice, difference).mul_(_DIRECTIONS / (2 * math.pi)).round_().long().remainder_(_DIRECTIONS)
-        coherence = (difference.square() + twice.square()) / total.square().add_(1e-12)
-        coherent = torch.bucketize(coherence, coherence.new_tensor(_COHERENCES))
-        return (activity * _DIRECTIONS + turn) * (len(_COHERENCES) + 1) + coherent
+        angle = torch.atan2(twice_mixed, difference)  # twice the direction's
+        direction = angle.mul_(_DIRECTIONS / (2 * math.pi)).round_().long().remainder_(_DIRECTIONS)
+        squared_coherence = (difference.square() + twice_mixed.square()) / total.square().add_(1e-12)
+        coherence = torch.bucketize(squared_coherence, total.new_tensor(_COHERENCES))
+        return (activity * _DIRECTIONS + direction) * (len(_COHERENCES) + 1) + coherence
 
     def differences(self, row: int, column: int) -> list[Tensor]:
-        """For each tap, the two neighbours of the pixels at (row, column) less twice the pixels, (h/2, w/2) each."""
+        """For each weight, what it multiplies in the change of the pixels at (row, column), (h/2, w/2) each: the two
+        neighbours less twice the pixel."""
         twice = 2 * self.at(row, column)
         return [
             self.at(row + down, column + right) + self.at(row - down, column - right) - twice
@@ -87,12 +111,9 @@ class _Blocks:
         ]
 
 
-_PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
-
-
 @dataclass(frozen=True)
 class FinishingFilter:
-    """The filters (anchors, TAPS, CLASSES) float32: each tap's weight on both of its neighbours' differences."""
+    """The filters of all classes at each anchor's quality: `weights` (anchors, TAPS, CLASSES) float32."""
 
     weights: Tensor
 
@@ -100,9 +121,13 @@ class FinishingFilter:
         return FinishingFilter(self.weights.to(device))
 
     def __call__(self, picture: Tensor, quality: Tensor) -> Tensor:
-        """Return a decoded picture (3, h, w) in 0..1, with even sides, filtered for a 16-bit quality (1,).
+        """Return a decoded picture, filtered.
 
-        Places within MARGIN of its border are right only if that is the border of the whole picture.
+        Pixels within MARGIN of its border are right only if that is the border of the whole picture.
+
+        Args:
+            picture: (3, h, w) about 0..1, both sides even.
+            quality: (1,) 16-bit.
         """
         blocks = _Blocks(_luma(picture))
         place = float(place_of_quality(quality, len(self.weights)))
@@ -120,7 +145,7 @@ class FinishingFilter:
 
 
 class Fit:
-    """The normal equations of every filter, summed over pictures."""
+    """Fits filters: the normal equations of each anchor and class, summed over pictures."""
 
     def __init__(self, anchors: int) -> None:
         self._products = np.zeros((anchors, CLASSES, TAPS, TAPS))
@@ -128,11 +153,13 @@ class Fit:
         self._errors = np.zeros(anchors)
 
     def add(self, decoded: Tensor, original: Tensor, anchor: int) -> None:
-        """Take pictures (3, h, w) in 0..1 with even sides, decoded at about the quality of an anchor."""
-        blocks, wanted = _Blocks(_luma(decoded) * 255), (_luma(original) - _luma(decoded)) * 255
-        classes = _Blocks(_luma(decoded)).classes().flatten().numpy()
+        """Take a picture (3, h, w) in 0..1 with even sides, as it was decoded at the quality of `anchor`."""
+        luma = _luma(decoded)
+        classes = _Blocks(luma).classes().flatten().numpy()
+        blocks, wanted = _Blocks(luma * 255), (_luma(original) - luma) * 255  # 8-bit units, as _RIDGE
 
         def by_class(values: list[Tensor]) -> npt.NDArray[np.float64]:
+            """Values (h/2, w/2) for each pixel of a block, summed over all pixels of a class: (CLASSES,)."""
             found: npt.NDArray[np.float64] = np.bincount(
                 classes, torch.stack(values).sum(0).flatten().double().numpy(), CLASSES
             ).astype(np.float64)
@@ -150,14 +177,17 @@ class Fit:
                 self._products[anchor, :, other, one] = self._products[anchor, :, one, other]
 
     def solve(self, strength: float) -> FinishingFilter:
-        """The filters of the least squared error, times `strength`."""
+        """The filters with the least squared error, with their weights times `strength` (0..1).
+
+        Anchors and classes that weren't seen get weights of 0.
+        """
         diagonal = np.eye(TAPS) * np.diagonal(self._products, axis1=2, axis2=3)[..., None]
         products = self._products + _DIAGONAL * diagonal + _RIDGE * np.eye(TAPS)
         found = np.linalg.solve(products, self._targets[..., None])[..., 0]
         return FinishingFilter(torch.from_numpy(strength * np.moveaxis(found, 2, 1)).float())
 
     def gain(self, finishing: FinishingFilter) -> float:
-        """How much the filters lower the error of luma of the pictures taken, in dB: the mean of the anchors."""
+        """How much the filters raise the PSNR of luma of the pictures taken, in dB: the mean of the anchors seen."""
         weights = np.moveaxis(finishing.weights.double().cpu().numpy(), 1, 2)
         change = np.einsum("act,acts,acs->a", weights, self._products, weights)
         change -= 2 * np.einsum("act,act->a", weights, self._targets)

@@ -8,12 +8,19 @@ from lpcodec.codec.arrays import ceil_div
 
 STRIDE = 16
 """Pixels per latent, each way."""
+HYPER_STRIDE = 4
+"""Latents per hyper-latent, each way."""
 _EARLIER_NAMES = {"details": "linear_latents", "averages": "dc_latents"}
 
 
 def latent_grid(height: int, width: int) -> tuple[int, int]:
     """The rows and columns of the latents of a picture of height x width pixels."""
     return ceil_div(height, STRIDE), ceil_div(width, STRIDE)
+
+
+def hyper_grid(height: int, width: int) -> tuple[int, int]:
+    """The rows and columns of the hyper-latents of height x width latents."""
+    return ceil_div(height, HYPER_STRIDE), ceil_div(width, HYPER_STRIDE)
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,16 @@ from lpcodec.codec.threads import in_threads, threads
 from lpcodec.codec.tiles import Span, shares
 
 Tile = tuple[Span, Span]
-"""Its rows and columns of latents."""
+"""The rows and columns of latents of a tile."""
 _BAND_PLACES = 128 * 128
-"""Places of latents in a band: 4 megapixels."""
+"""The least places of latents in a band: 4 megapixels."""
 
 
 class Reference(Protocol):
     """What a picture is coded as the difference from."""
 
     def tile(self, rows: slice, columns: slice) -> Tensor:
-        """Return its pixels (1, 3, h, w) in 0..1; the slices may reach past the picture's right and bottom."""
+        """Return its pixels (1, 3, h, w) in 0..1 at slices in pixels, which may pass its right and bottom border."""
         ...
 
 
@@ -48,8 +48,9 @@ class Canvas:
         halo: latents around a tile that its pixels depend on.
         device: of the synthesis.
         frame: size, quality and rotation of the picture.
+        progress: is given the part of the tiles that are painted.
         reference: added to what is synthesised, if given.
-        finishing: the filter of a picture that isn't a difference from a reference.
+        finishing: the filter, if any; not together with `reference`. The halo must have room for its MARGIN.
     """
 
     def __init__(
@@ -66,7 +67,10 @@ class Canvas:
         self._progress, self._painted = progress, 0
 
     def bands(self) -> Iterator[list[Tile]]:
-        """The tiles row by row, in lists of whole rows that are just large enough to keep all threads at work."""
+        """The tiles row by row, in lists of whole rows with at least _BAND_PLACES latents, except for the last list.
+
+        That is little memory, but work enough for all threads.
+        """
         band: list[Tile] = []
         for number, tile in enumerate(self.tiles, 1):
             band.append(tile)
@@ -77,7 +81,12 @@ class Canvas:
                 band = []
 
     def paint(self, tiles: Sequence[Tile], values: Tensor, first: int = 0) -> None:
-        """Fill the pixels of tiles from values r + mean (1, M, rows, w) that begin at row `first` of the latents."""
+        """Fill the pixels of tiles.
+
+        Args:
+            values: r + mean (1, M, rows, w), with the rows that the tiles read, halos included.
+            first: the row of the latents that `values` begins with.
+        """
         for _ in in_threads(lambda tile: self._paint(tile, values, first), tiles, self.device):
             self._painted += 1
             if self._progress:
@@ -88,25 +97,25 @@ class Canvas:
         outer = slice(rows.outer_start - first, rows.outer_stop - first)
         y = values[..., outer, columns.outer].to(self.device) * self._inverse_gain
         picture = self.transforms.synthesise(y.contiguous(memory_format=torch.channels_last), self._quality)
-        tall, wide = rows.scaled(STRIDE), columns.scaled(STRIDE)
+        pixel_rows, pixel_columns = rows.scaled(STRIDE), columns.scaled(STRIDE)
         margin = 0 if self.finishing is None else MARGIN
-        near_rows, near_columns = tall.trimmed(margin), wide.trimmed(margin)
-        part = picture[0, :, tall.place_of(near_rows), wide.place_of(near_columns)]
+        near_rows, near_columns = pixel_rows.trimmed(margin), pixel_columns.trimmed(margin)
+        part = picture[0, :, pixel_rows.place_of(near_rows), pixel_columns.place_of(near_columns)]
         if self.reference is not None:
-            part = part + self.reference.tile(tall.core, wide.core)[0] - MIDDLE
+            part = part + self.reference.tile(pixel_rows.core, pixel_columns.core)[0] - MIDDLE
         part = rotated_back(part, self.frame.rotation)
         if self.finishing is not None:
             part = self.finishing(part, self._quality)[:, near_rows.inner, near_columns.inner]
         part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
-        target = self.pixels[rows.scaled(STRIDE).core, columns.scaled(STRIDE).core]
+        target = self.pixels[pixel_rows.core, pixel_columns.core]  # smaller than `part` at the right and bottom border
         target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
 
 
 class RowsOfValues:
-    """Values r + mean of a picture's latents, made when their rows are asked for, forgotten when they are passed.
+    """Values r + mean of a picture's latents. Rows are made when they are asked for, and dropped when they are passed.
 
     Args:
-        make: (first row, row after the last) -> values (1, M, rows, w); both are multiples of `step`, or the height.
+        make: (first row, row after the last) -> values (1, M, rows, w); both are multiples of `step` or `height`.
         height: rows of latents in all.
         step: rows that are made together: those of a row of groups.
         empty: values of no rows (1, M, 0, w).
@@ -117,7 +126,10 @@ class RowsOfValues:
         self._kept, self._first = empty, 0
 
     def since(self, top: int, bottom: int) -> Tensor:
-        """Values (1, M, rows, w) from row `top` on, at least to row `bottom` - 1. Neither may ever fall."""
+        """Values (1, M, rows, w) from row `top` on, up to row `bottom` - 1 or further.
+
+        Neither may be smaller than in the call before.
+        """
         known = self._first + self._kept.shape[2]
         parts = [self._kept[:, :, top - self._first :]]
         if known < bottom:
