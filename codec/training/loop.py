@@ -30,14 +30,15 @@ from lpcodec.codec.training.checkpoint import Checkpoint, find_run
 from lpcodec.codec.training.log import RunLog, draw_curve
 from lpcodec.codec.training.memory import keep_freed_memory
 from lpcodec.codec.training.parallel import Workers
-from lpcodec.codec.training.plan import DEFAULT_STEPS, fill_in, new_plan, parsed_options, part_done, resumed_plan
+from lpcodec.codec.training.plan import fill_in, new_plan, parsed_options, part_done, resumed_plan
 from lpcodec.codec.training.trainer import Trainer
 from lpcodec.datasets.guard import EvaluationPictureError
 from lpcodec.datasets.patches import NoPicturesError
 
 LOG_EVERY = 50
-"""Steps."""
+"""Steps between two lines of the log."""
 CHECKPOINT_SECONDS = 240.0
+"""The time between two checkpoints."""
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 """The signals that ask a run to end."""
 
@@ -67,11 +68,13 @@ def train(
         steps, time_limit: when the run ends: after this many steps, or after this many seconds; 20,000 steps if neither
             is given. The earlier parts of a resumed run count.
         resume: go on with the run in `out`, by its own plan; it may be given more steps or time.
+        device: "cpu" or "cuda"; several processes take a GPU each.
         batch, patch, learning_rate: by default the model's choice: examples per step, their side in pixels, peak rate.
         seed: of the weights and the patches, 0 by default.
         options: the family's own, by name (`models.family_of(...).options`), their values as text.
         source: the weights that a new run starts from: the folder of a run, or the name of a model.
         threads: of torch, by default torch's choice.
+        progress: is given a line on the run and the part of it that is done, after every step.
         note: is given remarks for people at the start, a line at a time.
 
     Raises:
@@ -92,8 +95,6 @@ def train(
     own = parsed_options(model, options or {})
     found = find_run(out, resume, device)
     plan = new_plan(model, end, asked, own) if found is None else resumed_plan(found, out, model, end, asked, own)
-    if plan["steps"] is None and plan["time_limit"] is None:
-        plan["steps"] = DEFAULT_STEPS
     workers = Workers(device)
     plan |= {"device": workers.device, "processes": workers.count}
     objective = _opened(plan, data)
@@ -104,7 +105,7 @@ def train(
 
 
 def _opened(plan: dict[str, Any], data: Path) -> Objective[Any]:
-    """The plan's objective with the pictures below `data`; completes the plan.
+    """The plan's objective, with the pictures below `data` loaded. Completes `plan`: the model's choices, and `data`.
 
     Raises:
         UsageError: the plan's options don't fit, or an evaluation picture is there.
@@ -130,7 +131,11 @@ def _make_folder(out: Path) -> None:
 
 
 class _Run:
-    """A run while it runs: when it ends, what it logs, when it is saved."""
+    """A run while it runs: when it ends, what it logs, when it is saved.
+
+    `seconds` are those of training, earlier parts of the run included. `best` is the lowest score so far. `stopped`:
+    the run was asked to end. `log` is None in all processes but the first, which alone writes.
+    """
 
     def __init__(
         self, objective: Objective[Any], plan: dict[str, Any], out: Path, workers: Workers, found: Checkpoint | None
@@ -159,36 +164,38 @@ class _Run:
     def _stop(self) -> None:
         self.stopped = True
 
-    def _part(self) -> float:
+    def _part_done(self) -> float:
         return part_done(self.plan, self.trainer.step, self.seconds)
 
     def _train(self, progress: Progress | None) -> None:
+        """Take steps until the run ends; log, save and report progress on the way. `go` saves the last checkpoint."""
         figures: dict[str, float] = {}
-        before = saved = time.monotonic()
-        logged = self.seconds
-        while not self.stopped and self._part() < 1:
-            values = self.trainer.take_step(self._part())
+        last_step = last_saved = time.monotonic()
+        last_logged = self.seconds
+        while not self.stopped and self._part_done() < 1:
+            values = self.trainer.take_step(self._part_done())
             now = time.monotonic()
-            self.seconds, self.stopped = self.workers.agree(self.seconds + now - before, self.stopped)
-            before = now
+            self.seconds, self.stopped = self.workers.agree(self.seconds + now - last_step, self.stopped)
+            last_step = now
             if self.log is not None and self.trainer.step % LOG_EVERY == 0:
-                figures = self._figures(values, self.seconds - logged)
+                figures = self._figures(values, self.seconds - last_logged)
                 self.log.add(self.trainer.step, self.seconds, figures)
-                logged = self.seconds
+                last_logged = self.seconds
             if progress:
-                part = self._part()
+                part = self._part_done()
                 left = self.seconds * (1 - part) / part if part else None
                 progress(progress_words(self.trainer.step, self.plan["steps"], left, figures), min(1.0, part))
-            if self.log is not None and now - saved > CHECKPOINT_SECONDS:
+            if self.log is not None and now - last_saved > CHECKPOINT_SECONDS:
                 self._checkpoint(self.log)
-                saved = time.monotonic()
+                last_saved = time.monotonic()
 
     def _figures(self, values: Mapping[str, Tensor], seconds: float) -> dict[str, float]:
-        """What is logged: the figures of a step, and the speed over the last `seconds`."""
+        """What is logged: the figures of a step, and the speed if the last LOG_EVERY steps took `seconds`."""
         speed = LOG_EVERY * self.plan["batch"] * self.workers.count / max(seconds, 1e-9)
         return {**{name: float(value) for name, value in values.items()}, "patches_per_second": speed}
 
     def _checkpoint(self, log: RunLog) -> None:
+        """Validate the averaged weights, log the figures, save the state of the run."""
         held = self.trainer.validate()
         if math.isfinite(held["score"]):
             self.best = min(self.best, held["score"])
@@ -214,7 +221,7 @@ def _stopping_signals_to(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def progress_words(step: int, steps: int | None, seconds_left: float | None, figures: Mapping[str, float]) -> str:
-    """`step 200 of 5,000, 0:12:30 left, loss 0.5312, bpp 0.31`."""
+    """The line for people, as `step 200 of 5,000, 0:12:30 left, loss 0.5312, bpp 0.31`."""
     words = [f"step {step:,}" + (f" of {steps:,}" if steps else "")]
     if seconds_left is not None:
         words.append(f"{clock(seconds_left)} left")

@@ -1,9 +1,13 @@
-"""The plan of a run: what it is asked to do. Its checkpoint holds the plan, and the card of its weights too.
+"""The plan of a run: what it is asked to do. The checkpoints of the run hold it, and so does the card of its weights.
 
 A plan is a JSON-ready dict:
-- `model`, `steps`, `time_limit` (seconds), `from`, `batch`, `patch`, `seed`, `learning_rate`, the family's own options
-  that were given, and `origin` (source.py) if there is a `from`: a resumed run keeps these, except for a new end;
-- `device`, `processes` and `data`, what the card says of the pictures: these are set at every start.
+- `model`, `from` (the name of the weights to start from, or None) with their history `origin` (source.py), `batch`,
+  `patch`, `seed`, `learning_rate`, and the family's own options that were given: a resumed run keeps these;
+- `steps` and `time_limit` (seconds), one of them None: a resumed run keeps these unless it is given a new end;
+- `device`, `processes` and `data` (what the card says of the pictures): set at every start.
+
+The plan is made in three steps: `new_plan` or `resumed_plan`, then `device` and `processes`, then `fill_in` and `data`,
+which need the objective that is made from the plan so far.
 """
 
 from collections.abc import Mapping
@@ -17,6 +21,7 @@ from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.source import origin
 
 DEFAULT_STEPS = 20_000
+"""The end of a new run that is given neither steps nor a time limit."""
 
 
 def new_plan(
@@ -26,13 +31,15 @@ def new_plan(
 
     Args:
         end: `steps` and `time_limit`, at most one of them not None.
-        asked: `from`, `batch`, `patch`, `seed`, `learning_rate`; None where the model chooses.
+        asked: `from`, `batch`, `patch`, `seed`, `learning_rate`; None for what wasn't asked for.
         options: the family's own, as `parsed_options` gives them.
 
     Raises:
         UsageError: the weights to start from aren't there.
     """
     plan = {"model": model, **end, **asked, "seed": asked["seed"] or 0, **options}
+    if plan["steps"] is None and plan["time_limit"] is None:
+        plan["steps"] = DEFAULT_STEPS
     if plan["from"] is not None:
         plan["origin"] = origin(plan["from"])
     return plan
@@ -53,16 +60,16 @@ def resumed_plan(
         had = found.plan.get(name)
         if value is not None and value != had:
             words = name.replace("_", " ")
-            words = f"without {words}" if had is None else f"with {words} {had}"
+            how = f"without {words}" if had is None else f"with {words} {had}"
             raise UsageError(
-                f"{out}: the run was started {words}, and continues so; for {value}, start a new run from its weights"
+                f"{out}: the run was started {how}, and continues so; for {value}, start a new run from its weights"
             )
     has_end = any(value is not None for value in end.values())
     return {**found.plan, **(end if has_end else {})}
 
 
 def fill_in(plan: dict[str, Any], objective: Objective[Any]) -> None:
-    """Fill in what the model chooses: patch, batch and learning rate."""
+    """Set `patch`, `batch` and `learning_rate` of a plan to the model's choice where they weren't asked for."""
     for name in ("patch", "batch", "learning_rate"):
         plan[name] = plan[name] or getattr(objective, name)
 
@@ -87,6 +94,6 @@ def parsed_options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def part_done(plan: Mapping[str, Any], step: int, seconds: float) -> float:
-    """How much of the plan is done at a step, after `seconds` in all: 0 at the start, 1 or more at the end."""
+    """How much of the plan is done after `step` steps and `seconds` in all: 0 at the start, 1 or more at the end."""
     steps, limit = plan["steps"], plan["time_limit"]
     return max(step / steps if steps else 0.0, seconds / limit if limit else 0.0)

@@ -4,8 +4,8 @@
 batch --objective--> loss --backward, clip--> gradients --Muon, Adam--> weights --moving average--> averaged weights
 ```
 
-The rate is the plan's, times a short warm-up, times the objective's fall. The averaged weights are what is validated
-and exported.
+The learning rate is the plan's, times a short warm-up, times the objective's decay (`rate_at`). The averaged weights
+are what is validated and exported.
 """
 
 import copy
@@ -25,14 +25,16 @@ from lpcodec.codec.training.parallel import Workers
 from lpcodec.codec.training.source import read_source
 
 WARM_UP_STEPS = 300
+"""The learning rate rises linearly from 0 in the first steps, this many."""
 CLIP = 1.0
-"""The largest norm of a step's gradient."""
+"""The largest norm of a step's gradient: longer ones are scaled down."""
 EMA_DECAY = 0.999
-"""Of the averaged weights per step; less in the first steps, so that they forget the start."""
+"""What the averaged weights keep of themselves in a step. After n steps it is at most (1 + n) / (10 + n), so that they
+soon forget the weights of the start."""
 SEEDS_APART = 1_000_003
-"""Between the seeds of processes that train together."""
+"""The distance between the seeds of processes that train together."""
 NOT_FINITE = 10
-"""A run ends when this many steps in a row had no finite gradient; each such step changes no weight."""
+"""A run ends when this many steps in a row had a gradient that isn't finite. Such a step changes no weight."""
 
 
 class Trainer:
@@ -40,10 +42,11 @@ class Trainer:
     it has taken.
 
     Args:
-        objective: its data are loaded (`open`).
-        plan: whole (plan.py).
-        out: the run's folder, for errors.
-        found: where a resumed run was; None for a new one.
+        objective: with its data loaded (`open`).
+        plan: complete, filled in (plan.py).
+        out: the run's folder, for the text of errors.
+        workers: the processes that train together; they have the device.
+        found: the checkpoint of a resumed run; None for a new one.
 
     Raises:
         UsageError: the weights to start from don't fit.
@@ -64,7 +67,7 @@ class Trainer:
         self.optimisers = optimisers_of(objective, plan["learning_rate"])
         if found is not None:
             self._go_on_from(found)
-        self._loss = workers.loss(objective)
+        self._loss = workers.loss(objective)  # gives all processes the same weights, so the average is copied after it
         self.averaged: nn.Module = copy.deepcopy(self.network)
         if found is not None:
             found.fill(self.averaged, found.averaged, out)
@@ -74,6 +77,7 @@ class Trainer:
             torch.manual_seed(own_seed)
 
     def _go_on_from(self, found: Checkpoint) -> None:
+        """Restore all but the averaged weights, which don't exist yet."""
         self.step = found.step
         found.fill(self.network, found.weights, self.out)
         found.fill_optimisers(self.optimisers, self.out)
@@ -85,10 +89,13 @@ class Trainer:
         torch.manual_seed(seed)
 
     def take_step(self, part: float) -> dict[str, Tensor]:
-        """Take one step when `part` (0..1) of the plan is done; return its figures, scalars.
+        """Take one step when `part` (0..1) of the plan is done.
+
+        Returns:
+            Scalars to log: `loss`, `gradient` (its norm before clipping), `rate`, and the objective's own.
 
         Raises:
-            DivergedError: none of the last steps had a finite gradient.
+            DivergedError: none of the last NOT_FINITE steps had a finite gradient.
         """
         rate = self._set_rate(part)
         batch = self.objective.sample(self.plan["batch"], self.generator)
@@ -105,12 +112,16 @@ class Trainer:
             if self._not_finite == NOT_FINITE:
                 raise self._diverged(f"the last {NOT_FINITE} steps had no finite gradient")
         self.step += 1
+        self._update_average()
+        return {"loss": loss.detach(), "gradient": norm, "rate": torch.tensor(rate), **figures}
+
+    def _update_average(self) -> None:
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - decay)
-        return {"loss": loss.detach(), "gradient": norm, "rate": torch.tensor(rate), **figures}
 
     def _set_rate(self, part: float) -> float:
+        """Set the optimisers' learning rates for this step; return the rate before the groups' own factors."""
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         rate: float = self.plan["learning_rate"] * warm * self.objective.rate_at(part)
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
@@ -118,8 +129,9 @@ class Trainer:
         return rate
 
     def validate(self) -> dict[str, float]:
-        """The objective's figures of the averaged weights, with the network's present buffers, on the held-out data:
-        `score`, and others.
+        """The objective's figures of the averaged network on the held-out data: `score` and others.
+
+        Its weights are the averaged ones, its buffers the network's present ones.
 
         Raises:
             DivergedError: weights aren't finite.
@@ -136,20 +148,21 @@ class Trainer:
             return self.objective.validate(self.averaged)
 
     def checkpoint(self, seconds: float, best: float) -> Checkpoint:
-        """The state of the run: what the trainer has, the seconds it took and its best score."""
+        """The state of the run: what the trainer has, the seconds of training so far, and the best score."""
         return Checkpoint(
             dict(self.plan), self.step, seconds, self.network.state_dict(), self.averaged.state_dict(),
             [optimiser.state_dict() for optimiser in self.optimisers], self.generator.get_state(), best,
         )  # fmt: skip
 
     def _diverged(self, what: str) -> DivergedError:
+        """The error for a run that diverged; `what` says how that shows."""
         kept = (self.out / NAME).exists()
         words = "its last checkpoint is kept" if kept else "it has no checkpoint yet"
         return DivergedError(f"{self.out}: the run diverged at step {self.step}: {what}; {words}; use a lower rate")
 
 
 def optimisers_of(objective: Objective[Any], rate: float) -> list[torch.optim.Optimizer]:
-    """Muon and Adam, each with its groups of parameters; one without any is left out."""
+    """Muon and Adam, each for its part of the objective's groups of parameters; one with no group is left out."""
     groups = list(objective.parameter_groups())
     found: list[torch.optim.Optimizer] = []
     if muon := [g for g in groups if g["muon"]]:
