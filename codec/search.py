@@ -108,6 +108,7 @@ class FileSearch:
             found = rate.quality_for_size(
                 lambda quality: plan.file_near(limit, quality, latents), limit, plan.expected_sizes(), guess
             )
+            # A search that ends far from the limit has an estimate of the size, but no file.
             file = plan.file(found.quality, latents) if found.value is None else found.value
             return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
 
@@ -154,23 +155,23 @@ class FileSearch:
 
         if not preparation.depends_on_quality:
             return found_with(preparation.plain())
-        low, high, quality = 0.0, 100.0, DEFAULT_QUALITY
+        low, high, prepared_for = 0.0, 100.0, DEFAULT_QUALITY
         kept: Found | None = None
         least = math.inf
         for _ in range(_MOST_PREPARATIONS):
-            found = found_with(preparation.at(quality))
-            apart = found.quality - quality
+            found = found_with(preparation.at(prepared_for))
+            apart = found.quality - prepared_for
             if found.reached and abs(apart) < least:
                 kept, least = found, abs(apart)
             if found.reached and (not found.value.has_cells or least <= _QUALITY_NEAR):
                 return found
             prepare_for_less = apart < 0 if found.reached else less_if_missed
             if prepare_for_less:
-                high = quality
+                high = prepared_for
             else:
-                low = quality
-            meeting = quality + apart / 2
-            quality = meeting if found.reached and low < meeting < high else (low + high) / 2
+                low = prepared_for
+            halfway = prepared_for + apart / 2  # where both meet if they move equally far
+            prepared_for = halfway if found.reached and low < halfway < high else (low + high) / 2
         return found_with(preparation.plain()) if kept is None else kept
 
 

@@ -25,7 +25,7 @@ from lpcodec.codec.training.parallel import Workers
 from lpcodec.codec.training.source import read_source
 
 WARM_UP_STEPS = 300
-"""The learning rate rises linearly from 0 in the first steps, this many."""
+"""The number of first steps in which the learning rate rises linearly from 0."""
 CLIP = 1.0
 """The largest norm of a step's gradient: longer ones are scaled down."""
 EMA_DECAY = 0.999
@@ -81,7 +81,7 @@ class Trainer:
         self.step = found.step
         found.fill(self.network, found.weights, self.out)
         found.fill_optimisers(self.optimisers, self.out)
-        seed = self.plan["seed"] + found.step
+        seed = self.plan["seed"] + found.step  # of another noise than the first steps had
         if found.generator.numel() == self.generator.get_state().numel():
             self.generator.set_state(found.generator.cpu())
         else:  # the state of another device's generator

@@ -92,7 +92,16 @@ def groups_hash(groups: list[Group]) -> bytes:
 
 
 class HyperpriorCodec:
-    """A trained hyperprior network with its tables, ready to code. The network's scale part must be frozen."""
+    """A trained hyperprior network with its tables, ready to code.
+
+    Args:
+        network: its scale network must be frozen.
+        tables: of r, by scale index.
+        z_tables: of the hyper-latents z.
+        skip_below: latents of smaller scale indexes aren't coded.
+        device: of the transforms and the means.
+        finishing: the filter after the synthesis, if the weights have one.
+    """
 
     has_quality = True
     rotates_colours = True
@@ -108,7 +117,7 @@ class HyperpriorCodec:
         self.entropy = EntropyModel(
             network.steps, network.scales, network.means, tables, z_tables, skip_below, self.device
         )
-        self.group, self.tile = GROUP, TILE  # sides in latents
+        self.group_side, self.tile_side = GROUP, TILE
         self.analysis_halo = network.analysis_halo
         self.finish_with(finishing)
 
@@ -181,7 +190,7 @@ class HyperpriorCodec:
             result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
 
-        tiles = shares(h, w, self.tile, self.analysis_halo, threads(self.device))
+        tiles = shares(h, w, self.tile_side, self.analysis_halo, threads(self.device))
         for number, _ in enumerate(in_threads(analyse_tile, tiles, self.device), 1):
             if progress:
                 progress("analysis", number / len(tiles))
@@ -240,7 +249,7 @@ class HyperpriorCodec:
 
     def groups(self, h: int, w: int) -> Iterator[Tile]:
         """The (rows, columns) of the groups of h x w latents, in coding order."""
-        return grid(h, w, self.group, 0)
+        return grid(h, w, self.group_side, 0)
 
     @torch.inference_mode()
     def code(self, latents: Tensor | Refined, quality: float, coarser: CoarserContext | None = None) -> HyperpriorCoded:
@@ -335,13 +344,13 @@ class HyperpriorCodec:
     def synthesise(self, symbols: list[Group], frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
         """Return the pixels (H, W, 3) uint8 of parsed symbols."""
         h, w = latent_grid(frame.height, frame.width)
-        in_a_row = ceil_div(w, self.group)
+        in_a_row = ceil_div(w, self.group_side)
 
         def values_of_rows(first: int, stop: int) -> Tensor:
-            groups = symbols[first // self.group * in_a_row : ceil_div(stop, self.group) * in_a_row]
+            groups = symbols[first // self.group_side * in_a_row : ceil_div(stop, self.group_side) * in_a_row]
             return self.values(groups, replace(frame, height=STRIDE * (stop - first)))
 
-        values = RowsOfValues(values_of_rows, h, self.group, torch.empty(1, self.network.sizes.latents, 0, w))
+        values = RowsOfValues(values_of_rows, h, self.group_side, torch.empty(1, self.network.sizes.latents, 0, w))
         canvas = self._canvas(frame, progress)
         for band in canvas.bands():
             top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
@@ -360,7 +369,7 @@ class HyperpriorCodec:
     def _canvas(self, frame: Frame, progress: Progress | None, reference: Reference | None = None) -> Canvas:
         finishing = None if reference else self.finishing
         return Canvas(
-            self.transforms, self.tile, self.synthesis_halo, self.device, frame, progress, reference, finishing
+            self.transforms, self.tile_side, self.synthesis_halo, self.device, frame, progress, reference, finishing
         )
 
     def symbols(self, groups: list[Group], frame: Frame) -> Tensor:

@@ -33,7 +33,7 @@ _REACH = 2
 """How far from a block `_Blocks.at` looks, in pixels; even, so that padding keeps the blocks."""
 _LUMA = (0.299, 0.587, 0.114)
 """BT.601's weights of red, green and blue."""
-_PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
+_IN_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
 """(row, column) of the pixels in a block, in the order of `F.pixel_shuffle`."""
 _OFFSETS = ((0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0))
 """(rows, columns) to a neighbour. The one on the opposite side has the same weight."""
@@ -84,7 +84,7 @@ class _Blocks:
         tan(2 * angle) = 2b / (a - c), and the squared coherence is ((a - c)**2 + (2b)**2) / (a + c)**2.
         """
         products = torch.zeros(3, self.height, self.width, device=self._planes.device)
-        for row, column in _PLACES:
+        for row, column in _IN_BLOCK:
             across = self.at(row, column + 1) - self.at(row, column - 1)
             down = self.at(row + 1, column) - self.at(row - 1, column)
             products[0].addcmul_(across, across)
@@ -135,8 +135,8 @@ class FinishingFilter:
         filters = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
         by_block = filters.index_select(1, blocks.classes().flatten()).view(TAPS, blocks.height, blocks.width)
         own = by_block.sum(0).mul_(-2)
-        changes = torch.empty(len(_PLACES), blocks.height, blocks.width, device=picture.device)
-        for change, (row, column) in zip(changes, _PLACES, strict=True):
+        changes = torch.empty(len(_IN_BLOCK), blocks.height, blocks.width, device=picture.device)
+        for change, (row, column) in zip(changes, _IN_BLOCK, strict=True):
             torch.mul(blocks.at(row, column), own, out=change)
             for weight, (down, right) in zip(by_block, _OFFSETS, strict=True):
                 change.addcmul_(weight, blocks.at(row + down, column + right))
@@ -165,8 +165,8 @@ class Fit:
             ).astype(np.float64)
             return found
 
-        places = [blocks.differences(*place) for place in _PLACES]
-        errors = [wanted[row::2, column::2] for row, column in _PLACES]
+        places = [blocks.differences(*place) for place in _IN_BLOCK]
+        errors = [wanted[row::2, column::2] for row, column in _IN_BLOCK]
         self._errors[anchor] += float(wanted.double().square().sum())
         for one in range(TAPS):
             found = by_class([d[one] * e for d, e in zip(places, errors, strict=True)])

@@ -98,7 +98,7 @@ def test_a_codec_with_it_starts_codes_and_leaves_no_trace_of_tiles(fold: Fold) -
     frame = header_for(image)
     assert same(codec.parse(coded.payloads(), frame), coded.groups)
     whole = codec.synthesise(coded.groups, frame).astype(int)
-    codec.tile = 4
+    codec.tile_side = 4
     assert (codec.analyse(image) - latents).abs().max() <= 1e-4 * latents.abs().max()
     assert np.abs(codec.synthesise(coded.groups, frame) - whole).max() <= 1
 

@@ -78,8 +78,8 @@ def codec() -> HyperpriorCodec:
 
 @pytest.fixture
 def small_groups(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "group", 4)
-    monkeypatch.setattr(codec, "tile", 4)
+    monkeypatch.setattr(codec, "group_side", 4)
+    monkeypatch.setattr(codec, "tile_side", 4)
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ def test_tiles_leave_no_trace(codec: HyperpriorCodec, size: tuple[int, int], mon
     symbols = codec.code(whole, 60).groups
     picture = codec.synthesise(symbols, header)
     told: list[tuple[str, float]] = []
-    monkeypatch.setattr(codec, "tile", 4)
+    monkeypatch.setattr(codec, "tile_side", 4)
     tiled = codec.analyse(image, lambda *now: told.append(now))
     assert (tiled - whole).abs().max() <= 1e-4 * whole.abs().max()
     again = codec.synthesise(symbols, header, lambda *now: told.append(now)).astype(int)
@@ -342,7 +342,7 @@ def test_any_bytes_are_read_or_damage(
 ) -> None:
     header = Frame(height, width, Quality(quality))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "group", group)
+        patch.setattr(codec, "group_side", group)
         try:
             symbols = codec.parse([payload], header)
         except DamagedFileError:

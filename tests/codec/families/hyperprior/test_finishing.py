@@ -119,7 +119,7 @@ def test_tiles_are_the_whole(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyP
     image = pixels(200, 150)
     groups = codec.code(codec.analyse(image), 60).groups
     whole = codec.synthesise(groups, header_for(image)).astype(int)
-    monkeypatch.setattr(codec, "tile", 4)
+    monkeypatch.setattr(codec, "tile_side", 4)
     tiles = codec.synthesise(groups, header_for(image)).astype(int)
     # Float noise may put a block into the next class, rarely.
     assert (tiles != whole).mean() < 1e-3

@@ -111,7 +111,7 @@ def test_a_grey_picture_is_judged_by_its_one_channel(codec: HyperpriorCodec) -> 
 def test_the_decoder_reads_what_was_refined(
     codec: HyperpriorCodec, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codec, "group", 4)
+    monkeypatch.setattr(codec, "group_side", 4)
     pixels = smooth(*size)
     coded = codec.code(codec.refine(pixels, codec.analyse(pixels), 45, 4), 45)
     for got, put in zip(codec.parse(coded.payloads(), header_for(pixels, 45)), coded.groups, strict=True):
@@ -121,7 +121,7 @@ def test_the_decoder_reads_what_was_refined(
 
 def test_groups_account_for_all_of_the_picture(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the groups think they save, each in its own surroundings, is what the whole picture saves."""
-    monkeypatch.setattr(codec, "group", 4)
+    monkeypatch.setattr(codec, "group_side", 4)
     pixels = smooth(150, 170)
     latents = codec.analyse(pixels)
     saved = []
@@ -174,7 +174,7 @@ def test_they_are_good_at_qualities_near_theirs(codec: HyperpriorCodec, other: f
 
 
 def test_progress_goes_from_group_to_group(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "group", 4)
+    monkeypatch.setattr(codec, "group_side", 4)
     pixels = smooth(100, 60)
     told: list[tuple[str, float]] = []
     codec.refine(pixels, codec.analyse(pixels), 45, 3, lambda stage, part: told.append((stage, part)))

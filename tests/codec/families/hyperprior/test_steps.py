@@ -124,7 +124,7 @@ def test_any_list_of_steps_trains_codes_and_decodes(steps: Sequence[Step]) -> No
 
     codec = codec_of(livened(network))
     codec.entropy.skip_below = 0  # training rounds all latents
-    codec.group = 4
+    codec.group_side = 4
     image = pixels(100, 130)
     frame = header_for(image)
     latents = codec.analyse(image)

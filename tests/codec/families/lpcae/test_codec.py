@@ -114,14 +114,14 @@ def test_groups_and_tiles_leave_no_trace(codec: LpcaeCodec, monkeypatch: pytest.
     coded = codec.code(codec.analyse(image), 40)
     whole = codec.synthesise(codec.parse(coded.payloads(), header), header).astype(int)
     for coder in codec.coders:
-        monkeypatch.setattr(coder, "tile", 4)
+        monkeypatch.setattr(coder, "tile_side", 4)
     monkeypatch.setattr(lpcae_codec, "TILE", 32)
     tiled = codec.synthesise(codec.parse(coded.payloads(), header), header).astype(int)
     assert np.abs(tiled - whole).max() <= 3, "roundings of coarser levels add up"
     assert np.abs(tiled - whole).mean() < 0.02
     # Groups are part of the format: a level's groups of 4 lie above the coarser level's places of 2.
     for coder in codec.coders:
-        monkeypatch.setattr(coder, "group", 4)
+        monkeypatch.setattr(coder, "group_side", 4)
     grouped = codec.code(codec.analyse(image), 40)
     assert len(grouped.layers[2].groups) == 9
     symbols = codec.parse(grouped.payloads(), header)
