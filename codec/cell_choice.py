@@ -152,7 +152,7 @@ class CellChoice:
         """The stored cells in the replaced colours. All other pixels get the most frequent one: they cost almost
         nothing."""
         shown = by_pixel(stored, *self._shape[:2])
-        numbers = np.where(shown, self._numbers, np.bincount(self._numbers[shown]).argmax())
+        numbers = np.where(shown, self._numbers, int(np.bincount(self._numbers[shown]).argmax()))
         # One number per pixel is looked up in half the time of its channels.
         packed = _whole(replaced[None])[0].take(numbers)
         pixels = packed.view(np.uint8).reshape(*numbers.shape, -1)[..., : replaced.shape[1]]
