@@ -72,7 +72,7 @@ def decode(
     codec = codec_of(opened.file.header, device)
     icc, exif, xmp = metadata(opened)
     shown = Picture(
-        pixels(opened, codec, progress, level), alpha(opened, level), icc, exif, xmp,
+        pixels(opened, codec, progress, level, device), alpha(opened, level), icc, exif, xmp,
         grey_as_rgb=opened.file.header.grey_as_rgb,
     )  # fmt: skip
     if scale != 1:
@@ -190,14 +190,17 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
     return symbols
 
 
-def pixels(opened: Opened, codec: models.Codec | None, progress: Progress | None = None, level: int = 0) -> Pixels:
-    """The pixels of a level 0..8: uint8 (H, W, 3), or (H, W, 1) of a grey picture. `codec` is that of `codec_of`.
+def pixels(
+    opened: Opened, codec: models.Codec | None, progress: Progress | None = None, level: int = 0, device: str = "cpu"
+) -> Pixels:
+    """The pixels of a level 0..8: uint8 (H, W, 3), or (H, W, 1) of a grey picture. `codec` is that of `codec_of`, on
+    `device`.
 
     Raises:
         DamagedFileError: the payloads can't be decoded, or not to the symbols that were encoded.
     """
     header = opened.file.header
-    decoded = _stored_pixels(opened) if codec is None else _coded_pixels(opened, codec, progress, level)
+    decoded = _stored_pixels(opened) if codec is None else _coded_pixels(opened, codec, progress, level, device)
     return _resized(decoded, header.size_at(level))
 
 
@@ -207,7 +210,7 @@ def _stored_pixels(opened: Opened) -> Pixels:
     return lossless.stored_from_bytes(payload, header.width, header.height, header.grey)
 
 
-def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None, level: int) -> Pixels:
+def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None, level: int, device: str) -> Pixels:
     """The decoded pixels, at the whole size; of a scalable codec at its level nearest to `level`."""
     header = opened.file.header
     if isinstance(codec, models.ScalableCodec):
@@ -217,7 +220,7 @@ def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None
         decoded = codec.synthesise(parse(opened, codec), frame_of(header), progress)
     decoded = in_file_colours(decoded, header)
     if header.downscaled is not None:
-        decoded = downscaling.enlarged(decoded, header.width, header.height, header.downscaled)
+        decoded = downscaling.enlarged(decoded, header.width, header.height, header.downscaled, device)
     if (stored := stored_cells(opened)) is not None:
         decoded = cells.pasted(decoded, stored)
     return decoded

@@ -56,7 +56,7 @@ def decode(
     whole = not in_part or bool(critical - {SectionType.LATENTS})
     count = found.header.width * found.header.height if whole else box.width * box.height
     if count > max_pixels:
-        raise LimitError(f"{count} pixels have to be decoded, the limit is {max_pixels}", keyword="max_pixels")
+        raise LimitError(f"{count:,} pixels have to be decoded, the limit is {max_pixels:,}", keyword="max_pixels")
     if not in_part:
         return _cut(stream, box, max_pixels, max_memory, device, progress)
     around = count if whole else (box.width + _AROUND) * (box.height + _AROUND) + _GROUP_PIXELS
@@ -74,7 +74,7 @@ def decode(
     place = box if downscaled is None else downscaling.needed(box, downscaled, frame.width, frame.height)
     pixels = decoding.in_file_colours(codec.region(read, entry.length, frame, place, progress), found.header)
     if downscaled is not None:
-        pixels = downscaling.enlarged_part(pixels, place, box, downscaled)
+        pixels = downscaling.enlarged_part(pixels, place, box, downscaled, device)
     pixels = _with_cells(pixels, stream, found, box)
     icc, exif, xmp = (outline.metadata(stream, found, kind) for kind in decoding.METADATA)
     shown = Picture(

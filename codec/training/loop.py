@@ -143,7 +143,7 @@ class _Run:
         self.plan, self.out, self.workers = plan, out, workers
         self.trainer = Trainer(objective, plan, out, workers, found)
         self.seconds, self.best = (0.0, math.inf) if found is None else (found.seconds, found.best)
-        self.stopped = False
+        self.stopped = self._asked_to_stop = False
         self.log = RunLog(out, self.trainer.step) if workers.first else None
 
     def go(self, progress: Progress | None) -> Path:
@@ -162,7 +162,11 @@ class _Run:
         return self.out
 
     def _stop(self) -> None:
-        self.stopped = True
+        self._asked_to_stop = True
+
+    def _is_to_stop(self) -> bool:
+        """Several processes stop after the step at which they agreed to; one alone, after its own."""
+        return self.stopped or (self._asked_to_stop and self.workers.count == 1)
 
     def _part_done(self) -> float:
         return part_done(self.plan, self.trainer.step, self.seconds)
@@ -171,16 +175,16 @@ class _Run:
         """Take steps until the run ends; log, save and report progress on the way. `go` saves the last checkpoint."""
         figures: dict[str, float] = {}
         last_step = last_saved = time.monotonic()
-        last_logged = self.seconds
-        while not self.stopped and self._part_done() < 1:
+        last_logged, logged_step = self.seconds, self.trainer.step
+        while not self._is_to_stop() and self._part_done() < 1:
             values = self.trainer.take_step(self._part_done())
             now = time.monotonic()
-            self.seconds, self.stopped = self.workers.agree(self.seconds + now - last_step, self.stopped)
+            self.seconds, self.stopped = self.workers.agree(self.seconds + now - last_step, self._asked_to_stop)
             last_step = now
             if self.log is not None and self.trainer.step % LOG_EVERY == 0:
-                figures = self._figures(values, self.seconds - last_logged)
+                figures = self._figures(values, self.trainer.step - logged_step, self.seconds - last_logged)
                 self.log.add(self.trainer.step, self.seconds, figures)
-                last_logged = self.seconds
+                last_logged, logged_step = self.seconds, self.trainer.step
             if progress:
                 part = self._part_done()
                 left = self.seconds * (1 - part) / part if part else None
@@ -189,9 +193,9 @@ class _Run:
                 self._checkpoint(self.log)
                 last_saved = time.monotonic()
 
-    def _figures(self, values: Mapping[str, Tensor], seconds: float) -> dict[str, float]:
-        """What is logged: the figures of a step, and the speed if the last LOG_EVERY steps took `seconds`."""
-        speed = LOG_EVERY * self.plan["batch"] * self.workers.count / max(seconds, 1e-9)
+    def _figures(self, values: Mapping[str, Tensor], steps: int, seconds: float) -> dict[str, float]:
+        """What is logged: the figures of a step, and the speed if the last `steps` steps took `seconds`."""
+        speed = steps * self.plan["batch"] * self.workers.count / max(seconds, 1e-9)
         return {**{name: float(value) for name, value in values.items()}, "patches_per_second": speed}
 
     def _checkpoint(self, log: RunLog) -> None:

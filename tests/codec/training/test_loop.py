@@ -23,6 +23,7 @@ from lpcodec.codec.training import log, loop
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
 from lpcodec.codec.training.loop import train
+from lpcodec.codec.training.parallel import Workers
 from tests.full_disk import files_of_at_most
 from tests.training_runs import entries, run
 
@@ -94,6 +95,24 @@ def test_the_rate_warms_up_and_falls(data: Path, tmp_path: Path, monkeypatch: py
 def test_progress_in_words() -> None:
     assert loop.progress_words(200, 5000, 750, {"loss": 0.53125}) == "step 200 of 5,000, 0:12:30 left, loss 0.5312"
     assert loop.progress_words(1, None, None, {}) == "step 1"
+
+
+def test_a_signal_while_processes_agree_is_not_forgotten(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they agree on was said before the signal, and must not forget it."""
+    calls = 0
+
+    def agree(self: Workers, seconds: float, stopped: bool) -> tuple[float, bool]:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return seconds, stopped
+
+    monkeypatch.setattr(Workers, "agree", agree)
+    out = run("default", data, tmp_path / "run")
+    assert Checkpoint.load(out).step == 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
