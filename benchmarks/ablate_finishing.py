@@ -47,7 +47,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = []
     for model in options.models:
-        codec = models.load(model)
+        codec = models.load(model).trained
         assert isinstance(codec, HyperpriorCodec)
         finishing = codec.finishing
         assert finishing is not None
