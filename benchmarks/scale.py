@@ -87,13 +87,19 @@ def _pictures(data: Path) -> Iterator[bytes]:
     from lpcodec.codec.picture import load_rgb
 
     paths = sorted(p for p in data.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+    found = 0
     for turn, path in enumerate(cycle(paths)):
         shift = 16 * (turn // len(paths))
+        if shift and turn % len(paths) == 0:
+            if not found:
+                raise SystemExit(f"{data}: too few pictures larger than {WIDTH}x{HEIGHT} for so many pieces")
+            found = 0
         pixels = Image.fromarray(load_rgb(path).pixels)
         for top in range(shift, pixels.height - HEIGHT + 1, HEIGHT):
             for left in range(shift, pixels.width - WIDTH + 1, WIDTH):
                 stream = io.BytesIO()
                 pixels.crop((left, top, left + WIDTH, top + HEIGHT)).save(stream, "PNG")
+                found += 1
                 yield stream.getvalue()
 
 
