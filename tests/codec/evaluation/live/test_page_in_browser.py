@@ -129,7 +129,9 @@ def test_the_original_is_there_at_once_and_nothing_of_the_picture_before(browser
     page.locator("#folder button").nth(1).click()
     watch.compared()
     page.route("**/at/*", lambda route: None)  # a server that takes for ever to compare
+    before = page.inner_text("#picture")
     page.locator("#folder button").nth(2).click()
+    page.wait_for_function("(before) => document.getElementById('picture').textContent !== before", arg=before)
     page.wait_for_function(
         "() => { const i = document.getElementById('image-left'); return i.complete && i.naturalWidth > 0; }"
     )
