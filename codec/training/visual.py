@@ -1,9 +1,10 @@
-"""A distortion close to what people see: SSIMULACRA 2, differentiable, for patches.
+"""Distortions close to what people see, differentiable, for patches: those of SSIMULACRA 2 and MS-SSIM.
 
 ```
-pictures --linear light, XYB--> scales, each half of the one before --per scale and channel-->
-    errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
-        --published weights--> distance, 0 for equal pictures
+distance:        pictures --linear light, XYB--> scales, each half of the one before --per scale and channel-->
+                     errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
+                         --published weights--> 0 for equal pictures
+structure_lost:  pictures --luma--> five scales --contrast and structure of each--> 1 - MS-SSIM
 ```
 
 SSIMULACRA 2 is J. Sneyers' metric (github.com/cloudinary/ssimulacra2, 2023); the constants and weights are those of its
@@ -28,6 +29,11 @@ RADIUS = 5
 STABILISER = 0.0009
 LEAST_WEIGHT = 0.1
 _TINY = 1e-20
+
+_LUMA = (0.299, 0.587, 0.114)
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_LUMINANCE_STABILISER, _CONTRAST_STABILISER = 0.01**2, 0.03**2
+_LEAST_SIMILARITY = 1e-3
 
 _OPSIN = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342268924547819, 0.20476744424496821, 0.55180986650955360))
 _OPSIN_BIAS = 0.0037930732552754493
@@ -78,6 +84,28 @@ def distance(decoded: Tensor, original: Tensor) -> Tensor:
     return total
 
 
+def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
+    """Return 1 - MS-SSIM (B,) of the luma of pictures (B, 3, H, W), both sRGB in 0..1, with sides of at least 161.
+
+    MS-SSIM is that of Wang, Simoncelli and Bovik (2003): window 11, sigma 1.5, five scales, no padding.
+    """
+    luma = decoded.new_tensor(_LUMA)
+    ours, true = (torch.einsum("c,bchw->bhw", luma, pictures)[:, None] for pictures in (decoded, original))
+    similarity = ours.new_ones(len(ours))
+    for scale, weight in enumerate(_SCALE_WEIGHTS):
+        if scale:
+            ours, true = F.avg_pool2d(ours, 2), F.avg_pool2d(true, 2)
+        maps = torch.cat([ours, true, ours * ours, true * true, ours * true], 1)
+        mean, mean_true, square, square_true, product = _windowed(maps).unbind(1)
+        deviations = (square - mean * mean) + (square_true - mean_true * mean_true) + _CONTRAST_STABILISER
+        here = (2 * (product - mean * mean_true) + _CONTRAST_STABILISER) / deviations
+        if scale == len(_SCALE_WEIGHTS) - 1:
+            powers = mean * mean + mean_true * mean_true + _LUMINANCE_STABILISER
+            here = here * (2 * mean * mean_true + _LUMINANCE_STABILISER) / powers
+        similarity = similarity * here.mean((1, 2)).clamp_min(_LEAST_SIMILARITY) ** weight
+    return 1 - similarity
+
+
 def score(distance: Tensor) -> Tensor:
     """SSIMULACRA 2 of a distance: 100 for equal pictures, 90 visually lossless, 70 high and 50 medium quality."""
     scaled = 0.9562382616834844 * distance
@@ -111,12 +139,17 @@ def _errors(ours: Tensor, true: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _blurred(maps: Tensor) -> Tensor:
     """Maps (B, C, H, W), each blurred by a Gaussian of SIGMA; borders are repeated."""
+    return _windowed(F.pad(maps, (RADIUS,) * 4, mode="replicate"))
+
+
+def _windowed(maps: Tensor) -> Tensor:
+    """Maps (B, C, H, W), each blurred by a Gaussian of SIGMA, without the RADIUS places at the border."""
     places = torch.arange(-RADIUS, RADIUS + 1, device=maps.device, dtype=maps.dtype)
     kernel = torch.exp(-places.square() / (2 * SIGMA**2))
     channels = maps.shape[1]
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1).repeat(channels, 1, 1, 1)
-    padded = F.pad(maps, (RADIUS,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
-    return F.conv2d(F.conv2d(padded, kernel, groups=channels), kernel.mT.contiguous(), groups=channels)
+    maps = maps.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(F.conv2d(maps, kernel, groups=channels), kernel.mT.contiguous(), groups=channels)
 
 
 def _linear_light(srgb: Tensor) -> Tensor:

@@ -24,22 +24,23 @@ from lpcodec.codec.training.objective import (
     psnr,
     random_parts,
 )
-from lpcodec.codec.training.visual import distance
+from lpcodec.codec.training.visual import distance, structure_lost
 
 START_PATCHES, START_SIZE = 96, 192
 """Patches, and their side in pixels, that the principal components are taken from."""
-VISUAL_SHARE = 0.8
-"""How much of the distortion of `tune=visual` is the visual distance; the rest is the squared error."""
-ERROR_PER_DISTANCE = 4.0
-"""Squared error, in 8-bit units, that a visual distance of 1 counts as. On training patches the ratio of the two is
-between 2 (the median) and 6 (of the means), and nearly the same at every quality."""
+VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
+"""How much of the distortion of `tune=visual` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the
+rest is the squared error."""
+ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
+"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios to
+squared error are 2 to 5 and 700 to 1500 (the medians and those of the means), and nearly the same at every quality."""
 
 
 class HyperpriorObjective(PictureObjective):
     """R + lambda * distortion with a random quality for each patch, divided by sqrt(lambda) so that no quality
     dominates. Latents are rounded as in coding, with straight-through gradients.
 
-    The distortion is 255**2 * MSE, or for `tune="visual"` mostly the distance of SSIMULACRA 2 (visual.py).
+    The distortion is 255**2 * MSE, or for `tune="visual"` mostly what SSIMULACRA 2 and MS-SSIM see (visual.py).
     """
 
     patch = 192
@@ -80,7 +81,9 @@ class HyperpriorObjective(PictureObjective):
         distortion = mse
         if self.tune == "visual":
             seen = ERROR_PER_DISTANCE * distance(passed.pictures, batch)
-            distortion = VISUAL_SHARE * seen + (1 - VISUAL_SHARE) * mse
+            structure = ERROR_PER_STRUCTURE * structure_lost(passed.pictures, batch)
+            distortion = VISUAL_SHARE * seen + STRUCTURE_SHARE * structure
+            distortion = distortion + (1 - VISUAL_SHARE - STRUCTURE_SHARE) * mse
         return _Figures((passed.bits + passed.z_bits) / pixels, passed.z_bits / pixels, mse, distortion)
 
     @torch.no_grad()

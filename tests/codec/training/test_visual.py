@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_msssim  # type: ignore[import-untyped]
 import torch
 from PIL import Image, ImageFilter
 
-from lpcodec.codec.training.visual import distance, score
+from lpcodec.codec.training.visual import distance, score, structure_lost
 
 FACE = Path(__file__).parents[2] / "golden" / "face-default-q60.png"
 
@@ -73,6 +74,39 @@ def test_gradients_are_finite_outside_the_range_and_lead_back() -> None:
     assert torch.isfinite(decoded.grad).all()
     step = decoded.detach() - 1e-4 * decoded.grad / decoded.grad.abs().mean()
     assert float(distance(step, original)) < float(before)
+
+
+@pytest.mark.parametrize("blur", [0.5, 1.5, 4.0])
+def test_the_structure_that_is_lost_is_that_of_ms_ssim(blur: float) -> None:
+    """pytorch-msssim's MS-SSIM of the luma, of smooth noise and its blurred copy."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(2, 3, 64, 72, generator=generator)
+    original = torch.nn.functional.interpolate(coarse, scale_factor=4, mode="bicubic").clamp(0, 1)
+    decoded = blurred_by_pillow(original, blur)
+    luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    own, true = ((luma * pictures).sum(1, keepdim=True) for pictures in (decoded, original))
+    wanted = 1 - pytorch_msssim.ms_ssim(own, true, data_range=1, size_average=False)
+    assert torch.allclose(structure_lost(decoded, original), wanted, atol=1e-5)
+
+
+def blurred_by_pillow(pictures: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Pictures (B, 3, H, W), blurred by Pillow."""
+    found = []
+    for picture in pictures:
+        image = Image.fromarray((picture.permute(1, 2, 0) * 255).round().byte().numpy())
+        blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(sigma)), np.float32) / 255
+        found.append(torch.from_numpy(blurred).permute(2, 0, 1))
+    return torch.stack(found)
+
+
+def test_what_structure_is_lost_has_finite_gradients_everywhere() -> None:
+    original = torch.rand(1, 3, 176, 192, generator=torch.Generator().manual_seed(0))
+    for decoded in (original.clone(), 1 - original, torch.full_like(original, 0.5), torch.zeros_like(original)):
+        decoded.requires_grad_()
+        structure_lost(decoded, original).sum().backward()  # type: ignore[no-untyped-call]
+        assert decoded.grad is not None
+        assert decoded.grad.isfinite().all()
+    assert float(structure_lost(original, original)) == pytest.approx(0, abs=1e-6)
 
 
 def test_each_picture_has_a_distance_of_its_own() -> None:
