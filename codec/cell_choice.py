@@ -14,6 +14,7 @@ default model. The cost of storing is measured: the section is made, and its byt
 often the colour changes in each.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -39,6 +40,11 @@ _SECTION_BITS = 8 * 24
 """About the bits that the heads of the section and of its picture take."""
 _FIRST_BITS_PER_CHANGE = 2.0
 """The bits that a change of colour takes, as the first choice assumes. The second has them from the first's section."""
+_LEAST_BITS_PER_CHANGE = 0.25
+"""No section takes less than about this. So where even that is too much, none is made."""
+_MOST_LOSS = 1.0
+"""If the first choice loses more than this part of what coding its cells costs, there is no second. That is so in
+photographs; where the second choice paid, the first had lost 0.53 of it at most."""
 _LEAST_GAIN = 0.1
 """Cells are stored only if that saves at least this part of the estimated cost of coding them. The estimate is no more
 precise than that, and photographs must not become larger."""
@@ -46,8 +52,6 @@ _EXACT_SHARE = 0.1
 """All colours are tried as well if the errors of fewer colours cost more than this part of the section's bits."""
 _LOWEST_LOG, _BINS = -2, 24
 """The squares of coefficients are counted in bins by floor(log2), from this one on."""
-_ROUNDS = 2
-"""How many choices are made. Each makes a section, and that takes most of the time."""
 _SWEEPS = 4
 """How often `_most_gain` goes over the map."""
 
@@ -84,19 +88,11 @@ class Chosen:
 
 
 class CellChoice:
-    """One picture's cells that may be stored, and what coding them takes; `at` chooses among them for a lambda."""
+    """Which cells of one picture to store, for any lambda. What doesn't depend on lambda is computed once, and for the
+    cells of the second choice only if there is one: photographs hardly ever have one."""
 
     def __init__(self, pixels: Pixels, repeats: npt.NDArray[np.float64]) -> None:
-        self._shape = pixels.shape
-        self._drawn, self._possible = repeats >= _DRAWN, repeats >= _POSSIBLE
-        self._estimate = _Estimate(_coefficients(pixels, self._possible), pixels.shape[2])
-        self._flat = np.zeros(repeats.shape, bool)
-        self._flat[self._possible] = self._estimate.counts[:, 1:].sum(1) == 0
-        seen = by_pixel(self._possible, *pixels.shape[:2])
-        self._colours, numbers = distinct_colours(pixels[seen])
-        self._numbers = np.zeros(pixels.shape[:2], np.int32)
-        """Each pixel's row in `_colours`; 0 outside the possible cells, where it isn't used."""
-        self._numbers[seen] = numbers
+        self._pixels, self._repeats = pixels, repeats
 
     @classmethod
     def of(cls, pixels: Pixels) -> "CellChoice | None":
@@ -104,44 +100,115 @@ class CellChoice:
         repeats = _repeats(pixels)
         return cls(pixels, repeats) if (repeats >= _DRAWN).any() else None
 
+    @functools.cached_property
+    def _drawn(self) -> "_Candidates":
+        return _Candidates(self._pixels, self._repeats >= _DRAWN)
+
+    @functools.cached_property
+    def _possible(self) -> "_Candidates":
+        return _Candidates(self._pixels, self._repeats >= _POSSIBLE)
+
     def at(self, lmbda: float) -> Chosen | None:
         """The cells to store if the cost is bits per pixel + lambda * mean squared error (8-bit units); None if coding
         all of them is cheaper."""
-        coding = np.zeros(self._possible.shape)
-        coding[self._possible] = self._estimate.costs(lmbda)
-        coding += _FLAT_BITS * self._flat
-        candidates, bits_per_change = self._drawn, _FIRST_BITS_PER_CHANGE
-        replaced = self._replaced(candidates, lmbda)
-        errors, changes = lmbda * self._squared_errors(replaced), self._changes(replaced)
-        best: Chosen | None = None
-        most = 0.0
-        for _ in range(_ROUNDS):
-            stored = _most_gain(coding - bits_per_change * changes - errors, candidates)
-            if not stored.any():
-                break
-            replaced = self._replaced(stored, lmbda)
-            errors, changes = lmbda * self._squared_errors(replaced), self._changes(replaced)
-            expected, error = float(coding[stored].sum()), float(errors[stored].sum())
-            chosen = self._chosen(stored, replaced)
-            gain = expected - error - chosen.bits
-            if gain > max(most, _LEAST_GAIN * expected):
-                best, most = chosen, gain
-            if error > _EXACT_SHARE * chosen.bits:
-                exact = self._chosen(stored, self._colours)
-                gain = expected - exact.bits
-                if gain > max(most, _LEAST_GAIN * expected):
-                    best, most = exact, gain
-            candidates, bits_per_change = self._possible, chosen.bits / max(float(changes[stored].sum()), 1.0)
-        return best or self._even(coding)
+        best = first = self._drawn.choose(lmbda, self._drawn.cells, _FIRST_BITS_PER_CHANGE)
+        if first is not None and first.gain > -_MOST_LOSS * first.coding:
+            second = self._possible.choose(lmbda, first.chosen.cells.stored, first.bits_per_change)
+            if second is not None and second.pays and second.gain > first.gain:
+                best = second
+        return best.chosen if best is not None and best.pays else self._drawn.even(lmbda)
 
-    def _even(self, coding: npt.NDArray[np.float64]) -> Chosen | None:
+
+@dataclass(frozen=True)
+class _Choice:
+    """Cells to store, and what that gains against coding them.
+
+    `gain` and `coding`, what coding these cells costs, are bits + lambda * squared error. `bits_per_change` is what a
+    change of colour takes in their section if it has fewer colours.
+    """
+
+    chosen: Chosen
+    gain: float
+    coding: float
+    bits_per_change: float
+
+    @property
+    def pays(self) -> bool:
+        return self.gain > _LEAST_GAIN * self.coding
+
+
+class _Candidates:
+    """Cells of one picture that may be stored: what coding each takes, and the colours of their pixels."""
+
+    def __init__(self, pixels: Pixels, cells: Map) -> None:
+        self.cells, self._shape = cells, pixels.shape
+        self._estimate = _Estimate(_coefficients(pixels, cells), pixels.shape[2])
+        self._flat = np.zeros(cells.shape, bool)
+        self._flat[cells] = self._estimate.counts[:, 1:].sum(1) == 0
+        self._pixels = pixels
+
+    @functools.cached_property
+    def _colours_and_numbers(self) -> tuple[Pixels, npt.NDArray[np.int32]]:
+        """The distinct colours of the cells' pixels, and each pixel's row in them, which is 0 outside the cells."""
+        seen = by_pixel(self.cells, *self._shape[:2])
+        colours, found = distinct_colours(self._pixels[seen])
+        numbers = np.zeros(self._shape[:2], np.int32)
+        numbers[seen] = found
+        return colours, numbers
+
+    @property
+    def _colours(self) -> Pixels:
+        return self._colours_and_numbers[0]
+
+    @property
+    def _numbers(self) -> npt.NDArray[np.int32]:
+        return self._colours_and_numbers[1]
+
+    def choose(self, lmbda: float, assumed: Map, bits_per_change: float) -> _Choice | None:
+        """The cells with the largest gain, which may be negative; None if certainly nothing is gained.
+
+        Args:
+            lmbda: the cost is bits per pixel + lambda * mean squared error (8-bit units).
+            assumed: the cells whose pixels decide with which colours the gain is estimated.
+            bits_per_change: the bits that a change of colour is assumed to take.
+        """
+        coding = self._coding(lmbda)
+        if coding.sum() < _SECTION_BITS:
+            return None
+        replaced = self._replaced(assumed, lmbda)
+        errors = lmbda * self._squared_errors(replaced)
+        stored = _most_gain(coding - bits_per_change * self._changes(replaced) - errors, self.cells)
+        if not stored.any():
+            return None
+        replaced = self._replaced(stored, lmbda)
+        expected, error = float(coding[stored].sum()), float(lmbda * self._squared_errors(replaced)[stored].sum())
+        changes = float(self._changes(replaced)[stored].sum())
+        if expected - error < _SECTION_BITS + _LEAST_BITS_PER_CHANGE * changes:
+            return None
+        chosen = self._chosen(stored, replaced)
+        per_change = chosen.bits / max(changes, 1.0)
+        choice = _Choice(chosen, expected - error - chosen.bits, expected, per_change)
+        if error > _EXACT_SHARE * chosen.bits:
+            exact = self._chosen(stored, self._colours)
+            if expected - exact.bits > choice.gain:
+                choice = _Choice(exact, expected - exact.bits, expected, per_change)
+        return choice
+
+    def even(self, lmbda: float) -> Chosen | None:
         """The flat cells alone, or None: an even background comes back exactly even if storing what is on it doesn't
         pay."""
+        coding = self._coding(lmbda)
         stored = _most_gain(coding, self._flat)
-        if not stored.any():
+        if coding[stored].sum() <= _SECTION_BITS:
             return None
         chosen = self._chosen(stored, self._colours)
         return chosen if chosen.bits < coding[stored].sum() else None
+
+    def _coding(self, lmbda: float) -> npt.NDArray[np.float64]:
+        """What coding each cell costs; 0 for those that aren't candidates."""
+        coding = np.zeros(self.cells.shape)
+        coding[self.cells] = self._estimate.costs(lmbda)
+        return coding + _FLAT_BITS * self._flat
 
     def _replaced(self, stored: Map, lmbda: float) -> Pixels:
         """The colours to store these cells with, in place of each row of `_colours`."""

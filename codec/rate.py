@@ -52,7 +52,8 @@ _APART = 1.5
 _PATIENCE = 3
 """After this many secants that didn't halve the bracket, the search halves it instead."""
 _MARGIN = 0.02
-"""A secant stays inside its bracket by this part of the bracket's width, so that the bracket shrinks."""
+"""Once both ends of the bracket are tried, a secant stays inside it by this part of its width, so that it shrinks.
+Before that, the width says nothing of how far away the wanted quality is."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +189,8 @@ class _Bracket:
         if apart:
             measured = (apart[0][1] - measure) / (self.expected.at(apart[0][0]) - expected)
             slope = min(max(measured, 1 / _SLOPE_RANGE), _SLOPE_RANGE)
-        lowest = self.low + (_MARGIN * width if self.low_tried else 0)
-        highest = self.high - (_MARGIN * width if self.high_tried else 0)
+        margin = _MARGIN * width if self.low_tried and self.high_tried else 0.0
+        lowest, highest = self.low + margin, self.high - margin
         wanted = self.expected.quality(expected + (self.aim - measure) / slope)
         return min(max(wanted, lowest), highest)
 
