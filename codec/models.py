@@ -106,8 +106,13 @@ class Weights:
         return bytes.fromhex(self.card["digest"])[:4]
 
 
-def _families() -> list[Family]:
-    return [importlib.import_module(module).FAMILY for module in FAMILIES]
+@functools.cache
+def _families_in(modules: tuple[str, ...]) -> tuple[Family, ...]:
+    return tuple(importlib.import_module(module).FAMILY for module in modules)
+
+
+def _families() -> tuple[Family, ...]:
+    return _families_in(tuple(FAMILIES))
 
 
 def networks() -> tuple[Network, ...]:

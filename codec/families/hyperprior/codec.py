@@ -23,7 +23,6 @@ from types import EllipsisType
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
@@ -41,6 +40,7 @@ from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
     bfloat16_pays,
 )
+from lpcodec.codec.families.hyperprior.pixels import PixelAnalysis
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, hyper_grid, latent_grid
@@ -112,8 +112,7 @@ class HyperpriorCodec:
     ) -> None:  # fmt: skip
         self.device = torch.device(device)
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.device)  # type: ignore[call-overload]
-        dtype = torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32
-        self.transforms = self.network.for_coding(dtype)
+        self.compute_in(torch.bfloat16 if bfloat16_pays(self.device.type) else torch.float32)
         self.entropy = EntropyModel(
             network.steps, network.scales, network.means, tables, z_tables, skip_below, self.device
         )
@@ -129,6 +128,10 @@ class HyperpriorCodec:
     def compute_in(self, dtype: torch.dtype) -> None:
         """Compute the transforms' non-linear branches in `dtype`; the default is bfloat16 where that is faster."""
         self.transforms = self.network.for_coding(dtype)
+        self._pixel_analysis: PixelAnalysis | None = None
+        if dtype is torch.bfloat16 and self.device.type == "cpu" and self.network.frontend.as_matrix() is not None:
+            exact = self.network.for_coding(torch.float32).analysis
+            self._pixel_analysis = PixelAnalysis(exact, self.network.sizes.dc_latents)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], sizes: dict[str, int], device: str = "cpu") -> "HyperpriorCodec":
@@ -177,17 +180,23 @@ class HyperpriorCodec:
         h, w = latent_grid(height, width)
         y = torch.empty(self.network.sizes.latents, h, w)
 
+        quick = self._pixel_analysis if reference is None and rotation == PLAIN else None
+
         def analyse_tile(place: Tile) -> None:
             rows, columns = place
             part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
-            tile = torch.from_numpy(part.copy()).to(self.device).permute(2, 0, 1).float().div_(255)
             outer_height, outer_width = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
-            beyond = (0, outer_width - part.shape[1], 0, outer_height - part.shape[0])
-            tile = F.pad(tile[None], beyond, mode="replicate")
-            tile = rotated(tile.expand(-1, 3, -1, -1), rotation)
-            if reference is not None:
-                tile = tile - reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer) + MIDDLE
-            result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
+            beyond = ((0, outer_height - part.shape[0]), (0, outer_width - part.shape[1]), (0, 3 - part.shape[2]))
+            part = np.pad(part, beyond, mode="edge")
+            if quick is not None:
+                result = quick(part)
+            else:
+                tile = torch.from_numpy(part).to(self.device).permute(2, 0, 1).float().div_(255)[None]
+                tile = rotated(tile, rotation)
+                if reference is not None:
+                    around = reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer)
+                    tile = tile - around + MIDDLE
+                result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
             y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
 
         tiles = shares(h, w, self.tile_side, self.analysis_halo, threads(self.device))

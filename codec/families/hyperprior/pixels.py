@@ -1,0 +1,83 @@
+"""The analysis of 8-bit pixels, for CPUs that have bfloat16 in hardware.
+
+```
+pixels (h, w, 3) uint8 --blocks of 8 x 8--> maps (192, h/8, w/8), p - 128 --analysis--> y
+```
+
+It gives what `HyperpriorNetwork.analyse` gives, within rounding, in three quarters of the time. All convolutions are in
+bfloat16, the linear shortcut too: p - 128 is exact in it. What is rounded is the shortcut's weights and its outputs, by
+at most one part in 512. DC latents, which are hundreds of steps large, are computed in float32. The others get an error
+of 0.04 steps at quality 100, which adds 2 % to the squared error there, and less the coarser the steps are. No decoder
+depends on it.
+"""
+
+import copy
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from lpcodec.codec.families.hyperprior.network import LATENT_SCALE, Analysis
+from lpcodec.codec.frontends.wavelet import FOLD
+
+_CENTRE = 128
+"""Subtracted from pixels, so that they are exact in bfloat16 and near zero."""
+_CHANNELS = 3
+
+
+class PixelAnalysis:
+    """The analysis of pixels.
+
+    Args:
+        analysis: in float32, of blocks of pixels minus one half: that of `HyperpriorNetwork.for_coding`.
+        dc_latents: how many latents, the first ones, are computed in float32.
+    """
+
+    @torch.no_grad()
+    def __init__(self, analysis: Analysis, dc_latents: int) -> None:
+        self._dc = dc_latents
+        self._head = _of_bytes(analysis.head).bfloat16()
+        self._tail: nn.Conv2d = copy.deepcopy(analysis.tail).bfloat16()
+        self._middle = copy.deepcopy(nn.Sequential(analysis.blocks, analysis.gdn)).bfloat16()
+        shortcut = _of_bytes(analysis.shortcut)
+        shortcut.weight *= LATENT_SCALE
+        assert shortcut.bias is not None
+        shortcut.bias *= LATENT_SCALE
+        self._exact, self._rest = _outputs(shortcut, 0, dc_latents), _outputs(shortcut, dc_latents, None).bfloat16()
+
+    @torch.inference_mode()
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        """Pixels (h, w, 3) uint8, both sides multiples of 16 -> y (1, M, h/16, w/16) float32."""
+        maps = _blocks(pixels).bfloat16().sub_(_CENTRE)
+        y: Tensor = self._tail(self._middle(self._head(maps))).float()
+        y[:, : self._dc] += self._exact(maps.float())
+        y[:, self._dc :] += self._rest(maps)
+        return y
+
+
+def _blocks(pixels: npt.NDArray[np.uint8]) -> Tensor:
+    """Pixels (h, w, 3) as maps (1, 192, h/8, w/8) uint8 in the order of `pixel_unshuffle`, channels last."""
+    h, w = pixels.shape[0] // FOLD, pixels.shape[1] // FOLD
+    by_block = torch.from_numpy(pixels).view(h, FOLD, w, FOLD, _CHANNELS).permute(0, 2, 4, 1, 3)
+    return by_block.reshape(1, h, w, -1).permute(0, 3, 1, 2)
+
+
+def _of_bytes(layer: nn.Conv2d) -> nn.Conv2d:
+    """A layer that takes p - 128 where `layer` takes p / 255 - 1/2. Beyond a border both take 0, which is another
+    grey by half a level of 255."""
+    found = copy.deepcopy(layer)
+    assert found.bias is not None
+    found.bias += found.weight.sum((1, 2, 3)) * (_CENTRE / 255 - 0.5)
+    found.weight /= 255
+    return found
+
+
+def _outputs(layer: nn.Conv2d, start: int, stop: int | None) -> nn.Conv2d:
+    """The layer with only its outputs `start` to `stop` - 1."""
+    found = copy.deepcopy(layer)
+    assert layer.bias is not None
+    found.weight = nn.Parameter(layer.weight[start:stop].clone(memory_format=torch.channels_last))
+    found.bias = nn.Parameter(layer.bias[start:stop].clone())
+    found.out_channels = len(found.weight)
+    return found
