@@ -71,7 +71,7 @@ class _Estimate:
         bits = _BITS_FACTOR / 2 * np.log2(1 + squares / (_BITS_START * theta))
         errors = _ERROR_FACTOR * squares * theta / (squares + theta) / self.channels
         # Coefficients in the lowest bin are about zero: they cost nothing.
-        return np.asarray(self.counts[:, 1:] @ (bits + lmbda * errors)[1:], np.float64)
+        return np.asarray((self.counts[:, 1:] * (bits + lmbda * errors)[1:]).sum(1), np.float64)
 
 
 @dataclass(frozen=True)

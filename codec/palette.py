@@ -73,5 +73,10 @@ def _cheapest(
     own = scale * np.square(entries).sum(1) + bits
     taken = np.empty(len(values), np.intp)
     for start in range(0, len(values), _BATCH):
-        taken[start : start + _BATCH] = (own - values[start : start + _BATCH] @ (2 * scale * entries.T)).argmin(1)
+        part = values[start : start + _BATCH]
+        costs = np.broadcast_to(own, (len(part), len(own))).copy()
+        # Not a matrix product: numpy's would start the BLAS library's threads, which go on spinning after it.
+        for channel, entry in zip(part.T, 2 * scale * entries.T, strict=True):
+            costs -= np.multiply.outer(channel, entry)
+        taken[start : start + _BATCH] = costs.argmin(1)
     return taken

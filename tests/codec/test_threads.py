@@ -1,5 +1,8 @@
 """Work in threads: in order, each with one torch thread, and nothing left behind."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -96,3 +99,32 @@ def test_shares_cover_a_picture_once_in_tiles_for_all_threads(size: tuple[int, i
     assert len(tiles) >= min(count, max(size) // 6)
     if count == 1:
         assert len(tiles) == len(list(grid(height, width, 64, 3)))
+
+
+ALONE = """
+import os, torch, numpy as np, lpcodec
+from PIL import Image
+torch.set_num_threads(1)
+colours = np.random.default_rng(0).integers(100, 156, (160, 240, 3), np.uint8)
+picture = Image.fromarray(colours.repeat(2, 0).repeat(2, 1))  # drawn, to judge by its repeated pixels
+data = lpcodec.encode(picture, bpp=0.5)
+lpcodec.decode(data)
+ticks = 0
+for thread in os.listdir("/proc/self/task"):
+    if int(thread) != os.getpid():
+        fields = open(f"/proc/self/task/{thread}/stat").read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+print(ticks / os.sysconf("SC_CLK_TCK"))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or (os.cpu_count() or 1) < 2, reason="needs /proc, two cores")
+def test_with_one_thread_no_library_computes_in_others() -> None:
+    """numpy's matrix products would start threads of the BLAS library, which go on spinning for a while: they would
+    take the cores from other workers and from torch."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ALONE], capture_output=True, text=True, check=True, env=environment
+    )
+    assert float(found.stdout) < 0.03
