@@ -108,10 +108,12 @@ class EntropyModel:
         height, width = scaled.shape[1:]
         source = _Choosing(self, scaled, curvature)
         level, (symbols, values) = level_of_quality(q, self.anchors), coarser or (None, None)
-        scales = self.scales.begin(z, level, height, width, symbols)
         values = None if values is None else values.to(self.device)
-        means = self.means.begin(z.to(self.device), level.to(self.device), height, width, values)
+        of_means = z.to(self.device), level.to(self.device), height, width, values
         with helper(self.device) as second:
+            begun = None if second is None else second.submit(self.means.begin, *of_means)
+            scales = self.scales.begin(z, level, height, width, symbols)
+            means = self.means.begin(*of_means) if begun is None else begun.result()
             walk(self.steps, source, scales, means, self.context_channels, second)
         z_symbols = z[0].int().numpy()
         z_runs = self.z_tables.runs(z_symbols, int(row_of_quality(q, self.anchors)))
