@@ -98,7 +98,7 @@ def _step(options: argparse.Namespace) -> dict[str, Any]:
     from lpcodec.codec import api, models
 
     torch.set_num_threads(options.threads)
-    models.load(options.model)
+    models.load(models.tuned(options.model, None, squared_error=False))  # those that encoding takes
     before, start = peak_mb(), time.perf_counter()
     if options.step == "encode":
         coded.write_bytes(api.encode(picture, model=options.model, bpp=options.bpp))

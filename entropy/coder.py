@@ -149,17 +149,32 @@ class Decoder:
             raise CorruptStreamError("the stream does not end where its symbols do")
 
 
-def symbols_hash(*arrays: NDArray[np.integer]) -> bytes:
+class SymbolsHash:
     """Four bytes that identify arrays of symbols: BLAKE2s over the size of each array (8 bytes) and its int32 values.
 
-    Both are little-endian; the values are in C order. Raises ValueError for a dtype that doesn't fit int32.
+    Both are little-endian; the values are in C order.
     """
-    state = hashlib.blake2s(digest_size=4)
-    for array in arrays:
+
+    def __init__(self) -> None:
+        self._state = hashlib.blake2s(digest_size=4)
+
+    def add(self, array: NDArray[np.integer]) -> None:
+        """Append an array. Raises ValueError for a dtype that doesn't fit int32."""
         if not np.can_cast(array.dtype, np.int32):
             raise ValueError(f"symbols must be int32, not {array.dtype}")
-        state.update(array.size.to_bytes(8, "little"))
-        state.update(array.astype("<i4").tobytes())
+        self._state.update(array.size.to_bytes(8, "little"))
+        self._state.update(array.astype("<i4").tobytes())
+
+    def digest(self) -> bytes:
+        """The hash of all arrays so far."""
+        return self._state.digest()
+
+
+def symbols_hash(*arrays: NDArray[np.integer]) -> bytes:
+    """The `SymbolsHash` of these arrays."""
+    state = SymbolsHash()
+    for array in arrays:
+        state.add(array)
     return state.digest()
 
 

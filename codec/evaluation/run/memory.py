@@ -7,7 +7,6 @@ The peak is the resident set as Linux counts it, reset beforehand, after freed m
 is no such figure. A command runs in a process of its own, whose peak is taken whole.
 """
 
-import ctypes
 import gc
 import multiprocessing
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lpcodec.codec.evaluation.run.workers import Setup, become_worker, end_quietly
+from lpcodec.codec.freed import give_back
 
 Result = TypeVar("Result")
 
@@ -77,22 +77,14 @@ def _peak(action: Callable[[], Result], whole_process: bool) -> tuple[Result, fl
         result = action()
         return result, _children_mb()
     try:
-        _release_freed()
+        gc.collect()
+        give_back()
         _CLEAR.write_text("5")  # the peak starts again from what is resident now
         before = _status_mb("VmRSS")
         result = action()
         return result, _status_mb("VmHWM") - before
     except OSError:
         return action(), None
-
-
-def _release_freed() -> None:
-    """Give memory that was freed back to the system: taken again, it counts again."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):  # not glibc
-        return
 
 
 def _status_mb(field: str) -> float:

@@ -16,9 +16,10 @@ coarser level's latents are context.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import EllipsisType
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,24 +41,29 @@ from lpcodec.codec.families.hyperprior.network import (
     HyperpriorNetwork,
     bfloat16_pays,
 )
+from lpcodec.codec.families.hyperprior.packed import Latents, PackedLatents, sample, size_of
 from lpcodec.codec.families.hyperprior.pixels import PixelAnalysis
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, hyper_grid, latent_grid
 from lpcodec.codec.families.hyperprior.synthesis import Canvas, Reference, RowsOfValues, Tile
+from lpcodec.codec.freed import give_back
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
 from lpcodec.codec.threads import in_threads, threads
 from lpcodec.codec.tiles import Span, grid, shares
-from lpcodec.entropy.coder import CorruptStreamError, Encoder, symbols_hash
+from lpcodec.entropy.coder import CorruptStreamError, Encoder, SymbolsHash, symbols_hash
 from lpcodec.entropy.tables import TableSet
+
+T = TypeVar("T")
 
 GROUP = 64
 """Side of a group in latents."""
 TILE = 64
 """Side of a tile of the transforms in latents."""
-_SEEN_PLACES = 256
-"""An estimate of the rate samples about this many places of the latents."""
+LARGE = 16 * GROUP**2
+"""Pictures of more places than this are encoded in less memory: their latents are packed, and their groups aren't kept
+beside the latents."""
 _BITS_FACTOR = 2.1
 """Latents take this many times the bits of independent Gaussians with their magnitudes."""
 _SLACK_BITS = 32
@@ -66,24 +72,40 @@ _NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
 
 
 class HyperpriorCoded:
-    """A picture's symbols at one quality. `bits`, their ideal size, is known at once; the bytes are made on demand."""
+    """A picture's symbols at one quality. `bits`, their ideal size, is known at once; the bytes are made on demand.
 
-    def __init__(self, groups: list[Group]) -> None:
-        self.groups = groups
-        self.bits = float(sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs))
+    If the groups aren't kept, the bytes are made while they pass by, and `groups` is empty. With groups it takes up to
+    18 bytes per pixel.
+    """
+
+    def __init__(self, groups: Iterable[Group], keep: bool = True) -> None:
+        self.groups = list[Group]()
+        self._streams, self._hash = list[bytes](), SymbolsHash()
+        bits = list[float]()
+        for group in groups:
+            bits += [run.tables.bits(run.symbols, run.indexes) for run in group.runs]
+            if keep:
+                self.groups.append(group)
+                continue
+            self._streams.append(_stream(group))
+            for run in group.runs:
+                self._hash.add(run.symbols)
+        self.bits = float(sum(bits))
 
     @property
     def symbols_hash(self) -> bytes:
-        return groups_hash(self.groups)
+        return groups_hash(self.groups) if self.groups else self._hash.digest()
 
     def payloads(self) -> tuple[bytes]:
-        streams = []
-        for group in self.groups:
-            encoder = Encoder()
-            for run in group.runs:
-                encoder.put(run.symbols, run.indexes, run.tables)
-            streams.append(encoder.finish())
-        return (payload.join(streams),)
+        return (payload.join(self._streams or [_stream(group) for group in self.groups]),)
+
+
+def _stream(group: Group) -> bytes:
+    """The range-coded stream of a group."""
+    encoder = Encoder()
+    for run in group.runs:
+        encoder.put(run.symbols, run.indexes, run.tables)
+    return encoder.finish()
 
 
 def groups_hash(groups: list[Group]) -> bytes:
@@ -165,8 +187,8 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def analyse(
         self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None,
-        *, rotation: Rotation = PLAIN,
-    ) -> Tensor:  # fmt: skip
+        *, rotation: Rotation = PLAIN, packs: bool = True,
+    ) -> Latents:  # fmt: skip
         """Return the latents y (M, ceil(H/16), ceil(W/16)) float32, on the CPU.
 
         Sides are extended to multiples of 16 by repeating the last row and column.
@@ -175,14 +197,13 @@ class HyperpriorCodec:
             pixels: (H, W, 3 or 1) uint8.
             reference: if given, the latents are those of the difference from it.
             rotation: of the colours, before the difference is taken.
+            packs: the latents of large pictures, if that saves memory.
         """
-        height, width = pixels.shape[:2]
-        h, w = latent_grid(height, width)
-        y = torch.empty(self.network.sizes.latents, h, w)
+        h, w = latent_grid(*pixels.shape[:2])
 
         quick = self._pixel_analysis if reference is None and rotation == PLAIN else None
 
-        def analyse_tile(place: Tile) -> None:
+        def analyse_tile(place: Tile) -> Tensor:
             rows, columns = place
             part = pixels[rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer]
             outer_height, outer_width = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
@@ -197,26 +218,44 @@ class HyperpriorCodec:
                     around = reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer)
                     tile = tile - around + MIDDLE
                 result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
-            y[:, rows.core, columns.core] = result[0, :, rows.inner, columns.inner].cpu()
+            return result[0, :, rows.inner, columns.inner].cpu()
+
+        def reported(results: Iterable[T], count: int) -> Iterator[T]:
+            for number, result in enumerate(results, 1):
+                yield result
+                if progress:
+                    progress("analysis", number / count)
+
+        sizes = self.network.sizes
+        if packs and sizes.linear_latents and h * w > LARGE:
+            packed = PackedLatents(sizes.main, self.network.log_gain.amax(0).exp().cpu()[:, None, None], h, w)
+            tiles = list(grid(h, w, self.group_side, self.analysis_halo))
+            work = in_threads(lambda place: packed.pack(analyse_tile(place), *place), tiles, self.device)
+            for group in reported(work, len(tiles)):
+                packed.add(group)
+            give_back()
+            return packed
+        y = torch.empty(sizes.latents, h, w)
+
+        def fill(place: Tile) -> None:
+            y[:, place[0].core, place[1].core] = analyse_tile(place)
 
         tiles = shares(h, w, self.tile_side, self.analysis_halo, threads(self.device))
-        for number, _ in enumerate(in_threads(analyse_tile, tiles, self.device), 1):
-            if progress:
-                progress("analysis", number / len(tiles))
+        for _ in reported(in_threads(fill, tiles, self.device), len(tiles)):
+            pass
         return y
 
     @torch.inference_mode()
-    def expected_bits(self, latents: Tensor) -> tuple[list[float], list[float]]:
+    def expected_bits(self, latents: Latents) -> tuple[list[float], list[float]]:
         """Return the anchors' qualities 0..100, and about how many bits the latents y (M, h, w) take at each.
 
         The estimate is the sum of log2(1 + (2 * gain * y)**2) / 2, about the bits of independent Gaussians with the
         latents' magnitudes, times `_BITS_FACTOR`. Large pictures are sampled. DC latents are left out: they are
         predicted much better than their magnitudes suggest.
         """
-        first = self.network.sizes.dc_latents
-        places = latents.shape[1] * latents.shape[2]
-        stride = max(1, math.isqrt(places // _SEEN_PLACES))
-        seen = latents[first:, ::stride, ::stride].reshape(len(latents) - first, -1)
+        first, (h, w) = self.network.sizes.dc_latents, size_of(latents)
+        places = h * w
+        seen = sample(latents)[first:].flatten(1)
         factor = _BITS_FACTOR * places / seen.shape[1]
         bits = []
         for log_gain in self.network.log_gain[:, first:].cpu():
@@ -236,7 +275,7 @@ class HyperpriorCodec:
         return float(lambda_of_quality(q, self.network.sizes.anchors))
 
     def refine(
-        self, pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
+        self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, iterations: int,
         progress: Progress | None = None, *, rotation: Rotation = PLAIN,
     ) -> Refined:  # fmt: skip
         """Return latents for `code` with a lower rate-distortion cost at a quality 0..100 and near it (refinement.py).
@@ -246,10 +285,10 @@ class HyperpriorCodec:
             latents: what `analyse` gives for them with the same `rotation`.
             iterations: how often the latents are improved.
         """
-        plain, groups = self.code(latents, quality).groups, list(self.groups(latents.shape[1], latents.shape[2]))
-        return refine(
-            self.transforms, self.entropy, groups, plain, pixels, latents, quality, iterations, progress, rotation
-        )
+        y = latents if isinstance(latents, Tensor) else self.analyse(pixels, progress, rotation=rotation, packs=False)
+        assert isinstance(y, Tensor)
+        plain, groups = self.code(y, quality, keep=True).groups, list(self.groups(*size_of(y)))
+        return refine(self.transforms, self.entropy, groups, plain, pixels, y, quality, iterations, progress, rotation)
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
         """Analyse pixels (H, W, 3 or 1) uint8; return a function of a quality 0..100 that codes them in one layer."""
@@ -261,28 +300,36 @@ class HyperpriorCodec:
         return grid(h, w, self.group_side, 0)
 
     @torch.inference_mode()
-    def code(self, latents: Tensor | Refined, quality: float, coarser: CoarserContext | None = None) -> HyperpriorCoded:
+    def code(
+        self, latents: Latents | Refined, quality: float, coarser: CoarserContext | None = None,
+        keep: bool | None = None,
+    ) -> HyperpriorCoded:  # fmt: skip
         """Return the symbols of latents at a quality 0..100: the encoder's part of the entropy model, without g_a.
 
         Args:
-            latents: y (M, h, w), or what `refine` made of them.
+            latents: what `analyse` returns, or what `refine` made of it.
             coarser: latents of the next coarser level (1, M', h', w'), for a network that knows of one.
+            keep: the groups; by default those of pictures of up to 16 megapixels.
         """
         q = torch.tensor([Quality.of(quality).units])
         gain = self.network.gain(q.to(self.device)).cpu()[0]
         refined = latents if isinstance(latents, Refined) else None
-        y = latents if isinstance(latents, Tensor) else latents.y
+        y = latents.y if isinstance(latents, Refined) else latents
 
         def code_group(numbered: tuple[int, Tile]) -> Group:
             number, (rows, columns) = numbered
             z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
-            scaled = y[:, rows.core, columns.core] * gain
+            if isinstance(y, PackedLatents):
+                scaled = y.scaled(number, rows, columns, gain)
+            else:
+                scaled = y[:, rows.core, columns.core] * gain
             if z is None:
                 z = self.transforms.hyper_analysis(scaled[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
             return self.entropy.code(scaled, z, q, curvature, _coarser_at(coarser, rows, columns))
 
-        groups = enumerate(self.groups(y.shape[1], y.shape[2]))
-        return HyperpriorCoded(list(in_threads(code_group, groups, self.device)))
+        h, w = size_of(y)
+        groups = in_threads(code_group, enumerate(self.groups(h, w)), self.device)
+        return HyperpriorCoded(groups, h * w <= LARGE if keep is None else keep)
 
     @torch.inference_mode()
     def parse(self, payloads: Sequence[bytes], frame: Frame, coarser_symbols: Tensor | None = None) -> list[Group]:

@@ -28,6 +28,7 @@ from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.network import CoarserContext
+from lpcodec.codec.families.hyperprior.packed import Latents
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.lpcae.network import ANCHORS, REACH, Prediction, halve
 from lpcodec.codec.frontends.interface import level_sizes
@@ -52,7 +53,7 @@ class LpcaeLatents:
     coarsest."""
 
     pictures: tuple[Pixels, ...]
-    coarsest: Tensor
+    coarsest: Latents
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class LpcaeCodec:
             height, width = original.shape[:2]
             frame = Frame(height, width, Quality.of(quality))
             y = latents.coarsest if expected is None else coder.analyse(original, reference=expected)
-            layer = coder.code(y, quality, known)
+            layer = coder.code(y, quality, known, keep=True)
             finest = len(layers) == self.levels
             if finest and expected is not None and layer.bits < LEFT_OUT_BELOW * height * width:
                 decoded = coder.picture(coder.values(layer.groups, frame, known), frame, reference=expected)
