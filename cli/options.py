@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lpcodec.codec.limits import UNTRUSTED_MEMORY, UNTRUSTED_PIXELS
+from lpcodec.codec.limits import MOST_THREADS, UNTRUSTED_MEMORY, UNTRUSTED_PIXELS
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(k|m|g)(i?))?b?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)", re.IGNORECASE)
@@ -160,7 +160,10 @@ Untrusted = Annotated[
         "give other limits.",
     ),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", "-j", min=1, metavar="N", help="Threads to compute with.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", "-j", min=1, max=MOST_THREADS, metavar="N", help="Threads to compute with."),
+]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where the networks run: cpu, cuda or cuda:N.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

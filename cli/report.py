@@ -10,6 +10,7 @@ from lpcodec.cli import progress
 from lpcodec.cli.failures import say
 from lpcodec.cli.options import Quiet, examples, names, rates
 from lpcodec.codec.errors import DifferenceError, UsageError
+from lpcodec.codec.limits import MOST_THREADS
 
 if TYPE_CHECKING:
     from lpcodec.codec.evaluation.codecs.command import Command
@@ -74,7 +75,9 @@ def report(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Number of processes that measure.")
     ] = 1,
-    threads: Annotated[int, typer.Option("--threads", min=1, metavar="N", help="Number of threads per codec.")] = 1,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, max=MOST_THREADS, metavar="N", help="Number of threads per codec.")
+    ] = 1,
     check: Annotated[
         Path | None,
         typer.Option("--check", metavar="FILE", help="Measure the points of a results.json again, and compare."),

@@ -61,6 +61,13 @@ def test_steps_or_time_but_not_both(lpcodec: Any, loop: list[dict[str, Any]]) ->
     assert loop == []
 
 
+def test_no_more_threads_than_torch_bears(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+    ran = lpcodec(*BASE, "--threads", "100000")
+    assert ran.exit_code == 2
+    assert "--threads 100000: give at most 1024" in ran.stderr
+    assert loop == []
+
+
 def test_off_a_terminal_progress_is_plain_lines(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
     lines = lpcodec(*BASE).stderr.splitlines()
     assert lines[:2] == [
