@@ -35,7 +35,9 @@ def train(
         typer.Option("--from", metavar="RUN|MODEL", help="Start from the weights of a run or of a model."),
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, metavar="N", help="Patches per step.")] = None,
-    patch: Annotated[int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch in pixels.")] = None,
+    patch: Annotated[
+        int | None, typer.Option("--patch", min=1, metavar="N", help="Side of a patch in pixels; see docs/training.md.")
+    ] = None,
     options: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="An option of this model; docs/training.md lists them."),

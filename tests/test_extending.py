@@ -12,7 +12,7 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import models
-from lpcodec.codec.errors import DamagedFileError
+from lpcodec.codec.errors import DamagedFileError, UsageError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.quality import COARSEST
 from lpcodec.codec.training import log, loop, objective, trainer
@@ -62,6 +62,8 @@ def test_the_page_s_family_trains_and_codes(tmp_path: Path, pictures: Path, monk
     network = models.network_named("tiny")
     fresh = models.family_of(network).objective({"model": "tiny"}, "cpu").network
     assert sum(p.numel() for p in fresh.parameters()) == network.parameters
+    with pytest.raises(UsageError, match="sides are multiples of 8; give 56 or 64"):
+        loop.train("tiny", pictures, tmp_path / "run", steps=1, patch=60)
     torch.manual_seed(0)
     run = loop.train("tiny", pictures, tmp_path / "run", steps=300, batch=4)
     export(run, "tiny", tmp_path / "weights")

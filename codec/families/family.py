@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
-from lpcodec.codec.arrays import Pixels
+from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
@@ -90,6 +90,27 @@ class Option:
 
 
 @dataclass(frozen=True)
+class PatchSides:
+    """The sides, in pixels, of patches that a network can be trained on: multiples of `step`, none below `least`."""
+
+    step: int = 1
+    least: int = 1
+
+    def __contains__(self, side: int) -> bool:
+        return side >= self.least and side % self.step == 0
+
+    @property
+    def smallest(self) -> int:
+        return ceil_div(self.least, self.step) * self.step
+
+    def nearest(self, side: int) -> tuple[int, ...]:
+        """The largest of them below a `side` that is none of them, if there is one, and the smallest above it."""
+        below = side // self.step * self.step
+        above = max(below + self.step, self.smallest)
+        return (below, above) if below in self else (above,)
+
+
+@dataclass(frozen=True)
 class Exported:
     """What is stored of a trained network: its tensors, and entries of its card beside the usual ones."""
 
@@ -124,8 +145,8 @@ class Family(Protocol):
         ...
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Any]:
-        """A network of the plan's `model` with random weights, and its loss. Raises UsageError if the plan's options
-        don't fit."""
+        """A network of the plan's `model` with random weights, and its loss. Raises UsageError if the plan's options,
+        or its `batch` (None if not asked for), don't fit."""
         ...
 
     def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
@@ -146,6 +167,11 @@ class Objective(Protocol[B]):
     @property
     def patch(self) -> int:
         """Side of the training patches in pixels, unless the plan says otherwise."""
+        ...
+
+    @property
+    def sides(self) -> PatchSides:
+        """The sides that a plan may ask for; they may depend on its options."""
         ...
 
     @property

@@ -30,7 +30,7 @@ from lpcodec.codec.training.checkpoint import Checkpoint, find_run
 from lpcodec.codec.training.log import RunLog, draw_curve
 from lpcodec.codec.training.memory import keep_freed_memory
 from lpcodec.codec.training.parallel import Workers
-from lpcodec.codec.training.plan import fill_in, new_plan, parsed_options, part_done, resumed_plan
+from lpcodec.codec.training.plan import check_numbers, fill_in, new_plan, parsed_options, part_done, resumed_plan
 from lpcodec.codec.training.trainer import Trainer
 from lpcodec.datasets.guard import EvaluationPictureError
 from lpcodec.datasets.patches import NoPicturesError
@@ -78,20 +78,21 @@ def train(
         note: is given remarks for people at the start, a line at a time.
 
     Raises:
-        UsageError: an unknown model, both limits, nothing to resume, a run of another model or with other values, a
-            folder that already holds a run, weights to start from that don't fit, or a picture of an evaluation set
-            in `data`.
+        UsageError: an unknown model, both limits, a number out of its range, patches that the model can't be trained
+            on, nothing to resume, a run of another model or with other values, a folder that already holds a run,
+            weights to start from that don't fit, or a picture of an evaluation set in `data`.
         FileAccessError: `data` has no usable pictures, or the run can't be written.
         DamagedFileError: the checkpoint of the run, or of `source`, isn't whole.
         DivergedError: the loss or the weights are no longer finite; the last checkpoint is kept.
     """
     if steps is not None and time_limit is not None:
         raise UsageError("give a number of steps or a time limit, not both")
-    if threads:
-        torch.set_num_threads(threads)
-    keep_freed_memory()
     end = {"steps": steps, "time_limit": time_limit}
     asked = {"from": source, "batch": batch, "patch": patch, "seed": seed, "learning_rate": learning_rate}
+    check_numbers({**end, **asked, "threads": threads})
+    if threads is not None:
+        torch.set_num_threads(threads)
+    keep_freed_memory()
     own = parsed_options(model, options or {})
     found = find_run(out, resume, device)
     plan = new_plan(model, end, asked, own) if found is None else resumed_plan(found, out, model, end, asked, own)
@@ -108,7 +109,7 @@ def _opened(plan: dict[str, Any], data: Path) -> Objective[Any]:
     """The plan's objective, with the pictures below `data` loaded. Completes `plan`: the model's choices, and `data`.
 
     Raises:
-        UsageError: the plan's options don't fit, or an evaluation picture is there.
+        UsageError: the plan's options, patches or batch don't fit, or an evaluation picture is there.
         FileAccessError: there are no usable pictures.
     """
     torch.manual_seed(plan["seed"])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lpcodec.codec.families.family import PatchSides
 from lpcodec.codec.picture import read_rgb
 from lpcodec.datasets.patches import PictureStore, load_stores
 
@@ -26,9 +27,10 @@ VALIDATION_QUALITIES = (0.105, 0.28, 0.455, 0.63, 0.9)
 
 class PictureObjective:
     """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1. `open` loads the training pictures into
-    `store` and sets `held`, patches of the held-out ones."""
+    `store` and sets `held`, patches of the held-out ones. A family states its `sides`."""
 
     batch = 8
+    sides: PatchSides
     store: PictureStore
     held: Tensor
     _patch: int

@@ -17,11 +17,30 @@ from typing import Any
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Objective
+from lpcodec.codec.limits import MOST_THREADS
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.source import origin
 
 DEFAULT_STEPS = 20_000
 """The end of a new run that is given neither steps nor a time limit."""
+_ALLOWED = {
+    "steps": (1, 10**12),
+    "time_limit": (0.001, 10**9),
+    "batch": (1, 2**16),
+    "patch": (1, 2**16),
+    "seed": (0, 2**63 - 1),
+    "learning_rate": (1e-12, 1000),
+    "threads": (1, MOST_THREADS),
+}
+"""The least and the most of each number that a training may be given. Beyond them torch fails, or a run never ends."""
+
+
+def check_numbers(given: Mapping[str, Any]) -> None:
+    """Raise UsageError if a number by one of those names is out of its range, or isn't a number; None is right."""
+    for name, (least, most) in _ALLOWED.items():
+        value = given.get(name)
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"{_words(name)} {value}: give one from {least:,} to {most:,}")
 
 
 def new_plan(
@@ -59,7 +78,7 @@ def resumed_plan(
     for name, value in {**asked, **options}.items():
         had = found.plan.get(name)
         if value is not None and value != had:
-            words = name.replace("_", " ")
+            words = _words(name)
             how = f"without {words}" if had is None else f"with {words} {had}"
             raise UsageError(
                 f"{out}: the run was started {how}, and continues so; for {value}, start a new run from its weights"
@@ -69,9 +88,19 @@ def resumed_plan(
 
 
 def fill_in(plan: dict[str, Any], objective: Objective[Any]) -> None:
-    """Set `patch`, `batch` and `learning_rate` of a plan to the model's choice where they weren't asked for."""
+    """Set `patch`, `batch` and `learning_rate` of a plan to the model's choice where they weren't asked for.
+
+    Raises:
+        UsageError: the model, with the plan's options, can't be trained on patches of the side that was asked for.
+    """
     for name in ("patch", "batch", "learning_rate"):
-        plan[name] = plan[name] or getattr(objective, name)
+        if plan[name] is None:
+            plan[name] = getattr(objective, name)
+    sides, patch = objective.sides, plan["patch"]
+    if patch not in sides:
+        which = f"multiples of {sides.step}" + (f" from {sides.smallest} on" if sides.least > sides.step else "")
+        near = " or ".join(map(str, sides.nearest(patch)))
+        raise UsageError(f"can't train {plan['model']} so on patches of {patch} pixels: sides are {which}; give {near}")
 
 
 def parsed_options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -91,6 +120,10 @@ def parsed_options(model: str, given: Mapping[str, str]) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(f"training option {name} of {model}: {text!r}: {error}") from error
     return values
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def part_done(plan: Mapping[str, Any], step: int, seconds: float) -> float:

@@ -30,6 +30,9 @@ STABILISER = 0.0009
 LEAST_WEIGHT = 0.1
 _TINY = 1e-20
 
+LEAST_SIDE = 2 * RADIUS * 16 + 1
+"""The least side of pictures in pixels: after four halvings MS-SSIM's window still fits."""
+
 _LUMA = (0.299, 0.587, 0.114)
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _LUMINANCE_STABILISER, _CONTRAST_STABILISER = 0.01**2, 0.03**2
@@ -85,7 +88,7 @@ def distance(decoded: Tensor, original: Tensor) -> Tensor:
 
 
 def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
-    """Return 1 - MS-SSIM (B,) of the luma of pictures (B, 3, H, W), both sRGB in 0..1, with sides of at least 161.
+    """Return 1 - MS-SSIM (B,) of the luma of pictures (B, 3, H, W), both sRGB in 0..1; no side is below LEAST_SIDE.
 
     MS-SSIM is that of Wang, Simoncelli and Bovik (2003): window 11, sigma 1.5, five scales, no padding.
     """

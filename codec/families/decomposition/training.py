@@ -22,7 +22,7 @@ from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.families.decomposition.wae import WaveletLikeAutoencoder
-from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.training.cost import kmac_by_part
 from lpcodec.codec.training.objective import PictureObjective, psnr
 
@@ -39,6 +39,7 @@ class DecompositionObjective(PictureObjective):
     """A front-end network of one level with its paper's loss."""
 
     patch = 192
+    sides = PatchSides()
     learning_rate = 1e-3
 
     def __init__(self, network: Decomposition) -> None:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, training_qualities
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
-from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
+from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import GRIDS, grid_context
 from lpcodec.codec.families.hyperprior.warmstart import start_from, weights_of
 from lpcodec.codec.training.augmentation import with_rotated_colours
@@ -24,8 +24,12 @@ from lpcodec.codec.training.objective import (
     psnr,
     random_parts,
 )
+from lpcodec.codec.training.visual import LEAST_SIDE as LEAST_VISUAL_SIDE
 from lpcodec.codec.training.visual import distance, structure_lost
 
+LEAST_SIDE = 3 * STRIDE
+"""The least side of patches in pixels. With less than three latents a strided convolution of the hyper-analysis has one
+place alone, of which torch computes a random gradient in bfloat16."""
 START_PATCHES, START_SIZE = 96, 192
 """Patches, and their side in pixels, that the principal components are taken from."""
 VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
@@ -52,6 +56,7 @@ class HyperpriorObjective(PictureObjective):
         self.network = HyperpriorNetwork(sizes)
         self.amp = amp
         self.tune = tune
+        self.sides = PatchSides(STRIDE, LEAST_VISUAL_SIDE if tune == "visual" else LEAST_SIDE)
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         pictures = self.store.batch(START_PATCHES, START_SIZE, generator)

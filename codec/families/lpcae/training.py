@@ -7,11 +7,12 @@ from torch import Tensor, nn
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.families.hyperprior import export as hyperprior
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, training_qualities
+from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.families.hyperprior.stored import current_names
-from lpcodec.codec.families.hyperprior.training import parameter_groups
+from lpcodec.codec.families.hyperprior.training import LEAST_SIDE, parameter_groups
 from lpcodec.codec.families.lpcae.codec import with_prefix
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.training.augmentation import with_rotated_colours
@@ -38,6 +39,7 @@ class LpcaeObjective(PictureObjective):
     def __init__(self, network: LpcaeNetwork, amp: bool) -> None:
         self.network = network
         self.amp = amp
+        self.sides = PatchSides(STRIDE << network.levels, LEAST_SIDE << network.levels)
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         """Start the prediction from the installed LPAE's and the coders from principal components; or everything from

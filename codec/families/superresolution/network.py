@@ -19,6 +19,7 @@ class UpscalingNetwork(nn.Module):
         channels: 1 for luma, 3 for RGB; values in 0..1.
         scales: the enlargements that this network was built for, rising.
         step: the sides of the prepared input are multiples of this many pixels, and its tiles start at multiples.
+        trains_from: the least side of the small pictures that it can be trained on, in pixels.
         takes_bfloat16: whether its convolutions may compute in bfloat16. Only if pictures go around them: a residual
             bears the rounding, a picture doesn't.
         choices: what catalogue.py built it from; its card holds that as `sizes`.
@@ -27,6 +28,7 @@ class UpscalingNetwork(nn.Module):
     channels: int
     scales: tuple[int, ...]
     step: int = 1
+    trains_from: int = 1
     takes_bfloat16: bool = False
     choices: dict[str, Any]
 

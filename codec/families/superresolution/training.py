@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.families.superresolution.bicubic import eight_bit, enlarged, reduced, resampled
 from lpcodec.codec.families.superresolution.catalogue import build, chosen
 from lpcodec.codec.families.superresolution.losses import (
@@ -92,11 +91,11 @@ class UpscalingObjective(PictureObjective):
     """A super-resolution network with its paper's loss.
 
     Args:
-        plan: the training's plan: `model`, and what `catalogue.chosen` reads.
+        plan: the training's plan: `model`, `batch`, and what `catalogue.chosen` reads.
         amp: whether a network that takes bfloat16 is trained in it.
 
     Raises:
-        UsageError: a choice that the network doesn't have.
+        UsageError: a choice that the network doesn't have, or a batch too small for its scales.
     """
 
     network: UpscalingNetwork
@@ -108,18 +107,12 @@ class UpscalingObjective(PictureObjective):
         self.scales = self.network.scales if self.recipe.all_scales else self.network.scales[-1:]
         self.amp = amp and self.network.takes_bfloat16
         self.patch = self.recipe.patch * (self.scales[-1] if self.recipe.patch_of_small else 1)
+        self.sides = PatchSides(self.scales[-1], self.scales[-1] * self.network.trains_from)
         self.batch = self.recipe.batch
         self.learning_rate = self.recipe.learning_rate
-
-    def open(self, data: Path, patch: int, device: str) -> dict[str, Any]:
-        """Load the pictures below `data`; see `families.family.Objective.open`.
-
-        Raises:
-            UsageError: the patches aren't a multiple of the scale.
-        """
-        if patch % self.scales[-1]:
-            raise UsageError(f"patches of {patch} pixels aren't a multiple of the scale, {self.scales[-1]}")
-        return super().open(data, patch, device)
+        batch = plan.get("batch")
+        if batch is not None and batch < len(self.scales):
+            raise UsageError(f"batch {batch}: {name} learns {len(self.scales)} scales, each from a part of the batch")
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         """Start at random, or from the weights of the same network. The transforms of WSR and LPSR are the installed
@@ -162,7 +155,7 @@ class UpscalingObjective(PictureObjective):
     def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         pictures = luma(batch) if self.network.channels == 1 else batch
         total, figures = pictures.new_zeros(()), dict[str, Tensor]()
-        for scale, part in zip(self.scales, pictures.chunk(len(self.scales)), strict=False):
+        for scale, part in zip(self.scales, pictures.tensor_split(len(self.scales)), strict=True):
             small = self.small(part, scale)
             with torch.autocast(batch.device.type, torch.bfloat16, enabled=self.amp):
                 value, out = self.recipe.loss(self.network, small, part, scale)

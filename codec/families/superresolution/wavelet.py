@@ -130,6 +130,7 @@ class WaveSR(BandNetwork):
     """WaveSR: 46,253,708 parameters at x2, 51,015,728 at x4, 70,063,808 at x8."""
 
     noisy = False
+    trains_from = 2  # batch normalisation takes no statistics of a single value
 
     def __init__(self, scale: int, width: float = 1.0) -> None:
         super().__init__(scale, width, normalised=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ class Wcae:
         Network("wcae-wide", 18, "codec", 308_958, False, "WCAE with 64 outputs at the coarsest scale"),
     )
     options: Mapping[str, Option] = {
-        "lmbda": Option(float, "weight of the rate R in the loss D + lmbda * R; 0.0025 by default"),
+        "lmbda": Option(
+            lambda text: _weight(text), "weight of the rate R in the loss D + lmbda * R, above 0; 0.0025 by default"
+        ),
         "channel_prior": Option(lambda text: _truth(text), "learn a Gaussian per channel of the code: yes or no"),
     }
 
@@ -53,6 +56,13 @@ class Wcae:
 
         assert isinstance(network, WaveletAutoencoder)
         return cost(network)
+
+
+def _weight(text: str) -> float:
+    weight = float(text)
+    if not 0 < weight < math.inf:
+        raise ValueError("a weight is above 0 and finite")
+    return weight
 
 
 def _truth(text: str) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.family import Source
+from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.families.wcae.network import WaveletAutoencoder, load_network
 from lpcodec.codec.training.cost import kmac_by_part
 from lpcodec.codec.training.objective import PictureObjective, means, psnr
@@ -26,6 +26,7 @@ class WcaeObjective(PictureObjective):
     def __init__(self, name: str, lmbda: float, channel_prior: bool) -> None:
         self.network = load_network(name, channel_prior)
         self.lmbda = lmbda
+        self.sides = PatchSides(self.network.structure.multiple)
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         """The networks start at random."""

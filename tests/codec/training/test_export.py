@@ -87,7 +87,7 @@ def test_the_lpcae_from_pictures_to_files(
     monkeypatch.setattr(lpcae_training, "START_SIZE", 128)
     monkeypatch.setattr(lpcae, "_START_STEPS", 20)
     with pytest.raises(UsageError, match="no weights for 'lpae'"):
-        run("lpcae", data, tmp_path / "none", steps=1)
+        run("lpcae", data, tmp_path / "none", steps=1, patch=128)
     registry.mkdir()
     for suffix in ("json", "safetensors"):
         shutil.copy(ROOT / f"codec/weights/lpae.{suffix}", registry)

@@ -343,8 +343,8 @@ def test_folders_without_usable_pictures(data: Path, tmp_path: Path) -> None:
         run("default", empty, tmp_path / "run")
     with pytest.raises(FileAccessError, match=r"training pictures: .*missing: no such file or folder"):
         run("default", tmp_path / "missing", tmp_path / "run")
-    with pytest.raises(FileAccessError, match=r"at least 201 pixels a side \(6 are smaller\)"):
-        run("default", data, tmp_path / "run", patch=201)
+    with pytest.raises(FileAccessError, match=r"at least 208 pixels a side \(6 are smaller\)"):
+        run("default", data, tmp_path / "run", patch=208)
     for name in ("broken.jpg", "cut.png"):
         (empty / name).write_bytes(b"no picture")
     with pytest.raises(FileAccessError, match=r"2 files can't be read: broken\.jpg: not .*; cut\.png: not a whole"):

@@ -119,11 +119,6 @@ def test_choices_that_a_network_does_not_have_are_refused(name, options, words):
         _objective(name, **options)
 
 
-def test_patches_are_multiples_of_the_scale(pictures, tmp_path):
-    with pytest.raises(UsageError, match="multiple of the scale"):
-        loop.train("cms-lapsrn", pictures, tmp_path / "run", steps=1, patch=30, options={"scale": "4"})
-
-
 def test_a_run_starts_stops_goes_on_and_is_exported(pictures, tmp_path, monkeypatch):
     run = tmp_path / "run"
     loop.train("light", pictures, run, steps=2, patch=32, batch=2)
