@@ -5,7 +5,7 @@ and hyper-latents are hardly Gaussian at all. Tables are stored as integers, so 
 training pictures are coded at many qualities, the symbols are counted, and each table becomes the counts with the
 Gaussian as a prior. It saves 2 to 3 % of the rate of r, a fifth to a half of that of z, and costs the decoder nothing.
 
-The finishing filters (finishing.py) are fitted to what the trained model makes of training pictures.
+The finishing filter (finishing.py) is fitted to what the trained model makes of training pictures.
 """
 
 import itertools
@@ -48,10 +48,10 @@ Z_PRIOR_COUNTS = 30.0
 """The weight of the Gaussian in the tables of z, which is fitted to the counts first."""
 _MASS = float(1 << 44)
 FINISHED_AT = 3
-"""How many anchors' qualities each picture is coded at to fit the finishing filters."""
+"""How many anchors' qualities each picture is coded at to fit the finishing filter."""
 STRENGTHS = {"psnr": 1.0, "visual": 0.25}
-"""The part of the least squares' filters that is used. Weights trained for the eye keep texture that costs squared
-error; all of the filter would take it away again, a quarter is where SSIMULACRA 2 is best."""
+"""The part of the least squares' filter that is used. Weights trained for the eye keep texture that costs squared
+error; all of it would take it away again, a quarter is where SSIMULACRA 2 is best."""
 LayersOf = Callable[[npt.NDArray[np.uint8]], Callable[[float], tuple[HyperpriorCoded, ...]]]
 
 
@@ -88,7 +88,7 @@ def calibrate(coders: Sequence[HyperpriorCodec], layers_of: LayersOf, data: Path
 
 @torch.inference_mode()
 def fit_finishing(codec: HyperpriorCodec, data: Path, tune: str) -> dict[str, int | float]:
-    """Give `codec` finishing filters fitted to PICTURES of the pictures below `data`, evenly spread.
+    """Give `codec` a finishing filter fitted to PICTURES of the pictures below `data`, evenly spread.
 
     Args:
         tune: what the weights were trained for, a key of STRENGTHS.

@@ -1,26 +1,26 @@
-"""The finishing filter, the decoder's last step: a small linear filter, chosen for each place by the picture itself.
+"""The finishing filter, the decoder's last step: a small linear filter whose weights follow the picture.
 
 ```
-luma --differences--> products, summed over 6 x 6 pixels --> activity, direction, coherence --> class of a 2 x 2 block
-luma, class, quality --> the class's filter of 13 pixels --> change of luma, added to red, green and blue
+luma --differences--> products, summed over 6 x 6 pixels --> activity, direction, coherence --> features of 2 x 2 pixels
+luma, features, quality --linear--> the block's filter of 13 pixels --> change of luma, added to red, green and blue
 ```
 
 The synthesis makes its pixels in blocks of 8 x 8, and none of its layers sees the pixels that come out. This filter
-does: along an edge it smooths, across an edge it sharpens. The filters are part of the weights, not of the files; an
-export fits them by least squares to training pictures and to what the network makes of those.
+does: along an edge it smooths, across an edge it sharpens. What it does is part of the weights, not of the files; an
+export fits it by least squares to training pictures and to what the network makes of those.
 
 A filter has 6 weights, one for each pair of opposite neighbours; the weights of all 13 pixels add up to 1, so the pixel
 itself has what the pairs leave. The change is the sum of weight * (neighbour + opposite neighbour - 2 * pixel).
 
-The classes are those of RAISR (Romano et al. 2017); the adaptive loop filter of VVC (Karczewicz et al. 2021) does the
-same with filters that the file holds.
+The weights are continuous functions of the pixels, so processors whose pixels differ by little before the filter differ
+by little after it. RAISR (Romano et al. 2017) and the adaptive loop filter of VVC (Karczewicz et al. 2021) choose their
+filters by the same properties, but from classes: there, float noise that changes a block's class makes it jump.
 """
 
-import math
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,31 +28,38 @@ from torch import Tensor
 from lpcodec.codec.families.hyperprior.qualities import place_of_quality
 
 MARGIN = 4
-"""A filtered pixel depends on pixels at most this far away: its class comes from the 8 x 8 pixels around its block."""
-_REACH = 2
-"""How far from a block `_Blocks.at` looks, in pixels; even, so that padding keeps the blocks."""
+"""A filtered pixel depends on pixels at most this far away: its weights come from the 8 x 8 pixels around its block.
+Even, so that padding keeps the blocks."""
 _LUMA = (0.299, 0.587, 0.114)
 """BT.601's weights of red, green and blue."""
 _IN_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
 """(row, column) of the pixels in a block, in the order of `F.pixel_shuffle`."""
 _OFFSETS = ((0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0))
 """(rows, columns) to a neighbour. The one on the opposite side has the same weight."""
-_DIRECTIONS = 16
-"""Classes of direction, evenly spread over 180 degrees."""
-_GRADIENTS = tuple((level / 255) ** 2 for level in (0.7, 1.2, 2, 3, 4.5, 7, 10, 15, 22))
-"""The borders between the classes of activity: mean squared gradients of luma in 0..1 per pixel."""
-_COHERENCES = tuple(level**2 for level in (0.2, 0.4, 0.6, 0.8))
-"""The borders between the classes of coherence: squares of (l1 - l2) / (l1 + l2), where l1 and l2 are the eigenvalues
-of the structure tensor, the gradients' summed products."""
-CLASSES = (len(_GRADIENTS) + 1) * _DIRECTIONS * (len(_COHERENCES) + 1)
 TAPS = len(_OFFSETS)
 """Weights of a filter: one for each pair of opposite neighbours."""
+_RAMPS = 7
+"""Doublings of activity, each with a ramp of its own."""
+_SHAPES = 6
+"""Monomials up to the second order of the direction (u, v)."""
+FEATURES = (1 + _RAMPS) * _SHAPES
+"""What the weights are linear functions of: (1 + _RAMPS, _SHAPES)."""
 _SAMPLES = 4 * 9 * 4
 """What a sum of products is divided by: 4 pixels in each of 9 blocks, with gradients twice as large as they are."""
-_RIDGE = 300.0
-"""Added to the diagonal of the normal equations, in squared 8-bit units: a class that is hardly ever seen gets weights
-near 0."""
-_DIAGONAL = 1e-4
+_FLAT = _SAMPLES * (0.5 / 255) ** 2
+"""The sum of products where the first ramp begins, from a gradient of 0.5 levels. Added to all sums, so that noise in a
+flat region has no direction."""
+_STEPS = 0.25
+"""What a squared step to a neighbour counts for. Gradients are differences of pixels two apart, which are 0 in stripes
+and checkers of single pixels: without the steps, noise alone would make the direction there."""
+_CHUNK = 16384
+"""Blocks whose features exist at a time: so many stay in the cache."""
+_EIGHT_BIT = 255.0**2
+"""Squares of 8-bit levels in a square of values in 0..1."""
+_RIDGE = 30.0
+"""Added to the diagonal of the normal equations, in squared 8-bit units: a feature that is hardly ever seen gets
+weights near 0."""
+_DIAGONAL = 1e-5
 """The diagonal grows by this part of itself, which keeps the equations well conditioned."""
 
 
@@ -64,56 +71,73 @@ class _Blocks:
 
     def __init__(self, luma: Tensor) -> None:
         self.height, self.width = luma.shape[0] // 2, luma.shape[1] // 2
-        padded = F.pad(luma[None, None], (_REACH,) * 4, mode="replicate")
-        self._planes = F.pixel_unshuffle(padded, 2)[0]
+        self._planes = F.pixel_unshuffle(F.pad(luma[None, None], (MARGIN,) * 4, mode="replicate"), 2)[0]
 
-    def at(self, row: int, column: int) -> Tensor:
+    def at(self, row: int, column: int, around: int = 0) -> Tensor:
         """One pixel for each block (h/2, w/2): the one `row` rows below and `column` columns right of its first pixel.
 
-        Both are -2..3; 0 and 1 are in the block.
+        Both are -4..5; 0 and 1 are in the block. With `around` = 1, also for the blocks around luma
+        (h/2 + 2, w/2 + 2), within -2..3.
         """
-        row, column = row + _REACH, column + _REACH
+        row, column = row + MARGIN, column + MARGIN
         plane = self._planes[2 * (row % 2) + column % 2]
-        top, left = row // 2, column // 2
-        return plane[top : top + self.height, left : left + self.width]
+        top, left = row // 2 - around, column // 2 - around
+        return plane[top : top + self.height + 2 * around, left : left + self.width + 2 * around]
 
-    def classes(self) -> Tensor:
-        """The class 0..CLASSES - 1 of each block (h/2, w/2), int64, from luma in 0..1.
+    def gradients(self) -> Tensor:
+        """Direction (u, v) and activity (3, h/2 * w/2), from luma in 0..1; what `_features` takes.
 
-        The direction and the coherence come from the structure tensor (a, b; b, c) of the 6 x 6 pixels around a block:
-        tan(2 * angle) = 2b / (a - c), and the squared coherence is ((a - c)**2 + (2b)**2) / (a + c)**2.
+        They come from the structure tensor (a, b; b, c) of the 6 x 6 pixels around a block, and a total of a + c, a
+        little of the squared steps between direct neighbours, and _FLAT. Activity is the logarithm of the total: how
+        often the mean gradient is doubled, from _FLAT on. Direction is (u, v) = (a - c, 2b) / total: its angle is twice
+        that of the gradients, its length the coherence.
         """
-        products = torch.zeros(3, self.height, self.width, device=self._planes.device)
+        products = self._planes.new_zeros(4, self.height + 2, self.width + 2)
         for row, column in _IN_BLOCK:
-            across = self.at(row, column + 1) - self.at(row, column - 1)
-            down = self.at(row + 1, column) - self.at(row - 1, column)
+            across = self.at(row, column + 1, 1) - self.at(row, column - 1, 1)
+            down = self.at(row + 1, column, 1) - self.at(row - 1, column, 1)
             products[0].addcmul_(across, across)
             products[1].addcmul_(across, down)
             products[2].addcmul_(down, down)
-        padded = F.pad(products[None], (1, 1, 1, 1), mode="replicate")[0]
-        of_three = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
-        horizontal, mixed, vertical = of_three[:, :-2] + of_three[:, 1:-1] + of_three[:, 2:]
-        total, difference, twice_mixed = horizontal + vertical, horizontal - vertical, 2 * mixed
-        activity = torch.bucketize(total, total.new_tensor(_GRADIENTS) * _SAMPLES)
-        angle = torch.atan2(twice_mixed, difference)  # twice the direction's
-        direction = angle.mul_(_DIRECTIONS / (2 * math.pi)).round_().long().remainder_(_DIRECTIONS)
-        squared_coherence = (difference.square() + twice_mixed.square()) / total.square().add_(1e-12)
-        coherence = torch.bucketize(squared_coherence, total.new_tensor(_COHERENCES))
-        return (activity * _DIRECTIONS + direction) * (len(_COHERENCES) + 1) + coherence
+            for neighbour in (self.at(row, column + 1, 1), self.at(row + 1, column, 1)):
+                step = neighbour - self.at(row, column, 1)
+                products[3].addcmul_(step, step, value=_STEPS)
+        of_three = (products[:, :, :-2] + products[:, :, 1:-1]).add_(products[:, :, 2:])
+        sums = (of_three[:, :-2] + of_three[:, 1:-1]).add_(of_three[:, 2:]).flatten(1)
+        horizontal, mixed, vertical, total = sums
+        total.add_(horizontal).add_(vertical).add_(_FLAT)
+        horizontal.sub_(vertical).div_(total)
+        mixed.mul_(2).div_(total)
+        # The products are squares: two doublings of theirs are one of the gradient.
+        torch.div(total, _FLAT, out=vertical).log2_().div_(2)
+        return sums[:3]
 
-    def differences(self, row: int, column: int) -> list[Tensor]:
-        """For each weight, what it multiplies in the change of the pixels at (row, column), (h/2, w/2) each: the two
+    def differences(self, row: int, column: int) -> Tensor:
+        """For each weight, what it multiplies in the change of the pixels at (row, column), (TAPS, h/2 * w/2): the two
         neighbours less twice the pixel."""
         twice = 2 * self.at(row, column)
-        return [
+        return torch.stack([
             self.at(row + down, column + right) + self.at(row - down, column - right) - twice
             for down, right in _OFFSETS
-        ]
+        ]).flatten(1)  # fmt: skip
+
+
+def _features(gradients: Tensor) -> Tensor:
+    """Continuous functions (FEATURES, blocks) of the `gradients` (3, blocks) of _Blocks; all are -1..1.
+
+    Each doubling of activity has a ramp from 0 to 1, so a linear function of the ramps is a piecewise linear one of
+    activity. The features are the products of 1 and the ramps with the shapes 1, u, v, u**2, v**2 and u * v.
+    """
+    u, v, activity = gradients[:, None]
+    ones, doublings = torch.ones_like(u), torch.arange(_RAMPS, device=u.device)[:, None]
+    ramps = torch.cat((ones, (activity - doublings).clamp_(0, 1)))
+    return (ramps[:, None] * torch.cat((ones, u, v, u * u, v * v, u * v))).flatten(0, 1)
 
 
 @dataclass(frozen=True)
 class FinishingFilter:
-    """The filters of all classes at each anchor's quality: `weights` (anchors, TAPS, CLASSES) float32."""
+    """How a filter's weights follow the features at each anchor's quality: `weights` (anchors, TAPS, FEATURES)
+    float32."""
 
     weights: Tensor
 
@@ -132,8 +156,11 @@ class FinishingFilter:
         blocks = _Blocks(_luma(picture))
         place = float(place_of_quality(quality, len(self.weights)))
         low = min(int(place), len(self.weights) - 2)
-        filters = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
-        by_block = filters.index_select(1, blocks.classes().flatten()).view(TAPS, blocks.height, blocks.width)
+        weights = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
+        by_block = torch.empty(TAPS, blocks.height, blocks.width, device=picture.device)
+        chunks = (torch.split(values, _CHUNK, 1) for values in (blocks.gradients(), by_block.flatten(1)))
+        for gradients, found in zip(*chunks, strict=True):
+            torch.mm(weights, _features(gradients), out=found)
         own = by_block.sum(0).mul_(-2)
         changes = torch.empty(len(_IN_BLOCK), blocks.height, blocks.width, device=picture.device)
         for change, (row, column) in zip(changes, _IN_BLOCK, strict=True):
@@ -145,58 +172,51 @@ class FinishingFilter:
 
 
 class Fit:
-    """Fits filters: the normal equations of each anchor and class, summed over pictures."""
+    """Fits the weights: the normal equations of each anchor, summed over pictures."""
 
     def __init__(self, anchors: int) -> None:
-        self._products = np.zeros((anchors, CLASSES, TAPS, TAPS))
-        self._targets = np.zeros((anchors, CLASSES, TAPS))
+        self._products = np.zeros((anchors, TAPS, FEATURES, TAPS, FEATURES))
+        self._targets = np.zeros((anchors, TAPS, FEATURES))
         self._errors = np.zeros(anchors)
 
     def add(self, decoded: Tensor, original: Tensor, anchor: int) -> None:
         """Take a picture (3, h, w) in 0..1 with even sides, as it was decoded at the quality of `anchor`."""
         luma = _luma(decoded)
-        classes = _Blocks(luma).classes().flatten().numpy()
-        blocks, wanted = _Blocks(luma * 255), (_luma(original) - luma) * 255  # 8-bit units, as _RIDGE
-
-        def by_class(values: list[Tensor]) -> npt.NDArray[np.float64]:
-            """Values (h/2, w/2) for each pixel of a block, summed over all pixels of a class: (CLASSES,)."""
-            found: npt.NDArray[np.float64] = np.bincount(
-                classes, torch.stack(values).sum(0).flatten().double().numpy(), CLASSES
-            ).astype(np.float64)
-            return found
-
-        places = [blocks.differences(*place) for place in _IN_BLOCK]
-        errors = [wanted[row::2, column::2] for row, column in _IN_BLOCK]
-        self._errors[anchor] += float(wanted.double().square().sum())
-        for one in range(TAPS):
-            found = by_class([d[one] * e for d, e in zip(places, errors, strict=True)])
-            self._targets[anchor, :, one] += found
-            for other in range(one, TAPS):
-                found = by_class([d[one] * d[other] for d in places])
-                self._products[anchor, :, one, other] += found
-                self._products[anchor, :, other, one] = self._products[anchor, :, one, other]
+        blocks, wanted = _Blocks(luma), F.pixel_unshuffle((_luma(original) - luma)[None], 2).flatten(1)
+        differences = torch.stack([blocks.differences(*place) for place in _IN_BLOCK], 1)
+        self._errors[anchor] += _EIGHT_BIT * float(wanted.double().square().sum())
+        chunks = (torch.split(values, _CHUNK, -1) for values in (blocks.gradients(), differences, wanted))
+        for gradients, pairs, errors in zip(*chunks, strict=True):
+            features = _features(gradients)
+            found = (pairs * errors).sum(1) @ features.T
+            self._targets[anchor] += _EIGHT_BIT * found.double().numpy()
+            for one, other in itertools.combinations_with_replacement(range(TAPS), 2):
+                found = (features * (pairs[one] * pairs[other]).sum(0)) @ features.T
+                self._products[anchor, one, :, other] += _EIGHT_BIT * found.double().numpy()
+                self._products[anchor, other, :, one] = self._products[anchor, one, :, other]
 
     def solve(self, strength: float) -> FinishingFilter:
-        """The filters with the least squared error, with their weights times `strength` (0..1).
+        """The weights with the least squared error, times `strength` (0..1).
 
-        Anchors and classes that weren't seen get weights of 0.
+        Anchors that weren't seen get weights of 0.
         """
-        diagonal = np.eye(TAPS) * np.diagonal(self._products, axis1=2, axis2=3)[..., None]
-        products = self._products + _DIAGONAL * diagonal + _RIDGE * np.eye(TAPS)
-        found = np.linalg.solve(products, self._targets[..., None])[..., 0]
-        return FinishingFilter(torch.from_numpy(strength * np.moveaxis(found, 2, 1)).float())
+        shape = self._targets.shape
+        products = self._products.reshape(shape[0], TAPS * FEATURES, TAPS * FEATURES)
+        diagonal = _RIDGE + _DIAGONAL * np.diagonal(products, axis1=1, axis2=2)
+        products = products + diagonal[:, None] * np.eye(TAPS * FEATURES)
+        found = np.linalg.solve(products, self._targets.reshape(shape[0], -1, 1)).reshape(shape)
+        return FinishingFilter(torch.from_numpy(strength * found).float())
 
     def gain(self, finishing: FinishingFilter) -> float:
-        """How much the filters raise the PSNR of luma of the pictures taken, in dB: the mean of the anchors seen."""
-        weights = np.moveaxis(finishing.weights.double().cpu().numpy(), 1, 2)
-        change = np.einsum("act,acts,acs->a", weights, self._products, weights)
-        change -= 2 * np.einsum("act,act->a", weights, self._targets)
+        """How much the filter raises the PSNR of luma of the pictures taken, in dB: the mean of the anchors seen."""
+        weights = finishing.weights.double().cpu().numpy()
+        change = np.einsum("atf,atfsg,asg->a", weights, self._products, weights, optimize=True)
+        change -= 2 * np.einsum("atf,atf->a", weights, self._targets)
         seen = self._errors > 0
         return float(-10 * np.log10(1 + change[seen] / self._errors[seen]).mean())
 
 
 def _luma(picture: Tensor) -> Tensor:
     """Luma (h, w) of a picture (3, h, w), as BT.601 weighs it."""
-    red, green, blue = picture
-    luma: Tensor = red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2]
+    luma: Tensor = torch.tensordot(picture.new_tensor(_LUMA), picture, 1)
     return luma

@@ -1,4 +1,4 @@
-"""The finishing filter: what it leaves alone, what it depends on, what a fit finds."""
+"""The finishing filter: what it leaves alone, what it depends on and how smoothly, what a fit finds."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from lpcodec.codec.families.hyperprior import synthesis
 from lpcodec.codec.families.hyperprior.calibration import STRENGTHS, fit_finishing
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
-from lpcodec.codec.families.hyperprior.finishing import CLASSES, MARGIN, TAPS, FinishingFilter, Fit
+from lpcodec.codec.families.hyperprior.finishing import FEATURES, MARGIN, TAPS, FinishingFilter, Fit
 from tests.codec.families.hyperprior.test_codec import SMALL, header_for, pixels, random_codec
 
 ANCHORS = 3
@@ -22,7 +22,7 @@ MIDDLE = torch.tensor([32768])
 
 def filters(seed: int = 0, anchors: int = ANCHORS) -> FinishingFilter:
     generator = torch.Generator().manual_seed(seed)
-    return FinishingFilter(0.1 * torch.randn(anchors, TAPS, CLASSES, generator=generator))
+    return FinishingFilter(0.05 * torch.randn(anchors, TAPS, FEATURES, generator=generator))
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
@@ -39,7 +39,7 @@ def test_one_colour_stays(value: float, quality: int) -> None:
 
 def test_filters_of_zeros_change_nothing() -> None:
     image = picture(16, 24)
-    assert torch.equal(FinishingFilter(torch.zeros(ANCHORS, TAPS, CLASSES))(image, MIDDLE), image)
+    assert torch.equal(FinishingFilter(torch.zeros(ANCHORS, TAPS, FEATURES))(image, MIDDLE), image)
 
 
 @settings(deadline=None, max_examples=25)
@@ -63,7 +63,7 @@ def test_only_luma_changes() -> None:
 
 
 def test_between_anchors_filters_are_interpolated() -> None:
-    weights = torch.zeros(11, TAPS, CLASSES)
+    weights = torch.zeros(11, TAPS, FEATURES)
     weights[5] = 0.02
     image = picture(32, 32)
     found = [FinishingFilter(weights)(image, torch.tensor([q])) - image for q in (32767, 35389, 39321)]
@@ -71,17 +71,33 @@ def test_between_anchors_filters_are_interpolated() -> None:
     assert found[2].abs().max() < 1e-4
 
 
-def test_stripes_are_classed_by_their_direction() -> None:
-    """A filter that smooths along vertical stripes alone leaves horizontal ones as they are."""
-    stripes = (0.5 + 0.3 * torch.sin(torch.arange(32) * 0.9)).expand(3, 32, 32)
-    classes_seen = []
-    for image in (stripes, stripes.transpose(1, 2)):
-        fit = Fit(1)
-        fit.add(image.contiguous(), image.contiguous() * 0.9, 0)
-        solved = fit.solve(1.0).weights[0].abs().sum(0)
-        classes_seen.append(set(torch.nonzero(solved)[:, 0].tolist()))
-    assert classes_seen[0]
-    assert not classes_seen[0] & classes_seen[1]
+@settings(deadline=None, max_examples=60)
+@given(st.floats(0.01, 255), st.integers(0, 20), st.booleans())
+def test_a_little_noise_changes_little(contrast: float, seed: int, fine: bool) -> None:
+    """At all activities, as `contrast` is that of the picture in levels; fine ones have checkers of single pixels.
+
+    If the weights jumped anywhere, the change there would be thousands of times the noise.
+    """
+    image = picture(64, 64, seed)
+    if fine:
+        image = (image > 0.5) * ((torch.arange(64) + torch.arange(64)[:, None]) % 2)
+    image = image * (contrast / 255)
+    noise = 1e-5 * torch.rand(64, 64, generator=torch.Generator().manual_seed(seed)).sub_(0.5).expand(3, 64, 64)
+    change = filters(seed)(image + noise, MIDDLE) - filters(seed)(image, MIDDLE)
+    assert change.abs().max() < 10 * noise.abs().max()
+
+
+def test_the_weights_follow_the_direction_of_stripes() -> None:
+    """One filter makes vertical stripes weaker and leaves horizontal ones."""
+    waves = 0.3 * torch.sin(torch.arange(64) * 0.9).expand(3, 64, 64)
+    vertical, horizontal = 0.5 + waves, 0.5 + waves.transpose(1, 2)
+    fit = Fit(2)
+    fit.add(vertical, 0.5 + 0.9 * waves, 0)
+    fit.add(horizontal, horizontal, 0)
+    found = fit.solve(1.0)
+    inner = slice(MARGIN, -MARGIN)
+    for image, wanted in ((vertical, 0.5 + 0.9 * waves), (horizontal, horizontal)):
+        assert torch.allclose(found(image, torch.tensor([0]))[:, inner, inner], wanted[:, inner, inner], atol=2e-3)
 
 
 def test_a_fit_finds_the_filter_that_was_applied() -> None:
@@ -121,8 +137,9 @@ def test_tiles_are_the_whole(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyP
     whole = codec.synthesise(groups, header_for(image)).astype(int)
     monkeypatch.setattr(codec, "tile_side", 4)
     tiles = codec.synthesise(groups, header_for(image)).astype(int)
-    # Float noise may put a block into the next class, rarely.
-    assert (tiles != whole).mean() < 1e-3
+    # Float noise may round a value the other way, rarely.
+    assert np.abs(tiles - whole).max() <= 1
+    assert (tiles != whole).mean() < 1e-4
     monkeypatch.setattr(synthesis, "MARGIN", 0)
     assert (codec.synthesise(groups, header_for(image)).astype(int) != whole).mean() > 1e-3
 
