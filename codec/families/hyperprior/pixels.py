@@ -44,14 +44,16 @@ class PixelAnalysis:
         shortcut.weight *= LATENT_SCALE
         assert shortcut.bias is not None
         shortcut.bias *= LATENT_SCALE
-        self._exact, self._rest = _outputs(shortcut, 0, dc_latents), _outputs(shortcut, dc_latents, None).bfloat16()
+        self._exact = _outputs(shortcut, 0, dc_latents) if dc_latents else None
+        self._rest = _outputs(shortcut, dc_latents, None).bfloat16()
 
     @torch.inference_mode()
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
         """Pixels (h, w, 3) uint8, both sides multiples of 16 -> y (1, M, h/16, w/16) float32."""
         maps = _blocks(pixels).bfloat16().sub_(_CENTRE)
         y: Tensor = self._tail(self._middle(self._head(maps))).float()
-        y[:, : self._dc] += self._exact(maps.float())
+        if self._exact is not None:
+            y[:, : self._dc] += self._exact(maps.float())
         y[:, self._dc :] += self._rest(maps)
         return y
 

@@ -14,20 +14,20 @@ from tests.codec.families.hyperprior.test_network import small_network
 DC = 3
 
 
-def both(pixels: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
+def both(pixels: Pixels, dc_latents: int = DC) -> tuple[torch.Tensor, torch.Tensor]:
     """The latents of pixels by `PixelAnalysis` and by the network in float32."""
     network = small_network().eval()
-    found = PixelAnalysis(network.for_coding(torch.float32).analysis, DC)(pixels)
+    found = PixelAnalysis(network.for_coding(torch.float32).analysis, dc_latents)(pixels)
     picture = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         return found, network.analyse(picture)
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1))
-def test_its_latents_are_those_of_the_network(rows: int, columns: int, seed: int) -> None:
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1), st.sampled_from([0, DC]))
+def test_its_latents_are_those_of_the_network(rows: int, columns: int, seed: int, dc_latents: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (16 * rows, 16 * columns, 3), np.uint8)
-    found, wanted = both(pixels)
+    found, wanted = both(pixels, dc_latents)
     assert found.shape == wanted.shape
     assert found.dtype == torch.float32
     assert (found - wanted).abs().max() < 0.02 * wanted.abs().max()
