@@ -6,7 +6,7 @@ y of a group --main latents-----> kept as they are
 ```
 
 The means of linear-only latents are zero, and nothing but their own symbols depends on their values. So one that is
-below half a step at the finest quality is zero at all qualities. In photographs those are about half of them.
+below half a step at the finest quality is zero at all qualities. In photographs those are most of them.
 """
 
 import dataclasses
