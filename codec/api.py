@@ -62,8 +62,8 @@ def encode(
             (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
         tune: "psnr" takes the model's weights that were trained on squared error, "visual" those that were trained on
-            SSIMULACRA 2. The default is visual if the model has such weights. With `psnr` or an effort the default is
-            psnr: effort reduces the squared error, and with visual weights that makes SSIMULACRA 2 worse.
+            SSIMULACRA 2 and MS-SSIM. The default is visual if the model has such weights. With `psnr` or an effort the
+            default is psnr: effort reduces the squared error, and with visual weights that makes SSIMULACRA 2 worse.
         quality: 0..100; 100 is the finest. Models without a quality (the wcae family) raise UsageError.
         bpp: at most this many bits per pixel, counting the whole file. The file uses at least 97 % of the limit if the
             picture needs that much. Otherwise it has the finest quality, or is stored losslessly if that fits.

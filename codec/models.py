@@ -53,7 +53,7 @@ FAMILIES = [
 """Modules that have a `FAMILY`, in the order in which their networks are listed. They are imported on demand."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 TUNES = ("psnr", "visual")
-"""What weights may be trained for: squared error, or SSIMULACRA 2."""
+"""What weights may be trained for: squared error, or what SSIMULACRA 2 and MS-SSIM see."""
 DEFAULT_TUNE = "visual"
 """The default of encoding, if the model has such weights, unless the target or the effort is about squared error."""
 _PACKAGED = Path(__file__).parent / "weights"
