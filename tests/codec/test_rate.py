@@ -249,3 +249,18 @@ def test_an_expected_curve_rises_whatever_is_foreseen() -> None:
     assert expected.quality(expected.at(42)) == pytest.approx(42)
     assert expected.quality(-99) == 0
     assert expected.quality(99) == 100
+
+
+@pytest.mark.parametrize("error", [0.92, 0.96, 1.04, 1.08])
+def test_a_curve_that_is_a_little_too_high_or_too_low_takes_two_codings(error: float) -> None:
+    """The expected sizes have the right shape and are wrong by a factor: the second coding corrects that."""
+    qualities = [0.0, 100.0]
+    expected = Expected.of_sizes(qualities, [1000 * math.exp(0.05 * quality) for quality in qualities])
+    tried = []
+
+    def at(quality: float) -> tuple[float, int]:
+        tried.append(quality)
+        return quality, round(error * 1000 * math.exp(0.05 * quality))
+
+    assert quality_for_size(at, 6000, expected).close
+    assert len(tried) == 2
