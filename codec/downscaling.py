@@ -27,7 +27,7 @@ T = TypeVar("T")
 Downscale = Literal["auto", 1, 2, 4]
 CHOICES: tuple[Downscale, ...] = ("auto", 1, 2, 4)
 STAGE = "stage"
-"""The network that enlarges pictures, if its weights are installed."""
+"""The network that enlarges pictures, if its weights are installed: those for the tune of the codec's weights."""
 HIGHEST_BPP = 0.12
 """`auto` tries the next smaller size if the file takes at most this many bits per pixel of the size it is coded at. So
 it tries half the sides up to 0.12 bpp of the whole picture, and a quarter of the sides up to 0.03. Above 0.12, half the
@@ -104,14 +104,14 @@ def raised_quality(quality: float, halvings: int, codec: models.Codec) -> float:
     return high
 
 
-def downscaled(halvings: int) -> Downscaled | None:
+def downscaled(halvings: int, tune: str) -> Downscaled | None:
     """What the header says of a picture with its sides halved 0, 1 or 2 times; None for 0.
 
-    It names the network `stage` if that is installed.
+    It names the weights of `stage` for the tune if they are installed, or else other weights of it.
     """
     if not halvings:
         return None
-    found = models.installed(STAGE)
+    found = models.installed(STAGE, tune)
     return Downscaled(halvings) if found is None else Downscaled(halvings, *found)
 
 

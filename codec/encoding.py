@@ -25,7 +25,7 @@ from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.rate import Target
-from lpcodec.codec.search import FileSearch, Found, squared_error
+from lpcodec.codec.search import FileSearch, Found, distortion
 
 _PROMISING = 4
 """Lossless storage is tried after coding if its quick estimate is at most this many times the size to beat."""
@@ -149,15 +149,16 @@ def _possible_downscale(model: Model, downscale: Downscale) -> Downscale:
 def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float]:
     """What is compared between sizes, the smaller the better: whether the file misses the target, then a number.
 
-    The number is the bytes for a PSNR, the mean squared error for a rate or size, and rate + lambda * mean squared
-    error for a quality. If the target is missed, it is the bytes for a rate or size, and infinite for a PSNR.
+    The number is the bytes for a PSNR, the distortion for a rate or size, and rate + lambda * distortion for a quality.
+    The distortion is what the model's weights were trained to keep low. If the target is missed, it is the bytes for a
+    rate or size, and infinite for a PSNR.
     """
     file, limit = found.value, target.limit(original.pixel_count)
     if not found.reached:
         return True, math.inf if limit is None else len(file.data)
     if target.psnr is not None:
         return False, len(file.data)
-    error = squared_error(file, original)
+    error = distortion(file, original)
     if limit is not None:
         return False, error
     assert isinstance(file.model.trained, models.WeighingCodec)

@@ -56,6 +56,8 @@ TUNES = ("psnr", "visual")
 """What weights may be trained for: squared error, or what SSIMULACRA 2 and MS-SSIM see."""
 DEFAULT_TUNE = "visual"
 """The default of encoding, if the model has such weights, unless the target or the effort is about squared error."""
+_VISUAL = "@visual"
+"""How the names of weights for the eye end."""
 _PACKAGED = Path(__file__).parent / "weights"
 _DOES = {
     "codec": "codes pictures", "front-end": "splits pictures into bands", "upscaling": "enlarges pictures",
@@ -77,6 +79,10 @@ class Model(Generic[T]):
     number: int
     digest: bytes
     trained: T
+
+    @property
+    def tune(self) -> str:
+        return tune_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -255,13 +261,18 @@ def tuned(model: str, tune: str | None, *, squared_error: bool = False) -> str:
     """
     if tune not in (None, *TUNES):
         raise UsageError(f"tune {tune!r}: it is one of {', '.join(TUNES)}")
-    visual = f"{model}@visual"
+    visual = model + _VISUAL
     there = visual in names()
     if tune == "visual" and not there:
-        having = [name.split("@")[0] for name in names() if name.endswith("@visual")]
+        having = [name.removesuffix(_VISUAL) for name in names() if tune_of(name) == "visual"]
         raise UsageError(f"{model} has no weights tuned for the eye; these have: {', '.join(having) or 'none'}")
     wanted = tune or ("psnr" if squared_error else DEFAULT_TUNE)
     return visual if there and wanted == "visual" else model
+
+
+def tune_of(name: str) -> str:
+    """The tune of a set of weights, one of TUNES."""
+    return "visual" if name.endswith(_VISUAL) else "psnr"
 
 
 def card_of(name: str) -> dict[str, Any]:
@@ -329,11 +340,14 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
     )
 
 
-def installed(name: str) -> tuple[int, bytes] | None:
-    """Number and digest of the first set of weights of a network, as files name it; None if none is installed."""
+def installed(name: str, tune: str = "psnr") -> tuple[int, bytes] | None:
+    """Number and digest of a network's weights for a tune, or else of its first ones, as files name them; None if none
+    are installed."""
     network = network_named(name)
-    found = next((w for w in _visible() if w.network == network), None)
-    return None if found is None or network.number is None else (network.number, found.digest)
+    sets = [w for w in _visible() if w.network == network]
+    if not sets or network.number is None:
+        return None
+    return network.number, next((w for w in sets if tune_of(w.name) == tune), sets[0]).digest
 
 
 def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

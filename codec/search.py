@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lpcodec.codec import decoding, downscaling, models, rate
+from lpcodec.codec import decoding, downscaling, models, rate, visual
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.arrays import Pixels, psnr_of
 from lpcodec.codec.coding import CodedFile, Model, Original, Plan
@@ -58,7 +58,7 @@ class FileSearch:
     ) -> "FileSearch":
         """The search for the picture with its sides halved `halvings` times, 0 to 2."""
         pixels = downscaling.reduced(original.source.pixels, halvings) if halvings else original.source.pixels
-        return cls(original, pixels, downscaling.downscaled(halvings), models, iterations, progress)
+        return cls(original, pixels, downscaling.downscaled(halvings, models[0].tune), models, iterations, progress)
 
     def nearest(self, target: Target) -> Found:
         """The file that is nearest to a target, which must not be `lossless`.
@@ -175,11 +175,24 @@ class FileSearch:
         return found_with(preparation.plain()) if kept is None else kept
 
 
+def distortion(file: CodedFile, original: Original) -> float:
+    """What the file's weights were trained to keep low, of its picture as it is shown, in the units of `squared_error`:
+    that, or for weights for the eye mostly what SSIMULACRA 2 and MS-SSIM see."""
+    if file.model.tune == "visual":
+        return visual.distortion_of_pixels(_shown(file), original.source.pixels)
+    return squared_error(file, original)
+
+
 def squared_error(file: CodedFile, original: Original) -> float:
     """The mean squared error of a file's picture as it is shown, per sample, in 8-bit units."""
-    codec: models.Codec | None = None if file.header.kind is Kind.STORED else file.model.trained
-    shown, wanted = decoding.pixels(decoding.open_file(file.data), codec), original.source.pixels
+    shown, wanted = _shown(file), original.source.pixels
     total = 0
     for rows in spans(len(shown), _BAND, 0):  # in bands, because a wide copy of the picture would take much memory
         total += int(np.square(shown[rows.core].astype(np.int32) - wanted[rows.core]).sum(dtype=np.int64))
     return total / shown.size
+
+
+def _shown(file: CodedFile) -> Pixels:
+    """The colours of a file's picture as it is shown, (H, W, 1 or 3)."""
+    codec: models.Codec | None = None if file.header.kind is Kind.STORED else file.model.trained
+    return decoding.pixels(decoding.open_file(file.data), codec)

@@ -1,7 +1,7 @@
 """What the families' objectives share: pictures to train on, the schedule, the figures.
 
-`PictureObjective` is the part of `families.family.Objective` that all families trained on plain pictures have in
-common; a family adds its network, its loss and its start.
+`PicturePatches` is the part of `families.family.Objective` that all families trained on pictures have in common. A
+family adds its network, its loss and its start. `PictureObjective` is for those whose batches are plain patches.
 """
 
 import math
@@ -25,9 +25,9 @@ VALIDATION_QUALITIES = (0.105, 0.28, 0.455, 0.63, 0.9)
 """Parts of the quality scale, 0..1."""
 
 
-class PictureObjective:
-    """Batches are square patches of pictures, (B, 3, P, P) float32 in 0..1. `open` loads the training pictures into
-    `store` and sets `held`, patches of the held-out ones. A family states its `sides`."""
+class PicturePatches:
+    """Square patches of pictures to train on. `open` loads the training pictures into `store` and sets `held`, patches
+    of the held-out ones. A family states its `sides`."""
 
     batch = 8
     sides: PatchSides
@@ -45,12 +45,19 @@ class PictureObjective:
             "megapixels": round(len(self.store.pixels) / 1e6, 1),
         }  # fmt: skip
 
-    def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return `count` random patches, channels_last."""
+    def patches(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return `count` random patches, (count, 3, P, P) float32 in 0..1, channels_last."""
         return self.store.batch(count, self._patch, generator).contiguous(memory_format=torch.channels_last)
 
     def rate_at(self, part: float) -> float:
         return cosine(part)
+
+
+class PictureObjective(PicturePatches):
+    """Batches are patches."""
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.patches(count, generator)
 
 
 def cosine(part: float) -> float:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import lpcodec
 import lpcodec.pillow
 from lpcodec.cli.app import app
-from lpcodec.codec import container, downscaling
+from lpcodec.codec import container, downscaling, models, visual
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.errors import DamagedFileError, TargetError, UnknownModelError, UsageError
 from lpcodec.codec.header import Downscaled
@@ -64,6 +64,34 @@ def test_auto_is_never_worse_than_the_own_size(smooth):
     psnr = {d: _psnr(result.data, smooth) for d, result in results.items()}
     assert psnr["auto"] == max(psnr.values())
     assert results["auto"].downscale > 1
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_sizes_are_compared_by_what_the_weights_were_trained_for(photo, tune):
+    measure = (
+        visual.distortion_of_pixels if tune == "visual" else lambda a, b: float(np.square(a - b.astype(int)).mean())
+    )
+    for size in (1000, 1800, 2600):
+        lost = {}
+        for downscale in ("auto", 1, 2):
+            result = lpcodec.encode_report(photo, size=size, tune=tune, downscale=downscale, best_effort=True)
+            if len(result.data) <= size:
+                lost[downscale] = measure(np.asarray(lpcodec.decode(result.data)), photo)
+        assert lost["auto"] <= min(lost.values()) * 1.0001
+
+
+def test_each_tune_has_a_stage_of_its_own(smooth, monkeypatch):
+    digests = {
+        tune: bytes.fromhex(
+            lpcodec.info(lpcodec.encode(smooth, quality=20, tune=tune, downscale=2))["enlarged_by"]["digest"]
+        )
+        for tune in ("psnr", "visual")
+    }
+    assert {tune: models.installed("stage", tune) for tune in digests} == {t: (32, d) for t, d in digests.items()}
+    assert digests["psnr"] != digests["visual"]
+    visible = models._visible()
+    monkeypatch.setattr(models, "_visible", lambda: [w for w in visible if w.name != "stage@visual"])
+    assert models.installed("stage", "visual") == (32, digests["psnr"])  # better than bicubic
 
 
 def test_auto_leaves_detail_at_its_size(photo):

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec import visual
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import PatchSides, Source
 from lpcodec.codec.families.hyperprior.means import MeanNetwork
@@ -24,20 +25,12 @@ from lpcodec.codec.training.objective import (
     psnr,
     random_parts,
 )
-from lpcodec.codec.training.visual import LEAST_SIDE as LEAST_VISUAL_SIDE
-from lpcodec.codec.training.visual import distance, structure_lost
 
 LEAST_SIDE = 3 * STRIDE
 """The least side of patches in pixels. With less than three latents a strided convolution of the hyper-analysis has one
 place alone, of which torch computes a random gradient in bfloat16."""
 START_PATCHES, START_SIZE = 96, 192
 """Patches, and their side in pixels, that the principal components are taken from."""
-VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
-"""How much of the distortion of `tune=visual` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the
-rest is the squared error."""
-ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
-"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios to
-squared error are 2 to 5 and 700 to 1500 (the medians and those of the means), and nearly the same at every quality."""
 
 
 class HyperpriorObjective(PictureObjective):
@@ -56,7 +49,7 @@ class HyperpriorObjective(PictureObjective):
         self.network = HyperpriorNetwork(sizes)
         self.amp = amp
         self.tune = tune
-        self.sides = PatchSides(STRIDE, LEAST_VISUAL_SIDE if tune == "visual" else LEAST_SIDE)
+        self.sides = PatchSides(STRIDE, visual.LEAST_SIDE if tune == "visual" else LEAST_SIDE)
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         pictures = self.store.batch(START_PATCHES, START_SIZE, generator)
@@ -83,12 +76,7 @@ class HyperpriorObjective(PictureObjective):
         passed = network(batch, quality, self.amp)
         pixels = batch.shape[2] * batch.shape[3]
         mse = (passed.pictures - batch).square().mean((1, 2, 3)) * 255**2
-        distortion = mse
-        if self.tune == "visual":
-            seen = ERROR_PER_DISTANCE * distance(passed.pictures, batch)
-            structure = ERROR_PER_STRUCTURE * structure_lost(passed.pictures, batch)
-            distortion = VISUAL_SHARE * seen + STRUCTURE_SHARE * structure
-            distortion = distortion + (1 - VISUAL_SHARE - STRUCTURE_SHARE) * mse
+        distortion = visual.distortion(passed.pictures, batch) if self.tune == "visual" else mse
         return _Figures((passed.bits + passed.z_bits) / pixels, passed.z_bits / pixels, mse, distortion)
 
     @torch.no_grad()

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from lpcodec.codec.errors import UsageError
 from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from lpcodec.codec.families.superresolution.training import Pair
     from lpcodec.codec.families.superresolution.upscaler import Upscaler
 
 T = TypeVar("T")
@@ -50,6 +52,12 @@ def _module(text: str) -> str:
     return _one_of(modules, text)
 
 
+def _tune(text: str) -> str:
+    from lpcodec.codec.models import TUNES
+
+    return _one_of(TUNES, text)
+
+
 def _one_of(values: Iterable[T], text: str) -> T:
     """The value that is written as `text`. ValueError if there is none."""
     known = {str(value): value for value in values}
@@ -63,7 +71,7 @@ class SuperResolution:
 
     networks = (
         _network("light", 98_580, "small and quick: residual on bicubic; 2 and 4 times with one set of weights"),
-        Network("stage", 32, "upscaling", 34_524, False, "ends the decoding of pictures coded at half their sides"),
+        Network("stage", 32, "upscaling", 54_352, False, "ends the decoding of pictures coded at half their sides"),
         _network("lapsrn", 814_242, "LapSRN of Lai et al. (CVPR 2017): 2, 4 or 8 times"),
         _network("ms-lapsrn", 222_801, "MS-LapSRN of Lai et al. (PAMI 2019): all doublings share their weights"),
         _network("cms-lapsrn", 185_873, "MS-LapSRN with a shared deconvolution, of Hyun et al."),
@@ -80,6 +88,7 @@ class SuperResolution:
         "shared": Option(_shared, "cms-lapsrn: the convolution that shares its kernel, 1, 3 (default) or 5"),
         "width": Option(_width, "lpn: factor of the channels, 0.1 to 2; 1 by default"),
         "module": Option(_module, "lpn: activations of a block, a, b or c (default)"),
+        "tune": Option(_tune, "stage: whose decoded pictures it enlarges, and its loss: psnr (the default) or visual"),
     }
 
     def load(self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str) -> Upscaler:
@@ -90,13 +99,17 @@ class SuperResolution:
         built.load_state_dict({key: value.float() for key, value in tensors.items()})
         return Upscaler(built, device)
 
-    def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Tensor]:
+    def objective(self, plan: Mapping[str, Any], device: str) -> Objective[list[Pair]]:
         from lpcodec.codec.families.hyperprior.network import bfloat16_pays
         from lpcodec.codec.families.superresolution.stage import StageObjective
         from lpcodec.codec.families.superresolution.training import UpscalingObjective
 
-        kind = StageObjective if plan["model"] == "stage" else UpscalingObjective
-        return kind(plan, amp=bfloat16_pays(device))
+        amp = bfloat16_pays(device)
+        if plan["model"] == "stage":
+            return StageObjective(plan, amp)
+        if plan.get("tune") is not None:
+            raise UsageError(f"{plan['model']} has no choice of tune")
+        return UpscalingObjective(plan, amp)
 
     def export(self, network: nn.Module, data: Path | None, plan: Mapping[str, Any]) -> Exported:
         import torch

@@ -1,7 +1,8 @@
 """Training super-resolution networks by the recipes of their papers.
 
 ```
-patch --antialiased bicubic, 8 bits--> small --network--> pictures or bands --loss (losses.py)--> against the patch
+patch --antialiased bicubic, 8 bits--> small   } pair --network--> pictures or bands --loss (losses.py)--> number
+  |-----------------------------------> large  }
 ```
 
 RECIPES has the patches, rates and schedules. `light` and `stage` have no paper. The papers of LapSRN and MS-LapSRN
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ from lpcodec.codec.families.superresolution.losses import (
 from lpcodec.codec.families.superresolution.luma import luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
 from lpcodec.codec.families.superresolution.wavelet import AutoencoderSR
-from lpcodec.codec.training.objective import PictureObjective, cosine, psnr
+from lpcodec.codec.training.objective import PicturePatches, cosine, psnr
 
 SMALLEST_FACTOR = 0.5
 """If pictures are reduced before patches are taken, then by a random factor between this and 1."""
@@ -87,8 +88,16 @@ RECIPES = {
 """By network. A variant, such as `lpn-alpha`, has the recipe of the network that its name begins with."""
 
 
-class UpscalingObjective(PictureObjective):
-    """A super-resolution network with its paper's loss.
+class Pair(NamedTuple):
+    """Small pictures (B, C, h, w) and the pictures (B, C, scale h, scale w) that should be made of them, in 0..1."""
+
+    small: Tensor
+    large: Tensor
+    scale: int
+
+
+class UpscalingObjective(PicturePatches):
+    """A super-resolution network with its paper's loss. A batch has one pair per scale.
 
     Args:
         plan: the training's plan: `model`, `batch`, and what `catalogue.chosen` reads.
@@ -104,6 +113,7 @@ class UpscalingObjective(PictureObjective):
         name = plan["model"]
         self.network = build(name, chosen(name, plan))
         self.recipe = RECIPES[name if name in RECIPES else name.partition("-")[0]]
+        self.loss_of = self.recipe.loss
         self.scales = self.network.scales if self.recipe.all_scales else self.network.scales[-1:]
         self.amp = amp and self.network.takes_bfloat16
         self.patch = self.recipe.patch * (self.scales[-1] if self.recipe.patch_of_small else 1)
@@ -143,24 +153,32 @@ class UpscalingObjective(PictureObjective):
             return cosine(part)
         return 0.5 ** sum(part >= stage for stage in self.recipe.halved_at)
 
-    def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return `count` patches (count, 3, P, P), of pictures reduced by a random factor if the recipe says so."""
+    def sample(self, count: int, generator: torch.Generator) -> list[Pair]:
+        """Return pairs of `count` patches in all, of pictures reduced by a random factor if the recipe says so."""
+        return self.pairs(self._patches(count, generator))
+
+    def pairs(self, patches: Tensor) -> list[Pair]:
+        """Return a pair per scale, each of a part of the patches (B, 3, P, P)."""
+        pictures = luma(patches) if self.network.channels == 1 else patches
+        parts = pictures.tensor_split(len(self.scales))
+        return [Pair(self.small(part, scale), part, scale) for scale, part in zip(self.scales, parts, strict=True)]
+
+    def _patches(self, count: int, generator: torch.Generator) -> Tensor:
         if not self.recipe.reduced:
-            return super().sample(count, generator)
+            return self.patches(count, generator)
         smallest = max(SMALLEST_FACTOR, self._patch / self.store.smallest)
         factor = smallest + (1 - smallest) * float(torch.rand(1, generator=generator, device=generator.device))
         patches = self.store.batch(count, round(self._patch / factor), generator)
         return resampled(patches, self._patch, self._patch).clamp(0, 1)
 
-    def loss(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        pictures = luma(batch) if self.network.channels == 1 else batch
-        total, figures = pictures.new_zeros(()), dict[str, Tensor]()
-        for scale, part in zip(self.scales, pictures.tensor_split(len(self.scales)), strict=True):
-            small = self.small(part, scale)
-            with torch.autocast(batch.device.type, torch.bfloat16, enabled=self.amp):
-                value, out = self.recipe.loss(self.network, small, part, scale)
-            total = total + value * (len(part) / len(pictures))
-            figures[f"psnr_x{scale}"] = psnr((out.detach() - part).square().mean((1, 2, 3)), 1.0).mean()
+    def loss(self, batch: list[Pair]) -> tuple[Tensor, dict[str, Tensor]]:
+        count = sum(len(pair.large) for pair in batch)
+        total, figures = batch[0].large.new_zeros(()), dict[str, Tensor]()
+        for small, large, scale in batch:
+            with torch.autocast(large.device.type, torch.bfloat16, enabled=self.amp):
+                value, out = self.loss_of(self.network, small, large, scale)
+            total = total + value * (len(large) / count)
+            figures[f"psnr_x{scale}"] = psnr((out.detach() - large).square().mean((1, 2, 3)), 1.0).mean()
         return total, figures
 
     def small(self, pictures: Tensor, scale: int) -> Tensor:

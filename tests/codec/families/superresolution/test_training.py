@@ -11,11 +11,12 @@ from PIL import Image
 
 from lpcodec.codec import models
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.superresolution import stage
 from lpcodec.codec.families.superresolution.bicubic import eight_bit, reduced
 from lpcodec.codec.families.superresolution.catalogue import CATALOGUE, build, chosen
 from lpcodec.codec.families.superresolution.luma import luma
 from lpcodec.codec.families.superresolution.stage import StageObjective
-from lpcodec.codec.families.superresolution.training import RECIPES, UpscalingObjective
+from lpcodec.codec.families.superresolution.training import RECIPES, Pair, UpscalingObjective
 from lpcodec.codec.families.superresolution.wavelet import WaveSR
 from lpcodec.codec.training import export as exporting
 from lpcodec.codec.training import loop
@@ -42,7 +43,7 @@ def _objective(name: str, **options: object) -> UpscalingObjective:
 def test_charbonnier_of_lapsrn_is_on_every_level():
     objective = _objective("lapsrn", scale=4)
     batch = torch.rand(2, 3, 32, 32)
-    value, _ = objective.loss(batch)
+    value, _ = objective.loss(objective.pairs(batch))
     wanted = luma(batch)
     with torch.no_grad():
         half, whole = objective.network.pictures(eight_bit(reduced(wanted, 4)), 2)
@@ -53,14 +54,14 @@ def test_charbonnier_of_lapsrn_is_on_every_level():
 
 def test_ms_lapsrn_splits_the_batch_over_its_scales():
     objective = _objective("ms-lapsrn", scale=8)
-    _, figures = objective.loss(torch.rand(3, 3, 16, 16))
+    _, figures = objective.loss(objective.pairs(torch.rand(3, 3, 16, 16)))
     assert set(figures) == {"psnr_x2", "psnr_x4", "psnr_x8"}
 
 
 def test_lpn_has_l1():
     objective = _objective("lpn", scale=3, width=0.25)
     batch = torch.rand(1, 3, 24, 24)
-    value, _ = objective.loss(batch)
+    value, _ = objective.loss(objective.pairs(batch))
     with torch.no_grad():
         out = objective.network(eight_bit(reduced(batch, 3)), 3)
     assert float(value.detach()) == pytest.approx(float((out - batch).abs().mean()), rel=1e-5)
@@ -71,11 +72,11 @@ def test_the_loss_of_perfect_bands_is_zero_but_for_texture():
     network, batch = objective.network, torch.rand(1, 3, 16, 16)
     bands = network.split(batch)
     network.bands = lambda x: bands
-    value, _ = objective.loss(batch)
+    value, _ = objective.loss(objective.pairs(batch))
     picture = (network.merge(bands) - batch).abs().mean()
     assert float(value) == pytest.approx(float(picture), rel=1e-5)  # the bands' terms vanish
     network.bands = lambda x: [bands[0], bands[1] + 0.5]
-    worse, _ = objective.loss(batch)
+    worse, _ = objective.loss(objective.pairs(batch))
     shown = (network.merge([bands[0], bands[1] + 0.5]) - batch).abs().mean()
     assert float(worse) == pytest.approx(float(shown) + 10 * 0.8 * 0.5, rel=1e-4)
 
@@ -87,11 +88,11 @@ def test_wavesr_punishes_details_that_vanish():
     batch = torch.rand(1, 3, 16, 16)
     bands = network.split(batch)
     network.bands = lambda x: bands
-    whole, _ = objective.loss(batch)
+    whole, _ = objective.loss(objective.pairs(batch))
     energies = [float(band.square().mean()) for band in bands[1:]]
     assert float(whole) == pytest.approx(0.2 * sum(energies), rel=1e-4)
     network.bands = lambda x: [bands[0], *(torch.zeros_like(band) for band in bands[1:])]
-    without, _ = objective.loss(batch)
+    without, _ = objective.loss(objective.pairs(batch))
     assert float(without) > 2.2 * sum(energies)
 
 
@@ -151,22 +152,57 @@ def test_the_stage_of_the_codec_takes_less_than_ten_kmac_per_pixel():
     assert models.family_of(models.network_named("stage")).macs(network)["x2"] < 10
 
 
-def test_the_stage_learns_from_decoded_pictures(pictures):
-    objective = StageObjective({"model": "stage"}, amp=False)
-    objective.open(pictures, 256, "cpu")
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_the_stage_learns_from_decoded_pictures(pictures, tune, monkeypatch):
+    monkeypatch.setattr(stage, "FIRST_BLOCKS", 1)
+    monkeypatch.setattr(stage, "BLOCK", 4)
+    objective = StageObjective({"model": "stage", "tune": tune}, amp=False)
+    objective.open(pictures, 192, "cpu")
     generator = torch.Generator().manual_seed(0)
     objective.start(generator, None)
-    batch = objective.sample(2, generator)
-    plain = reduced(batch, 2)
-    coded = objective.small(batch, 2)
-    assert coded.shape == plain.shape
-    psnr = -10 * (coded - plain).square().mean((1, 2, 3)).log10()
+    ((small, large, scale),) = objective.sample(2, generator)
+    assert (small.shape, large.shape, scale) == ((2, 3, 96, 96), (2, 3, 192, 192), 2)
+    plain = reduced(large, 2)
+    psnr = -10 * (small - plain).square().mean((1, 2, 3)).log10()
     assert float(psnr.max()) < 45  # it has passed the codec
-    assert float(psnr.min()) > 12
-    value, _ = objective.loss(batch)
+    assert float(psnr.min()) > 12  # and has been turned as the large one
+    value, figures = objective.loss([Pair(small, large, scale)])
+    assert 10 < float(figures["psnr_x2"]) < 45
     value.backward()
     assert float(objective.network.heads["2"].weight.grad.abs().sum()) > 0
     assert all(not p.requires_grad for p in objective._codec.parameters())
+
+
+def test_pairs_are_used_several_times_before_new_ones_are_made(pictures, monkeypatch):
+    monkeypatch.setattr(stage, "FIRST_BLOCKS", 2)
+    monkeypatch.setattr(stage, "MOST_BLOCKS", 3)
+    monkeypatch.setattr(stage, "BLOCK", 4)
+    monkeypatch.setattr(stage, "USES", 2)
+    made = []
+
+    class Counted(StageObjective):
+        def small(self, pictures, scale):
+            made.append(len(pictures))
+            return reduced(pictures, scale)
+
+    monkeypatch.setattr(Counted, "start", lambda *_: None)
+    objective = Counted({"model": "stage"}, amp=False)
+    objective.open(pictures, 64, "cpu")
+    generator = torch.Generator().manual_seed(0)
+    counts = []
+    for _ in range(10):
+        objective.sample(4, generator)
+        counts.append(len(made))
+    assert counts == [2, 2, 3, 3, 4, 4, 5, 5, 6, 6]  # blocks of four; eight drawings each
+    assert set(made) == {4}
+
+
+def test_a_tune_is_the_stage_s_alone(pictures):
+    family = models.family_of(models.network_named("light"))
+    with pytest.raises(UsageError, match="light has no choice of tune"):
+        family.objective({"model": "light", "tune": "visual"}, "cpu")
+    with pytest.raises(ValueError, match="one of psnr, visual"):
+        family.options["tune"].parse("eye")
 
 
 def test_cms_lapsrn_trains_on_pictures_reduced_by_a_random_factor(pictures):
@@ -174,11 +210,10 @@ def test_cms_lapsrn_trains_on_pictures_reduced_by_a_random_factor(pictures):
     assert (objective.patch, objective.batch, objective.learning_rate) == (512, 16, 1e-4)
     objective.open(pictures, 64, "cpu")
     batch = objective.sample(2, torch.Generator().manual_seed(0))
-    assert batch.shape == (2, 3, 64, 64)
-    assert float(batch.min()) >= 0
-    assert float(batch.max()) <= 1
+    ((small, large, scale),) = batch
+    assert (small.shape, large.shape, scale) == ((2, 1, 32, 32), (2, 1, 64, 64), 2)
     plain = objective.store.batch(2, 64, torch.Generator().manual_seed(0))
-    assert not torch.equal(batch, plain)
+    assert not torch.equal(large, luma(plain))
     value, _ = objective.loss(batch)
     value.backward()
     lender = objective.network.block[2].weight

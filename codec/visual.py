@@ -1,10 +1,13 @@
-"""Distortions close to what people see, differentiable, for patches: those of SSIMULACRA 2 and MS-SSIM.
+"""Distortions close to what people see, differentiable: those of SSIMULACRA 2 and MS-SSIM, and what the weights for
+the eye (`tune=visual`) are trained on and judged by.
 
 ```
 distance:        pictures --linear light, XYB--> scales, each half of the one before --per scale and channel-->
                      errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
                          --published weights--> 0 for equal pictures
 structure_lost:  pictures --luma--> five scales --contrast and structure of each--> 1 - MS-SSIM
+distortion:      both and the squared error, in its units
+distortion_of_pixels:  the mean of that over tiles of an 8-bit picture
 ```
 
 SSIMULACRA 2 is J. Sneyers' metric (github.com/cloudinary/ssimulacra2, 2023); the constants and weights are those of its
@@ -17,11 +20,17 @@ definition. Three things differ from the metric:
 """
 
 import math
+from itertools import pairwise
+from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from lpcodec.codec.arrays import Pixels, ceil_div
+from lpcodec.codec.tiles import Span
 
 SIGMA = 1.5
 """Pixels of the blur, at every scale."""
@@ -30,7 +39,21 @@ STABILISER = 0.0009
 LEAST_WEIGHT = 0.1
 _TINY = 1e-20
 
-LEAST_SIDE = 2 * RADIUS * 16 + 1
+VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
+"""How much of `distortion` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the rest is the squared
+error."""
+ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
+"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios to
+squared error are 2 to 5 and 700 to 1500 (the medians and those of the means), and nearly the same at every quality."""
+
+_TILE = 512
+"""Side in pixels of the tiles in which `distortion_of_pixels` compares pictures, about."""
+_MOST_TILES = 16
+"""The most tiles of a picture that are compared: of a large one only these are, evenly spread."""
+
+SIDE_STEP = 16
+"""The sides of pictures are multiples of this: they are halved four times."""
+LEAST_SIDE = 2 * RADIUS * SIDE_STEP + 1
 """The least side of pictures in pixels: after four halvings MS-SSIM's window still fits."""
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -107,6 +130,48 @@ def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
             here = here * (2 * mean * mean_true + _LUMINANCE_STABILISER) / powers
         similarity = similarity * here.mean((1, 2)).clamp_min(_LEAST_SIMILARITY) ** weight
     return 1 - similarity
+
+
+def distortion(decoded: Tensor, original: Tensor) -> Tensor:
+    """Return what the weights for the eye are trained on (B,), in the units of a squared error of 8-bit values.
+
+    Pictures (B, 3, H, W), both sRGB in 0..1, with sides that are multiples of 16 and at least LEAST_SIDE.
+    """
+    seen = ERROR_PER_DISTANCE * distance(decoded, original)
+    structure = ERROR_PER_STRUCTURE * structure_lost(decoded, original)
+    squared = (decoded - original).square().mean((1, 2, 3)) * 255**2
+    return VISUAL_SHARE * seen + STRUCTURE_SHARE * structure + (1 - VISUAL_SHARE - STRUCTURE_SHARE) * squared
+
+
+@torch.inference_mode()
+def distortion_of_pixels(decoded: Pixels, original: Pixels) -> float:
+    """Return the mean `distortion` of the tiles of two pictures of equal shape, uint8 (H, W, 1 or 3).
+
+    Of large pictures only some tiles are compared, evenly spread. Pictures smaller than LEAST_SIDE are extended by
+    their last row and column.
+    """
+    places = [(rows, columns) for rows in _parts(original.shape[0]) for columns in _parts(original.shape[1])]
+    count = min(len(places), _MOST_TILES)
+    chosen = [places[(2 * number + 1) * len(places) // (2 * count)] for number in range(count)]
+    return fmean(
+        float(distortion(*(_tile(pixels[rows.core, columns.core]) for pixels in (decoded, original))))
+        for rows, columns in chosen
+    )
+
+
+def _parts(length: int) -> list[Span]:
+    """`length` places in parts of nearly equal length, about _TILE."""
+    count = max(1, round(length / _TILE))
+    bounds = [length * number // count for number in range(count + 1)]
+    return [Span(start, stop, start, stop) for start, stop in pairwise(bounds)]
+
+
+def _tile(pixels: Pixels) -> Tensor:
+    """Pixels (h, w, 1 or 3) -> (1, 3, H, W) in 0..1, extended to sides that `distortion` takes."""
+    height, width = (ceil_div(max(side, LEAST_SIDE), SIDE_STEP) * SIDE_STEP for side in pixels.shape[:2])
+    padding = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
+    picture = torch.from_numpy(np.ascontiguousarray(np.pad(pixels, padding, mode="edge").transpose(2, 0, 1)[None]))
+    return (picture.float() / 255).expand(-1, 3, -1, -1)
 
 
 def score(distance: Tensor) -> Tensor:
