@@ -101,10 +101,11 @@ class PatchSides:
 
     @property
     def smallest(self) -> int:
+        """The smallest multiple of `step` that isn't below `least`."""
         return ceil_div(self.least, self.step) * self.step
 
     def nearest(self, side: int) -> tuple[int, ...]:
-        """The largest of them below a `side` that is none of them, if there is one, and the smallest above it."""
+        """For a `side` that isn't allowed: the largest allowed one below it, if any, and the smallest one above it."""
         below = side // self.step * self.step
         above = max(below + self.step, self.smallest)
         return (below, above) if below in self else (above,)

@@ -28,16 +28,16 @@ from lpcodec.codec.training.visual import LEAST_SIDE as LEAST_VISUAL_SIDE
 from lpcodec.codec.training.visual import distance, structure_lost
 
 LEAST_SIDE = 3 * STRIDE
-"""The least side of patches in pixels. With less than three latents a strided convolution of the hyper-analysis has one
-place alone, of which torch computes a random gradient in bfloat16."""
+"""The least side of patches in pixels. With fewer than three latents a side, a strided convolution of the
+hyper-analysis has a single output, and torch's gradient of its kernel in bfloat16 is unset memory."""
 START_PATCHES, START_SIZE = 96, 192
 """Patches, and their side in pixels, that the principal components are taken from."""
 VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
 """How much of the distortion of `tune=visual` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the
 rest is the squared error."""
 ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
-"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios to
-squared error are 2 to 5 and 700 to 1500 (the medians and those of the means), and nearly the same at every quality."""
+"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios of
+squared error to them are 2 and 700 by the median, 5 and 1500 by the means, and nearly the same at every quality."""
 
 
 class HyperpriorObjective(PictureObjective):

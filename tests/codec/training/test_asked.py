@@ -1,4 +1,4 @@
-"""What a training is asked for: patches, batches and numbers that can't be are refused before anything is read."""
+"""Patches, batches and numbers that a training can't have are refused before anything is read."""
 
 import math
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_patches_that_a_network_cannot_be_trained_on_are_refused(model: str, tmp
         return
     first, second = sides.smallest, sides.smallest + sides.step
     text = refused(tmp_path, model, patch=first + 1)
-    assert text.startswith(f"can't train {model} so on patches of {first + 1} pixels: sides are multiples of ")
+    assert text.startswith(f"can't train {model} on patches of {first + 1} pixels: sides are multiples of ")
     assert text.endswith(f"; give {first} or {second}")
     assert refused(tmp_path, model, patch=1).endswith(f"; give {first}")
 
@@ -69,7 +69,7 @@ def test_a_network_trains_on_the_sides_that_it_states(model: str, options: dict[
         assert first
         assert all(bool(gradient.isfinite().all()) for gradient in first)
         for a, b in zip(first, second, strict=True):
-            assert float((a - b).norm()) <= 0.01 * float(a.norm()), "of memory that was never set"
+            assert float((a - b).norm()) <= 0.01 * float(a.norm()), "it depends on memory that was never set"
 
 
 def gradients(objective: Any, batch: torch.Tensor) -> list[torch.Tensor]:
