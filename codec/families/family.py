@@ -67,8 +67,8 @@ class Box:
 class Network:
     """An architecture: its name, the number that files carry (None if no file names it), and what it is.
 
-    `parameters` is their number. `decoding_memory` is an upper bound of the memory that decoding takes beside the
-    runtime's own, in bytes per pixel.
+    `parameters` is their number. `decoding_memory` is an upper bound of the memory that decoding takes on top of
+    the runtime's own, in bytes per pixel.
     """
 
     name: str
@@ -113,7 +113,7 @@ class PatchSides:
 
 @dataclass(frozen=True)
 class Exported:
-    """What is stored of a trained network: its tensors, and entries of its card beside the usual ones."""
+    """What is stored of a trained network: its tensors, and entries of its card besides the usual ones."""
 
     tensors: dict[str, Tensor]
     card: dict[str, Any] = field(default_factory=dict)

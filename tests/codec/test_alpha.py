@@ -142,7 +142,7 @@ def test_two_levels_of_error_take_far_fewer_bytes() -> None:
 
 
 def test_the_bytes_of_a_plane_are_the_same_everywhere() -> None:
-    """What a decoder must give for these bytes, for ever: the tables are learnt, and in integers alone."""
+    """What a decoder must give for these bytes, now and later: the tables are learnt, and in integers alone."""
     y, x = np.mgrid[:9, :13]
     plane = np.clip(290 - (x - 5) ** 2 * 4 - (y - 4) ** 2 * 7, 0, 255).astype(np.uint8)
     assert bounded.to_bytes(plane, 2).hex() == CODED

@@ -165,7 +165,7 @@ def test_a_time_limit_ends_a_run(data: Path, tmp_path: Path) -> None:
     assert state.plan["steps"] is None
 
 
-def test_a_generator_of_another_device_is_seeded_anew(data: Path, tmp_path: Path) -> None:
+def test_a_generator_of_another_device_is_seeded_again(data: Path, tmp_path: Path) -> None:
     out = run("nowcae", data, tmp_path / "run", steps=2)
     state = Checkpoint.load(out)
     state.generator = torch.zeros(16, dtype=torch.uint8)  # what a CUDA generator's looks like
