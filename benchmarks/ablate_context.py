@@ -3,7 +3,7 @@
     python benchmarks/ablate_context.py --data TRAINING --out docs/results/ablation-context.json
 
 The transforms, gains and hyper-latents of trained weights are kept; the scale network and the mean network are trained
-anew from random numbers in each variant, for the same steps on the same patches, with two seeds. Measured on held-out
+from random numbers in each variant, for the same steps on the same patches, with two seeds. Measured on held-out
 patches (pictures that were not trained on): bits of the rounded latents under the scales that the network predicts.
 "none", "means", "scales" and "both" decode in two steps and differ only in what the second sees of the first: zeros,
 or its symbols (for the scales) and values (for the means). "four steps" halves each of the two: every step sees the

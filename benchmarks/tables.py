@@ -28,7 +28,7 @@ TABLES = codecs.TABLES | training.TABLES | ablations.TABLES | uses.TABLES
 
 
 def with_tables(text: str) -> str:
-    """The page with all its tables made anew."""
+    """The page with all its tables made again."""
     for name, make in TABLES.items():
         start = START.format(name)
         if start in text:

@@ -53,7 +53,7 @@ def report(
         typer.Option(
             "--metrics",
             metavar="LIST",
-            help="Beside PSNR and MS-SSIM: psnr-y, ssim, lpips, ssimulacra2, butteraugli, or none "
+            help="Besides PSNR and MS-SSIM: psnr-y, ssim, lpips, ssimulacra2, butteraugli, or none "
             "(default: ssimulacra2 if it is installed).",
         ),
     ] = "",

@@ -41,10 +41,10 @@ _SECTION_BITS = 8 * 24
 _FIRST_BITS_PER_CHANGE = 2.0
 """The bits that a change of colour takes, as the first choice assumes. The second has them from the first's section."""
 _LEAST_BITS_PER_CHANGE = 0.25
-"""No section takes less than about this. So where even that is too much, none is made."""
+"""Sections hardly ever take less. If even this is too much, no section is made."""
 _MOST_LOSS = 1.0
-"""If the first choice loses more than this part of what coding its cells costs, there is no second. That is so in
-photographs; where the second choice paid, the first had lost 0.53 of it at most."""
+"""If the first choice loses more than this part of what coding its cells costs, there is no second. Photographs lose
+more. Wherever the second choice paid, the first had lost at most 0.53 of that cost."""
 _LEAST_GAIN = 0.1
 """Cells are stored only if that saves at least this part of the estimated cost of coding them. The estimate is no more
 precise than that, and photographs must not become larger."""
@@ -88,8 +88,11 @@ class Chosen:
 
 
 class CellChoice:
-    """Which cells of one picture to store, for any lambda. What doesn't depend on lambda is computed once, and for the
-    cells of the second choice only if there is one: photographs hardly ever have one."""
+    """Which cells of one picture to store, for any lambda.
+
+    What doesn't depend on lambda is computed once, and for the cells of the second choice only when there is such a
+    choice: photographs hardly ever have one.
+    """
 
     def __init__(self, pixels: Pixels, repeats: npt.NDArray[np.float64]) -> None:
         self._pixels, self._repeats = pixels, repeats
@@ -111,20 +114,19 @@ class CellChoice:
     def at(self, lmbda: float) -> Chosen | None:
         """The cells to store if the cost is bits per pixel + lambda * mean squared error (8-bit units); None if coding
         all of them is cheaper."""
-        best = first = self._drawn.choose(lmbda, self._drawn.cells, _FIRST_BITS_PER_CHANGE)
+        first, second = self._drawn.choose(lmbda, self._drawn.cells, _FIRST_BITS_PER_CHANGE), None
         if first is not None and first.gain > -_MOST_LOSS * first.coding:
             second = self._possible.choose(lmbda, first.chosen.cells.stored, first.bits_per_change)
-            if second is not None and second.pays and second.gain > first.gain:
-                best = second
-        return best.chosen if best is not None and best.pays else self._drawn.even(lmbda)
+        paying = [choice for choice in (first, second) if choice is not None and choice.pays]
+        return max(paying, key=lambda choice: choice.gain).chosen if paying else self._drawn.even(lmbda)
 
 
 @dataclass(frozen=True)
 class _Choice:
     """Cells to store, and what that gains against coding them.
 
-    `gain` and `coding`, what coding these cells costs, are bits + lambda * squared error. `bits_per_change` is what a
-    change of colour takes in their section if it has fewer colours.
+    `coding` is what coding these cells costs, and `gain` what storing them saves of it, both in bits + lambda * squared
+    error. `bits_per_change` is what a change of colour takes in their section with fewer colours.
     """
 
     chosen: Chosen
@@ -165,11 +167,11 @@ class _Candidates:
         return self._colours_and_numbers[1]
 
     def choose(self, lmbda: float, assumed: Map, bits_per_change: float) -> _Choice | None:
-        """The cells with the largest gain, which may be negative; None if certainly nothing is gained.
+        """The cells with the largest gain, which may be negative; None if nothing can be gained.
 
         Args:
             lmbda: the cost is bits per pixel + lambda * mean squared error (8-bit units).
-            assumed: the cells whose pixels decide with which colours the gain is estimated.
+            assumed: the cells whose colours are made fewer to estimate the gain.
             bits_per_change: the bits that a change of colour is assumed to take.
         """
         coding = self._coding(lmbda)
@@ -227,7 +229,7 @@ class _Candidates:
         return Chosen(found, cells.to_bytes(found))
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
-        """The squared error of each possible cell in these colours: a mean over channels, a sum over pixels."""
+        """The squared error of each candidate in these colours: a mean over channels, a sum over pixels."""
         by_colour = np.square(replaced.astype(np.float32) - self._colours).mean(1)
         return _cell_sums(by_colour.take(self._numbers))
 

@@ -36,8 +36,8 @@ METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 BASE_MEMORY = 500 << 20
 """An upper bound in bytes of the memory that decoding takes for torch and the weights, for pictures of any size."""
 STORED_MEMORY = 16
-"""An upper bound in bytes per pixel of the memory that a losslessly stored picture takes beside BASE_MEMORY: at most 12
-with alpha that is stored losslessly, 15 with alpha of noise that is coded with a bounded error."""
+"""An upper bound in bytes per pixel of the memory that a losslessly stored picture takes on top of BASE_MEMORY: at most
+12 with alpha that is stored losslessly, 15 with alpha of noise that is coded with a bounded error."""
 
 
 @dataclass(frozen=True)

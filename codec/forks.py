@@ -1,4 +1,4 @@
-"""Protects forked processes from waiting for ever.
+"""Protects forked processes from waiting forever.
 
 A process that is made by `fork()` has only the thread that forked, none of the others. GNU OpenMP, which torch computes
 with, doesn't notice: its first parallel loop in the child gives work to threads that don't exist, and waits for them.

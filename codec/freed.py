@@ -1,4 +1,4 @@
-"""Memory that was freed, of which the C library keeps much: what lies between blocks that are in use."""
+"""Freed memory that the C library keeps for itself, because it lies between blocks that are in use."""
 
 import contextlib
 import ctypes
@@ -7,7 +7,7 @@ import ctypes
 def give_back() -> None:
     """Give freed memory back to the system. Without effect where the C library isn't glibc.
 
-    Memory that is taken again costs page faults, so this is for the end of a stage that took much.
+    Taking memory again costs page faults, so call this only after a stage that used a lot of it.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

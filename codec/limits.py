@@ -1,6 +1,6 @@
-"""Limits for decoding strangers' files, which may declare any size; and of the threads of a process.
+"""Limits of what may be asked for: of the size that a stranger's file declares, and of threads.
 
-`lpcodec decode --untrusted` and `lpcodec verify --untrusted` use the former. In Python:
+`lpcodec decode --untrusted` and `lpcodec verify --untrusted` use those of the size. In Python:
 `lpcodec.decode(data, max_pixels=UNTRUSTED_PIXELS, max_memory=UNTRUSTED_MEMORY)`.
 """
 
@@ -9,4 +9,4 @@ UNTRUSTED_PIXELS = 40_000_000
 UNTRUSTED_MEMORY = 2_000_000_000
 """Bytes of memory that decoding may take by its upper bound, libraries and weights included (docs/reliability.md)."""
 MOST_THREADS = 1024
-"""More than this may be asked of torch by mistake only: a hundred thousand crash it."""
+"""Nobody needs more, and torch crashes if it is asked for a hundred thousand."""

@@ -33,8 +33,8 @@ def stored_to_bytes(pixels: Pixels) -> bytes:
     If all pixels have one colour, it is that colour: a byte per channel.
 
     A picture of more than 4 megapixels is stored in parts of up to 2048 x 2048 pixels, row by row, each after its
-    length (a varint). So writer and reader need memory for only one part beside the picture itself: WebP takes 18 bytes
-    for each pixel that it decodes. The parts of such pictures are coded with less effort.
+    length (a varint). So writer and reader need memory for only one part besides the picture itself: WebP takes 18
+    bytes for each pixel that it decodes. The parts of such pictures are coded with less effort.
     """
     places = _parts(*pixels.shape[:2])
     if len(places) == 1:

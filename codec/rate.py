@@ -52,8 +52,8 @@ _APART = 1.5
 _PATIENCE = 3
 """After this many secants that didn't halve the bracket, the search halves it instead."""
 _MARGIN = 0.02
-"""Once both ends of the bracket are tried, a secant stays inside it by this part of its width, so that it shrinks.
-Before that, the width says nothing of how far away the wanted quality is."""
+"""Once both ends of the bracket are tried, a secant keeps this part of its width away from them, so that the bracket
+shrinks. Before that, the width doesn't say how far away the wanted quality is."""
 
 
 @dataclass(frozen=True)

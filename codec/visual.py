@@ -43,8 +43,8 @@ VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
 """How much of `distortion` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the rest is the squared
 error."""
 ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
-"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios to
-squared error are 2 to 5 and 700 to 1500 (the medians and those of the means), and nearly the same at every quality."""
+"""Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios of
+squared error to them are 2 and 700 by the median, 5 and 1500 by the means, and nearly the same at every quality."""
 
 _TILE = 512
 """Side in pixels of the tiles in which `distortion_of_pixels` compares pictures, about."""
@@ -57,9 +57,13 @@ LEAST_SIDE = 2 * RADIUS * SIDE_STEP + 1
 """The least side of pictures in pixels: after four halvings MS-SSIM's window still fits."""
 
 _LUMA = (0.299, 0.587, 0.114)
+"""The luma of BT.601, from red, green and blue."""
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""The exponents of MS-SSIM's five scales, fine to coarse."""
 _LUMINANCE_STABILISER, _CONTRAST_STABILISER = 0.01**2, 0.03**2
+"""MS-SSIM's constants below the fractions, for values in 0..1."""
 _LEAST_SIMILARITY = 1e-3
+"""The least similarity of a scale: the gradient of its power stays finite."""
 
 _OPSIN = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342268924547819, 0.20476744424496821, 0.55180986650955360))
 _OPSIN_BIAS = 0.0037930732552754493

@@ -1,8 +1,14 @@
-"""Pictures that several test files use: a real photograph that comes with matplotlib, and its crops."""
+"""What all tests have: a real photograph that comes with matplotlib, its crops, and no limits of time in hypothesis."""
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
+
+# By default hypothesis fails an example that takes 0.2 seconds, and inputs that are made slowly: on a busy machine both
+# happen to any test.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -213,7 +213,7 @@ def large() -> list[str]:
             rows.append(("each pixel more", step, "", f"{slope:.0f} bytes"))
     about = f"Threads: {document['threads']}; {document['target_bpp']:g} bpp; {document['date']}; "
     about += f"the load before was {document['load_before']:.1f}. Interpreter, libraries and weights take "
-    about += f"{max(row['peak'] - row['above'] for row in document['rows']):.0f} MB of each peak."
+    about += f"up to {max(row['peak'] - row['above'] for row in document['rows']):.0f} MB of each peak."
     return [*table(("megapixels", "step", "seconds", "peak MB"), rows), "", about]
 
 

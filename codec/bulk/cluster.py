@@ -113,7 +113,7 @@ def _pass(
     actors_of_pass = ray.data.ActorPoolStrategy(
         size=min(actors, ceil_div(len(rows), per_task)), max_tasks_in_flight_per_actor=1 if alone else None
     )
-    with warnings.catch_warnings():  # by default Ray repeats a task that kills its actor for ever
+    with warnings.catch_warnings():  # by default Ray repeats a task that kills its actor, without end
         warnings.simplefilter("ignore")
         data = data.flat_map(
             _Recoder, fn_constructor_args=(settings, to, endings), compute=actors_of_pass, num_cpus=1, max_restarts=-1,

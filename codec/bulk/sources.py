@@ -49,7 +49,8 @@ class Found:
 
 
 def find(places: Sequence[str], endings: frozenset[str]) -> Found:
-    """All sources of `places`. `endings` (".png", ...) are those of files that are taken from folders, beside shards.
+    """All sources of `places`. `endings` (".png", ...) are those of files that folders are searched for, as
+    well as for shards.
 
     Raises:
         FileAccessError: a place doesn't exist.

@@ -67,8 +67,8 @@ class Box:
 class Network:
     """An architecture: its name, the number that files carry (None if no file names it), and what it is.
 
-    `parameters` is their number. `decoding_memory` is an upper bound of the memory that decoding takes beside the
-    runtime's own, in bytes per pixel.
+    `parameters` is their number. `decoding_memory` is an upper bound of the memory that decoding takes on top of
+    the runtime's own, in bytes per pixel.
     """
 
     name: str
@@ -101,10 +101,11 @@ class PatchSides:
 
     @property
     def smallest(self) -> int:
+        """The smallest multiple of `step` that isn't below `least`."""
         return ceil_div(self.least, self.step) * self.step
 
     def nearest(self, side: int) -> tuple[int, ...]:
-        """The largest of them below a `side` that is none of them, if there is one, and the smallest above it."""
+        """For a `side` that isn't allowed: the largest allowed one below it, if any, and the smallest one above it."""
         below = side // self.step * self.step
         above = max(below + self.step, self.smallest)
         return (below, above) if below in self else (above,)
@@ -112,7 +113,7 @@ class PatchSides:
 
 @dataclass(frozen=True)
 class Exported:
-    """What is stored of a trained network: its tensors, and entries of its card beside the usual ones."""
+    """What is stored of a trained network: its tensors, and entries of its card besides the usual ones."""
 
     tensors: dict[str, Tensor]
     card: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a file holds beside the picture and isn't kept: a note for each, so that nothing is lost silently."""
+"""What a file holds besides the picture and that isn't kept: a note for each, so that nothing is lost silently."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -108,7 +108,7 @@ def for_grey(profile: bytes) -> bytes | None:
 def fitting(profile: bytes, is_grey: bool) -> tuple[bytes | None, bool]:
     """The profile for grey or for RGB pixels that means the same, and whether there is one.
 
-    A profile for the other of the two is made anew from its curve. One that names neither, because it is damaged, is
+    A profile for the other of the two is made again from its curve. One that names neither, because it is damaged, is
     kept as it is.
     """
     space = colour_space(profile)

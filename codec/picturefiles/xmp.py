@@ -37,7 +37,7 @@ def upright(xmp: bytes, sideways: bool) -> bytes:
 
 
 def announces(xmp: bytes) -> tuple[str, ...]:
-    """What a packet says that the file holds beside the picture: GAIN_MAP, FILM."""
+    """What a packet says that the file holds besides the picture: GAIN_MAP, FILM."""
     return tuple(name for name, pattern in _ANNOUNCED.items() if pattern.search(xmp))
 
 

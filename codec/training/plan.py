@@ -36,7 +36,7 @@ _ALLOWED = {
 
 
 def check_numbers(given: Mapping[str, Any]) -> None:
-    """Raise UsageError if a number by one of those names is out of its range, or isn't a number; None is right."""
+    """Raise UsageError if one of the numbers in _ALLOWED is given and is NaN or out of its range."""
     for name, (least, most) in _ALLOWED.items():
         value = given.get(name)
         if value is not None and not least <= value <= most:
@@ -100,7 +100,7 @@ def fill_in(plan: dict[str, Any], objective: Objective[Any]) -> None:
     if patch not in sides:
         which = f"multiples of {sides.step}" + (f" from {sides.smallest} on" if sides.least > sides.step else "")
         near = " or ".join(map(str, sides.nearest(patch)))
-        raise UsageError(f"can't train {plan['model']} so on patches of {patch} pixels: sides are {which}; give {near}")
+        raise UsageError(f"can't train {plan['model']} on patches of {patch} pixels: sides are {which}; give {near}")
 
 
 def parsed_options(model: str, given: Mapping[str, str]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_steps_or_time_but_not_both(lpcodec: Any, loop: list[dict[str, Any]]) ->
     assert loop == []
 
 
-def test_no_more_threads_than_torch_bears(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
+def test_no_more_threads_than_torch_can_start(lpcodec: Any, loop: list[dict[str, Any]]) -> None:
     ran = lpcodec(*BASE, "--threads", "100000")
     assert ran.exit_code == 2
     assert "--threads 100000: give at most 1024" in ran.stderr

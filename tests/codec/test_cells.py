@@ -1,6 +1,8 @@
 """Stored cells: the section is the mirror of itself, the choice is by cost, and the seams show nothing."""
 
 import zlib
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image, ImageDraw
 
 import lpcodec
 from lpcodec.codec import cells, container, lossless
-from lpcodec.codec.cell_choice import CellChoice
+from lpcodec.codec.cell_choice import CellChoice, _Choice
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.fill import filled
@@ -161,6 +163,29 @@ def test_text_is_stored_and_noise_beside_it_is_not(grey: bool) -> None:
     error = pixels[shown].astype(int) - again.pixels[shown]
     assert np.square(error).mean() < 12
     assert (again.pixels[shown][pixels[shown].min(-1) == 255] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        ((80, 1000), (60, 100), "second"), ((200, 1000), (60, 100), "first"), ((200, 1000), (300, 1000), "second"),
+        ((200, 1000), None, "first"), ((-2000, 1000), (900, 1000), "even"), ((80, 1000), (90, 1000), "even"),
+    ],
+)  # fmt: skip
+def test_the_choice_that_gains_most_is_taken_of_those_that_pay(
+    first: tuple[float, float], second: tuple[float, float] | None, taken: str
+) -> None:
+    """Choices are given by their gain and by what coding their cells costs; a tenth of that has to be gained."""
+
+    def candidates(name: str, figures: tuple[float, float] | None) -> Any:
+        chosen: Any = SimpleNamespace(name=name, cells=SimpleNamespace(stored=None))
+        choice = figures and _Choice(chosen, *figures, bits_per_change=1.0)
+        return SimpleNamespace(cells=None, choose=lambda *_: choice, even=lambda _: SimpleNamespace(name="even"))
+
+    choice = CellChoice(noise(16, 16), np.ones((1, 1)))
+    vars(choice).update(_drawn=candidates("first", first), _possible=candidates("second", second))
+    found: Any = choice.at(MIDDLE_LAMBDA)
+    assert found.name == taken
 
 
 def test_a_flat_background_is_stored_exactly() -> None:

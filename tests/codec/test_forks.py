@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-LIMIT = 240  # seconds, on a machine that is busy; a hang takes for ever
+LIMIT = 240  # seconds, on a machine that is busy; a hang never ends
 PROGRAM = """
 import multiprocessing, sys
 import numpy as np

@@ -1,6 +1,6 @@
-"""Golden files: what was encoded once must decode for ever, and the shipped weights must stay as good as they were.
+"""Golden files: what was encoded once must always decode, and the shipped weights must stay as good as they were.
 
-tests/golden/make.py makes them; until 1.0 they may be made anew when the format or the weights change.
+tests/golden/make.py makes them; until 1.0 they may be replaced when the format or the weights change.
 """
 
 import json

@@ -3,7 +3,6 @@
 import importlib.util
 import re
 import struct
-import time
 from io import BytesIO
 from itertools import product
 from pathlib import Path
@@ -32,6 +31,7 @@ from tests.sample_pictures import (
     saved,
     with_chunks,
 )
+from tests.time_limits import takes_at_most
 
 # Orientation
 
@@ -351,18 +351,16 @@ def test_an_announced_gain_map_goes_with_the_gain_map() -> None:
 def test_a_hostile_packet_takes_no_time(unit: bytes) -> None:
     image = image_of("RGB", 5, 3)
     image.info = {"xmp": b"<r hdrgm:Version='1'/>" + unit * (2**21 // len(unit))}
-    begin = time.process_time()
-    load(image, max_pixels=None)
-    assert time.process_time() - begin < 2
+    with takes_at_most(10):  # it takes a few tenths; in time of the square of its length it would be minutes
+        load(image, max_pixels=None)
 
 
 def test_a_hostile_profile_takes_no_time() -> None:
     grey = image_of("L", 5, 3)
     tag = b"rTRC" + struct.pack(">II", 0, 2**22)
     grey.info["icc_profile"] = SRGB[:16] + b"RGB " + SRGB[20:128] + struct.pack(">I", 2**32 - 1) + tag * (2**20 // 3)
-    begin = time.process_time()
-    assert load(grey, max_pixels=None).icc is None
-    assert time.process_time() - begin < 2
+    with takes_at_most(10):
+        assert load(grey, max_pixels=None).icc is None
 
 
 def test_an_ultra_hdr_jpeg_says_that_its_gain_map_is_lost() -> None:

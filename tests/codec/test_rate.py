@@ -243,7 +243,7 @@ def test_a_curve_of_the_expected_shape_takes_two_steps(slope: float, place: floa
         assert len(at.calls) <= (1 if height == 1 else 3 if place in (4, 97) else 2)
 
 
-def test_an_expected_curve_rises_whatever_is_foreseen() -> None:
+def test_an_expected_curve_rises_whatever_the_sizes() -> None:
     expected = Expected.of_sizes([0, 30, 60, 100], [500, 400, 400, 2000])
     assert list(expected.measures) == sorted(set(expected.measures))
     assert expected.quality(expected.at(42)) == pytest.approx(42)

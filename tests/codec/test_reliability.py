@@ -4,7 +4,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from lpcodec.codec.quality import COARSEST, Quality
 from lpcodec.codec.varint import varint
 from lpcodec.entropy.coder import Encoder
 from tests.modules import module_at
+from tests.time_limits import takes_at_most
 
 DAMAGED, FORGED = 10_000, 200
 HUGE = 16384
@@ -101,18 +101,16 @@ class TestG3Damage:
     def test_no_damaged_file_passes(self, mutants: ModuleType, originals: list[bytes]) -> None:
         outcomes: Counter[str] = Counter()
         for mutant in mutants.damaged(originals, DAMAGED, seed=0):
-            start = time.perf_counter()
-            outcomes[mutants.outcome(mutant)] += 1
-            assert time.perf_counter() - start < 5
+            with takes_at_most(5):
+                outcomes[mutants.outcome(mutant)] += 1
         assert outcomes.keys() == {"DamagedFileError", "UnknownModelError"}
         assert outcomes["DamagedFileError"] > 0.95 * DAMAGED
 
     def test_no_forged_file_does_harm(self, mutants: ModuleType, originals: list[bytes]) -> None:
         outcomes: Counter[str] = Counter()
         for mutant in mutants.forged(originals, FORGED, seed=0):
-            start = time.perf_counter()
-            outcomes[mutants.outcome(mutant, mutants.MAX_PIXELS)] += 1
-            assert time.perf_counter() - start < 5
+            with takes_at_most(5):
+                outcomes[mutants.outcome(mutant, mutants.MAX_PIXELS)] += 1
         assert outcomes.keys() == {"DamagedFileError", "UnknownModelError", "LimitError", "decoded"}
 
     def test_every_cut_is_noticed(self, originals: list[bytes]) -> None:
@@ -135,10 +133,8 @@ class TestG4Bounds:
         header = Header(HUGE, HUGE, Kind.MODEL, False, model.number, model.digest, quality, b"hash")
         short = join([random.bytes(3)] * (HUGE // 1024) ** 2)  # right checksums, and groups of three bytes
         for payload in (bytes(1000), bytes(255) + random.bytes(745), b"\x04" * 255 + random.bytes(1020), short):
-            start = time.perf_counter()
-            with pytest.raises(DamagedFileError, match=r"shorter|past the end|checksum"):
+            with takes_at_most(1), pytest.raises(DamagedFileError, match=r"shorter|past the end|checksum"):
                 lpcodec.decode(container.write(LpcFile(header, (Section(SectionType.LATENTS, payload),))))
-            assert time.perf_counter() - start < 1
 
     @pytest.mark.parametrize("pixels", [(1, 1), (16, 16), (64, 64), (256, 256), (1024, 1024)], ids=str)
     def test_no_honest_picture_is_called_too_short(self, pixels: tuple[int, int]) -> None:
@@ -170,10 +166,8 @@ class TestG4Bounds:
 
         head = chunk(b"IHDR", struct.pack(">IIBBBBB", HUGE, HUGE, 8, 2, 0, 0, 0))
         png = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-        start = time.perf_counter()
-        with pytest.raises(DamagedFileError):
+        with takes_at_most(5), pytest.raises(DamagedFileError):
             lpcodec.decode(stored_file(png))
-        assert time.perf_counter() - start < 5
 
     def test_a_small_file_that_declares_268_megapixels_takes_little_memory(self, tmp_path: Path) -> None:
         """Stored as WebP, whose library allocates 18 bytes for each pixel that the file declares."""

@@ -1,4 +1,4 @@
-"""Makes the golden files anew, from the weights that are installed: `python tests/golden/make.py`.
+"""Makes the golden files again, from the weights that are installed: `python tests/golden/make.py`.
 
 Until 1.0 the format and the weights may change, and these files with them (say so in CHANGELOG.md). From 1.0 on a
 golden file is only ever added. The photograph is the public-domain portrait that matplotlib carries.

@@ -1,4 +1,4 @@
-"""Metrics beside PSNR and MS-SSIM, by name. Each comes from a maintained package.
+"""Metrics besides PSNR and MS-SSIM, by name. Each comes from a maintained package.
 
     names --check--> packages are there --value_of(name, original, decoded)--> value, or None for a picture too small
 

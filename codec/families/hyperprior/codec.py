@@ -72,10 +72,12 @@ _NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
 
 
 class HyperpriorCoded:
-    """A picture's symbols at one quality. `bits`, their ideal size, is known at once; the bytes are made on demand.
+    """A picture's symbols at one quality. `bits` is their ideal size.
 
-    If the groups aren't kept, the bytes are made while they pass by, and `groups` is empty. With groups it takes up to
-    18 bytes per pixel.
+    Args:
+        groups: in coding order.
+        keep: whether the attribute `groups` holds them, up to 18 bytes per pixel; their bytes are then made on demand.
+            If not, each group is turned into bytes as it comes, and `groups` is empty.
     """
 
     def __init__(self, groups: Iterable[Group], keep: bool = True) -> None:
@@ -189,7 +191,7 @@ class HyperpriorCodec:
         self, pixels: npt.NDArray[np.uint8], progress: Progress | None = None, reference: Reference | None = None,
         *, rotation: Rotation = PLAIN, packs: bool = True,
     ) -> Latents:  # fmt: skip
-        """Return the latents y (M, ceil(H/16), ceil(W/16)) float32, on the CPU.
+        """Return the latents y (M, ceil(H/16), ceil(W/16)) float32, on the CPU, plain or packed.
 
         Sides are extended to multiples of 16 by repeating the last row and column.
 
@@ -197,7 +199,8 @@ class HyperpriorCodec:
             pixels: (H, W, 3 or 1) uint8.
             reference: if given, the latents are those of the difference from it.
             rotation: of the colours, before the difference is taken.
-            packs: the latents of large pictures, if that saves memory.
+            packs: whether latents of pictures of more than LARGE places are packed, if the network has linear-only
+                ones. If not, they are always plain.
         """
         h, w = latent_grid(*pixels.shape[:2])
 
@@ -285,6 +288,7 @@ class HyperpriorCodec:
             latents: what `analyse` gives for them with the same `rotation`.
             iterations: how often the latents are improved.
         """
+        # Packed latents lack values that refinement may move away from zero.
         y = latents if isinstance(latents, Tensor) else self.analyse(pixels, progress, rotation=rotation, packs=False)
         assert isinstance(y, Tensor)
         plain, groups = self.code(y, quality, keep=True).groups, list(self.groups(*size_of(y)))
@@ -309,7 +313,7 @@ class HyperpriorCodec:
         Args:
             latents: what `analyse` returns, or what `refine` made of it.
             coarser: latents of the next coarser level (1, M', h', w'), for a network that knows of one.
-            keep: the groups; by default those of pictures of up to 16 megapixels.
+            keep: whether the result holds its groups; by default only if it has at most LARGE places.
         """
         q = torch.tensor([Quality.of(quality).units])
         gain = self.network.gain(q.to(self.device)).cpu()[0]

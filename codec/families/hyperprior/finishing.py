@@ -6,15 +6,16 @@ luma, features, quality --linear--> the block's filter of 13 pixels --> change o
 ```
 
 The synthesis makes its pixels in blocks of 8 x 8, and none of its layers sees the pixels that come out. This filter
-does: along an edge it smooths, across an edge it sharpens. What it does is part of the weights, not of the files; an
-export fits it by least squares to training pictures and to what the network makes of those.
+does: along an edge it smooths, across an edge it sharpens. What it does is part of the weights, not of the files: an
+export fits it by least squares, to training pictures and to what the network makes of them.
 
 A filter has 6 weights, one for each pair of opposite neighbours; the weights of all 13 pixels add up to 1, so the pixel
 itself has what the pairs leave. The change is the sum of weight * (neighbour + opposite neighbour - 2 * pixel).
 
-The weights are continuous functions of the pixels, so processors whose pixels differ by little before the filter differ
-by little after it. RAISR (Romano et al. 2017) and the adaptive loop filter of VVC (Karczewicz et al. 2021) choose their
-filters by the same properties, but from classes: there, float noise that changes a block's class makes it jump.
+The weights are continuous functions of the pixels. So if the pixels of two processors differ by little before the
+filter, they differ by little after it. RAISR (Romano et al. 2017) and the adaptive loop filter of VVC (Karczewicz et
+al. 2021) choose their filters by the same properties, but from classes: there, float noise that changes a block's class
+makes it jump.
 """
 
 import itertools
@@ -43,17 +44,17 @@ _RAMPS = 7
 _SHAPES = 6
 """Monomials up to the second order of the direction (u, v)."""
 FEATURES = (1 + _RAMPS) * _SHAPES
-"""What the weights are linear functions of: (1 + _RAMPS, _SHAPES)."""
+"""How many features the weights are linear functions of, in the order (1 + _RAMPS, _SHAPES)."""
 _SAMPLES = 4 * 9 * 4
 """What a sum of products is divided by: 4 pixels in each of 9 blocks, with gradients twice as large as they are."""
 _FLAT = _SAMPLES * (0.5 / 255) ** 2
 """The sum of products where the first ramp begins, from a gradient of 0.5 levels. Added to all sums, so that noise in a
 flat region has no direction."""
 _STEPS = 0.25
-"""What a squared step to a neighbour counts for. Gradients are differences of pixels two apart, which are 0 in stripes
+"""How much a squared step to a neighbour counts. Gradients are differences of pixels two apart, which are 0 in stripes
 and checkers of single pixels: without the steps, noise alone would make the direction there."""
 _CHUNK = 16384
-"""Blocks whose features exist at a time: so many stay in the cache."""
+"""How many blocks' features are computed at a time: this many stay in the cache."""
 _EIGHT_BIT = 255.0**2
 """Squares of 8-bit levels in a square of values in 0..1."""
 _RIDGE = 30.0
@@ -87,9 +88,9 @@ class _Blocks:
     def gradients(self) -> Tensor:
         """Direction (u, v) and activity (3, h/2 * w/2), from luma in 0..1; what `_features` takes.
 
-        They come from the structure tensor (a, b; b, c) of the 6 x 6 pixels around a block, and a total of a + c, a
-        little of the squared steps between direct neighbours, and _FLAT. Activity is the logarithm of the total: how
-        often the mean gradient is doubled, from _FLAT on. Direction is (u, v) = (a - c, 2b) / total: its angle is twice
+        They come from the structure tensor (a, b; b, c) of the 6 x 6 pixels around a block, with
+        total = a + c + _STEPS * (the squared steps between direct neighbours) + _FLAT. Activity is how many doublings
+        of the mean gradient lead from _FLAT to the total. Direction is (u, v) = (a - c, 2b) / total: its angle is twice
         that of the gradients, its length the coherence.
         """
         products = self._planes.new_zeros(4, self.height + 2, self.width + 2)
@@ -104,7 +105,7 @@ class _Blocks:
                 products[3].addcmul_(step, step, value=_STEPS)
         of_three = (products[:, :, :-2] + products[:, :, 1:-1]).add_(products[:, :, 2:])
         sums = (of_three[:, :-2] + of_three[:, 1:-1]).add_(of_three[:, 2:]).flatten(1)
-        horizontal, mixed, vertical, total = sums
+        horizontal, mixed, vertical, total = sums  # the first three become u, v and activity, in place
         total.add_(horizontal).add_(vertical).add_(_FLAT)
         horizontal.sub_(vertical).div_(total)
         mixed.mul_(2).div_(total)

@@ -2,11 +2,11 @@
 
 ```
 y of a group --main latents-----> kept as they are
-             --linear-only ones-> a bit for each, and the values that aren't rounded to zero at every quality
+             --linear-only ones-> the values that aren't zero at every quality, and a bit for each that says which
 ```
 
 The means of linear-only latents are zero, and nothing but their own symbols depends on their values. So one that is
-below half a step at the finest quality is zero at all qualities. In photographs those are most of them.
+below half a step at the finest quality is zero at all qualities. In photographs most of them are.
 """
 
 import dataclasses
@@ -22,8 +22,7 @@ from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.tiles import Span
 
 _LEAST = 0.499
-"""A scaled latent of a smaller magnitude is rounded to zero. That is from half a step on, but for the rounding of
-products."""
+"""A scaled latent below this magnitude is rounded to zero: half a step, less a little for the rounding of products."""
 _SEEN_PLACES = 256
 """A sample has about this many places."""
 
@@ -32,8 +31,9 @@ _SEEN_PLACES = 256
 class Packed:
     """The linear-only latents of a group of n places.
 
-    `bits` (C, ceil(n / 8)) has a bit for each, which is 1 if its value is in `values`. These go channel by channel,
-    and `starts` (C + 1,) says where each channel's begin. `largest` (C,) is the largest magnitude of each channel.
+    `bits` (C, ceil(n / 8)) has a bit for each latent, which is 1 if its value is in `values`. The values are in order
+    of channels, and those of channel c begin at `starts[c]`; `starts` is (C + 1,). `largest` (C,) is the largest
+    magnitude of each channel.
     """
 
     bits: npt.NDArray[np.uint8]
@@ -43,8 +43,8 @@ class Packed:
 
 
 class PackedLatents:
-    """Latents y (M, height, width) of groups, which are packed in any order, also by several threads, and added in
-    coding order.
+    """The latents y (M, height, width) of a picture. Its groups may be packed in any order and by several threads; they
+    are added in coding order.
 
     Args:
         main: the number of latents that aren't linear-only, the first ones.
@@ -56,7 +56,8 @@ class PackedLatents:
     def __init__(self, main: int, largest_gain: Tensor, height: int, width: int) -> None:
         self.height, self.width = height, width
         self._main, self._least = torch.empty(main, height, width), _LEAST / largest_gain[main:]
-        # All values in one block, of which only what is filled takes memory: blocks among passing tensors leave gaps.
+        # One block for all values: many blocks between tensors that come and go would leave gaps. Only what is filled
+        # of it takes memory.
         self._values = np.empty(len(self._least) * height * width, np.float32)
         self._filled, self._groups = 0, list[Packed]()
         self._stride = _stride(height, width)
@@ -85,8 +86,8 @@ class PackedLatents:
         self._groups.append(dataclasses.replace(group, values=values))
 
     def scaled(self, number: int, rows: Span, columns: Span, gain: Tensor) -> Tensor:
-        """The y * gain (M, h, w) of the group of that number, for gains (M, 1, 1) of any quality. Linear-only latents
-        that are rounded to zero may be zero."""
+        """y * gain (M, h, w) float32 of group `number`, which lies at `rows` and `columns`, for the gains (M, 1, 1) of
+        any quality. Linear-only latents that are rounded to zero may already be zero."""
         group, main = self._groups[number], len(self._main)
         height, width = rows.stop - rows.start, columns.stop - columns.start
         scaled = torch.zeros(len(gain), height, width)

@@ -5,10 +5,10 @@ pixels (h, w, 3) uint8 --blocks of 8 x 8--> maps (192, h/8, w/8), p - 128 --anal
 ```
 
 It gives what `HyperpriorNetwork.analyse` gives, within rounding, in three quarters of the time. All convolutions are in
-bfloat16, the linear shortcut too: p - 128 is exact in it. What is rounded is the shortcut's weights and its outputs, by
-at most one part in 512. DC latents, which are hundreds of steps large, are computed in float32. The others get an error
-of 0.04 steps at quality 100, which adds 2 % to the squared error there, and less the coarser the steps are. No decoder
-depends on it.
+bfloat16, the linear shortcut too: p - 128 is exact in it, and its weights and outputs are rounded by at most one part
+in 512. DC latents can be hundreds of steps large, so their shortcut is computed in float32. The other latents get a
+root-mean-square error of 0.04 steps at quality 100, which adds 2 % to the squared error there, and less at coarser
+steps. No decoder depends on it.
 """
 
 import copy
@@ -27,11 +27,11 @@ _CHANNELS = 3
 
 
 class PixelAnalysis:
-    """The analysis of pixels.
+    """The analysis of pictures of 8 bits, on the CPU.
 
     Args:
         analysis: in float32, of blocks of pixels minus one half: that of `HyperpriorNetwork.for_coding`.
-        dc_latents: how many latents, the first ones, are computed in float32.
+        dc_latents: for how many latents, the first ones, the shortcut is computed in float32.
     """
 
     @torch.no_grad()
@@ -66,8 +66,8 @@ def _blocks(pixels: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def _of_bytes(layer: nn.Conv2d) -> nn.Conv2d:
-    """A layer that takes p - 128 where `layer` takes p / 255 - 1/2. Beyond a border both take 0, which is another
-    grey by half a level of 255."""
+    """A layer that takes p - 128 where `layer` takes p / 255 - 1/2. Padding is 0 for both, which is level 128 here and
+    level 127.5 there."""
     found = copy.deepcopy(layer)
     assert found.bias is not None
     found.bias += found.weight.sum((1, 2, 3)) * (_CENTRE / 255 - 0.5)

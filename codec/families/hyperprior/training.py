@@ -27,8 +27,8 @@ from lpcodec.codec.training.objective import (
 )
 
 LEAST_SIDE = 3 * STRIDE
-"""The least side of patches in pixels. With less than three latents a strided convolution of the hyper-analysis has one
-place alone, of which torch computes a random gradient in bfloat16."""
+"""The least side of patches in pixels. With fewer than three latents a side, a strided convolution of the
+hyper-analysis has a single output, and torch's gradient of its kernel in bfloat16 is unset memory."""
 START_PATCHES, START_SIZE = 96, 192
 """Patches, and their side in pixels, that the principal components are taken from."""
 

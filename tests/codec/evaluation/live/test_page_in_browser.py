@@ -128,7 +128,7 @@ def test_the_original_is_there_at_once_and_nothing_of_the_picture_before(browser
     page = watch.page
     page.locator("#folder button").nth(1).click()
     watch.compared()
-    page.route("**/at/*", lambda route: None)  # a server that takes for ever to compare
+    page.route("**/at/*", lambda route: None)  # a server that never finishes comparing
     before = page.inner_text("#picture")
     page.locator("#folder button").nth(2).click()
     page.wait_for_function("(before) => document.getElementById('picture').textContent !== before", arg=before)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+MILLISECONDS = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ class Watch:
 
     def __init__(self, browser: "Browser", path: Path, **options: Any) -> None:
         self.page: Page = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options}).new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(MILLISECONDS)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))

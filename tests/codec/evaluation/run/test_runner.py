@@ -152,14 +152,15 @@ def test_a_run_that_was_killed_goes_on_where_it_was(request_for: Callable[..., R
     script = tmp_path / "script.py"
     script.write_text(program)
     cache = request.out / CACHE_NAME
-    with subprocess.Popen([sys.executable, str(script), pickle.dumps(request).hex()]) as process:
+    words = [sys.executable, str(script), pickle.dumps(request).hex()]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (cache.exists() and len(cache.read_text().splitlines()) >= 3):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
+        process.communicate(timeout=60)  # its worker has the pipe too, and ends when it notices that it is alone
     kept = [json.loads(line)["key"] for line in cache.read_text().splitlines() if line.endswith("}")]
-    time.sleep(0.5)  # its worker notices that it is alone
     log.write_text("")
     found = runner.run(request)
     assert len(found.of("slow")) == 10
@@ -168,7 +169,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(request_for: Callable[..., R
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_quickly_and_keeps_what_was_done(request_for: Callable[..., Request]) -> None:
-    endless = command("endless", "time.sleep(30) if q == 80 else None", "20,80")
+    endless = command("endless", "time.sleep(600) if q == 80 else None", "20,80")
     request = request_for(("endless",), commands=(endless,), targets=())
     parent = os.getpid()
 
@@ -183,7 +184,7 @@ def test_ctrl_c_ends_quickly_and_keeps_what_was_done(request_for: Callable[..., 
             runner.run(request, interrupt)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 300
     assert len((request.out / CACHE_NAME).read_text().splitlines()) == 1
 
 

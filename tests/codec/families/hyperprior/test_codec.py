@@ -446,7 +446,7 @@ def test_cheap_tables_do_not_make_honest_files_too_short() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "fast"])
-def test_the_bits_of_a_photograph_are_foreseen(name: str) -> None:
+def test_the_bits_of_a_photograph_are_expected(name: str) -> None:
     """Rising over the qualities, and not far from what is coded."""
     codec = models.load(name).trained
     assert isinstance(codec, models.RateEstimator)
@@ -456,11 +456,11 @@ def test_the_bits_of_a_photograph_are_foreseen(name: str) -> None:
     assert (qualities[0], qualities[-1]) == (0, 100)
     assert list(qualities) == sorted(qualities)
     assert list(bits) == sorted(bits)
-    for quality, foreseen in list(zip(qualities, bits, strict=True))[2:]:
-        assert 0.6 < foreseen / codec.code(latents, quality).bits < 1.6
+    for quality, expected in list(zip(qualities, bits, strict=True))[2:]:
+        assert 0.6 < expected / codec.code(latents, quality).bits < 1.6
 
 
-def test_foreseen_bits_don_t_depend_on_how_many_places_are_seen(codec: HyperpriorCodec) -> None:
+def test_expected_bits_don_t_depend_on_how_many_places_are_seen(codec: HyperpriorCodec) -> None:
     torch.manual_seed(1)
     large = torch.randn(SMALL.latents, 64, 64)
     small = large[:, :16, :16]

@@ -16,6 +16,12 @@ from tests.codec.families.hyperprior.test_codec import SMALL, codec_of, header_f
 SIZES = dataclasses.replace(SMALL, linear_latents=12)
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The latents are the same whichever tests ran before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="module")
 def codec() -> HyperpriorCodec:
     torch.manual_seed(0)

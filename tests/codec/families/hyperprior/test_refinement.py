@@ -1,4 +1,4 @@
-"""Refined latents: never dearer, coded and decoded as any others, the same every time, in groups too."""
+"""Refined latents: never at a higher cost, coded and decoded as any others, the same every time, in groups too."""
 
 from collections.abc import Iterator
 
