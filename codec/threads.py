@@ -4,6 +4,7 @@ torch's own threads divide every layer among them and wait for each other after 
 of them wait for the thread that lost it. Threads that work on whole tiles wait only once, at the end.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
 
+MOST_AHEAD = 3
+"""How many items per thread are begun, at most, before the caller takes the first one's result. Results that wait take
+memory."""
 _HELPERS = ContextVar("_HELPERS", default=True)
 
 
@@ -42,8 +46,14 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
         return work(item)
 
     pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(1))
+    begun: deque[Future[R]] = deque()
     try:
-        yield from pool.map(alone, items)
+        for item in items:
+            if len(begun) == MOST_AHEAD * count:
+                yield begun.popleft().result()
+            begun.append(pool.submit(alone, item))
+        while begun:
+            yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(allowed)  # new threads begin with the number that was set last, by any thread
