@@ -223,7 +223,7 @@ def _metadata(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bytes
     notes.extend(losses.notes_after_loading(image, xmps.announces(xmp) if xmp else ()))
     if xmp:
         xmp = xmps.upright(xmps.without_announcements(xmp), sideways)
-    return exif, xmp, orientation
+    return exif, xmp, None if exifs.turned_by_decoder(image) else orientation
 
 
 def _within_bounds(block: bytes | None, name: str, notes: list[str]) -> bytes | None:

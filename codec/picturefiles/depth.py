@@ -98,8 +98,8 @@ def _raw_mode(image: Image.Image) -> tuple[str, bool]:
 
 
 def _tiff(image: Any, notes: tuple[str, ...]) -> Depth:
-    """The depth by the tags of a TIFF. Pillow 13 reads uncompressed planes of 16 bits as if they had 8, and it inverts
-    only 8-bit values."""
+    """The depth by the tags of a TIFF. Pillow 13 reads uncompressed planes of 16 bits as if they had 8, gives grey
+    and alpha in planes an alpha of 0, and inverts only 8-bit values."""
     tags = image.tag_v2
     bits = tags.get(_BITS, (1,))
     bits = max(bits) if isinstance(bits, tuple) else bits
@@ -110,6 +110,10 @@ def _tiff(image: Any, notes: tuple[str, ...]) -> Depth:
     inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode[0] in "IF"
     if inverted and not image.mode.startswith("I;16"):
         raise MisreadError(f"a WhiteIsZero TIFF of {bits}-bit values: save it with black as zero")
+    if tags.get(_PLANAR) == _SEPARATE_PLANES and image.mode in {"LA", "La"}:
+        raise MisreadError(
+            "a TIFF with grey and alpha in planes, of which Pillow loses the alpha: save it without planes"
+        )
     if tags.get(_PLANAR) == _SEPARATE_PLANES and bits == 16 and tags.get(_COMPRESSION) == _UNCOMPRESSED:
         notes = (*notes, *_mended_planes(image))
     top = 4095 if bits == 12 and image.mode.startswith("I;16") else 65535

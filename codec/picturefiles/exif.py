@@ -115,6 +115,15 @@ def read(image: Image.Image) -> tuple[bytes | None, int | None]:
     return raw, next((value for value in reversed(named) if value is not None), None)
 
 
+def turned_by_decoder(image: Image.Image) -> bool:
+    """Whether the pixels are upright whatever orientation the EXIF names.
+
+    In JPEG XL the codestream has the orientation, and a decoder obeys it; that of the EXIF doesn't count (ISO/IEC
+    18181-2). The exception is a JPEG that the plugin restores from its JPEG XL file: that is a JPEG again.
+    """
+    return image.format == "JXL" and not getattr(image, "jpeg", False)
+
+
 def _rebuilt(image: Image.Image) -> tuple[bytes | None, int | None]:
     """EXIF and orientation from elsewhere than a block: a TIFF's tags, a PNG's text, tags set by hand."""
     found, kept, is_tiff = image.getexif(), Image.Exif(), hasattr(image, "tag_v2")

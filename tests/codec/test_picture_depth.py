@@ -56,6 +56,16 @@ def test_a_16_bit_tiff_in_planes_is_read_rightly(order: str, channels: int) -> N
     assert loaded.notes == (REDUCED,)
 
 
+@pytest.mark.parametrize("compression", [1, 32773])
+def test_a_tiff_with_grey_and_alpha_in_planes_is_refused(compression: int) -> None:
+    """Pillow gives a compressed one an alpha of 0 everywhere: all of it would be hidden."""
+    planes = [bytes([value] * 16) for value in (100, 200)]
+    raw = b"".join(planes if compression == 1 else [bytes([15]) + plane for plane in planes])
+    tags = {256: [4], 257: [4], 258: [8, 8], 259: [compression], 262: [1], 277: [2], 278: [4], 284: [2], 338: [2]}
+    with pytest.raises(FileAccessError):
+        load(tiff({tag: (3, numbers) for tag, numbers in tags.items()}, raw, "<"), max_pixels=None)
+
+
 def test_white_is_zero_is_not_a_negative() -> None:
     values = np.random.default_rng(2).integers(0, 65536, (6, 5)).astype(np.uint16)
     usual = load(grey_tiff(values, 16, 1), max_pixels=None)

@@ -443,6 +443,22 @@ def test_jpeg_xl_opens_with_its_package() -> None:
     assert np.array_equal(loaded.pixels, np.asarray(image))
 
 
+@pytest.mark.parametrize("restored", [False, True])
+def test_the_orientation_in_the_exif_of_jpeg_xl_counts_only_if_a_jpeg_is_restored(
+    restored: bool, tmp_path: Path
+) -> None:
+    """Otherwise the decoder has turned the picture as the codestream says: it would be turned twice."""
+    pytest.importorskip("pillow_jxl")
+    image, exif = Image.fromarray(noise(16, 24, 3)), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as jpeg:
+        jpeg.save(tmp_path / "a.jxl", lossless_jpeg=restored, lossless=True, exif=jpeg.info["exif"])
+    loaded = load(tmp_path / "a.jxl", max_pixels=None)
+    assert loaded.pixels.shape == ((24, 16, 3) if restored else (16, 24, 3))
+    assert reopened_exif(loaded.exif)[274] == 1
+
+
 def test_an_lpc_file_is_no_picture_to_encode() -> None:
     with pytest.raises(FileAccessError, match=r"an \.lpc file, which is coded already"):
         load(b"\xb1LP\x01" + bytes(40), max_pixels=None)
