@@ -1,12 +1,13 @@
-"""What coding at smaller sizes gains at low rates: rate, PSNR of RGB, MS-SSIM and time of real files.
+"""What coding at smaller sizes gains at low rates: rate, PSNR of RGB, MS-SSIM, SSIMULACRA 2 and time of real files.
 
-    python benchmarks/downscale.py clic2025-test --crop 1024 --out docs/results/downscale.json
-        --curves docs/results/downscale.png
-    python benchmarks/downscale.py kodak --only kodim04 kodim21 --rates 0.03 --shown docs/images
+    python benchmarks/downscale.py clic2025-test --crop 768 --tune psnr --out docs/results/downscale-psnr.json
+        --curves docs/results/downscale-psnr.png
+    python benchmarks/downscale.py kodak --only kodim15 kodim21 --rates 0.04 --shown docs/images
 
 Every picture at every rate, at its own size (`--downscale 1`) and as `encode` chooses by default. Seconds are CPU
 seconds of one thread. A BD-rate compares the two curves of a picture between the qualities that its own size has at
-0.03 and at 0.1 bpp. --shown writes each picture's middle, the original beside both files, instead of figures.
+0.03 and at 0.1 bpp. SSIMULACRA 2 is that of the package ssimulacra2. --shown writes
+each picture's middle, the original beside both files, instead of figures.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import bjontegaard  # type: ignore[import-untyped]
 import numpy as np
@@ -30,6 +31,7 @@ from lpcodec.codec.downscaling import HIGHEST_BPP, Downscale
 from lpcodec.codec.errors import PictureWarning, TargetError
 from lpcodec.codec.evaluation.metrics import distortion
 from lpcodec.codec.evaluation.metrics.curves import FEWEST_POINTS
+from lpcodec.codec.evaluation.metrics.extra_metrics import ssimulacra2
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.rate import FLOOR
 from lpcodec.datasets.pictures import picture_files
@@ -39,24 +41,25 @@ RATES = (0.015, 0.02, 0.03, 0.045, 0.065, 0.1, 0.14, 0.2)
 BETWEEN = 0.03, 0.1
 """Rates at the picture's own size between which BD-rates are taken."""
 SHOWN_SIDE, SHOWN_GAP, SHOWN_QUALITY = 320, 8, 90
-METRICS = ("psnr", "ms_ssim")
+METRICS = {"psnr": "PSNR, dB", "ms_ssim": "MS-SSIM, dB", "ssimulacra2": "SSIMULACRA 2"}
 Pixels = npt.NDArray[np.uint8]
 Point = dict[str, Any]
+Tune = Literal["psnr", "visual"]
 
 
-def encoded(pixels: Pixels, bpp: float, downscale: Downscale) -> lpcodec.EncodeResult | None:
+def encoded(pixels: Pixels, bpp: float, downscale: Downscale, tune: Tune) -> lpcodec.EncodeResult | None:
     """One file; None if the rate can't be reached."""
     try:
-        return lpcodec.encode_report(pixels, bpp=bpp, downscale=downscale)
+        return lpcodec.encode_report(pixels, bpp=bpp, downscale=downscale, tune=tune)
     except TargetError:
         return None
 
 
-def measured(pixels: Pixels, bpp: float, downscale: Downscale, known: dict[bytes, Point]) -> Point | None:
+def measured(pixels: Pixels, bpp: float, downscale: Downscale, tune: Tune, known: dict[bytes, Point]) -> Point | None:
     """Rate, scale, distortion and times of one file; None if the rate can't be reached. `known` has the distortions of
     the picture's files that were measured."""
     begun = time.process_time()
-    result = encoded(pixels, bpp, downscale)
+    result = encoded(pixels, bpp, downscale, tune)
     coded = time.process_time()
     if result is None:
         return None
@@ -65,6 +68,7 @@ def measured(pixels: Pixels, bpp: float, downscale: Downscale, known: dict[bytes
     if result.data not in known:
         known[result.data] = {
             "psnr": distortion.psnr(pixels, decoded), "ms_ssim": distortion.ms_ssim(pixels, decoded),
+            "ssimulacra2": ssimulacra2(pixels, decoded),
         }  # fmt: skip
     return {
         "bpp": result.bpp, "downscale": result.downscale, **known[result.data],
@@ -73,8 +77,8 @@ def measured(pixels: Pixels, bpp: float, downscale: Downscale, known: dict[bytes
 
 
 def quality(point: Point, metric: str) -> float:
-    """PSNR, or MS-SSIM in dB."""
-    return float(point["psnr"] if metric == "psnr" else distortion.ms_ssim_db(point["ms_ssim"]))
+    """PSNR, MS-SSIM in dB, or SSIMULACRA 2."""
+    return float(distortion.ms_ssim_db(point["ms_ssim"]) if metric == "ms_ssim" else point[metric])
 
 
 def rising(points: Sequence[Point], metric: str) -> tuple[list[float], list[float]]:
@@ -127,26 +131,30 @@ def _ratio(points: Sequence[Point], one: str, other: str, key: str) -> float:
 
 
 def by_picture(points: Sequence[Point], picture: str) -> Point:
-    """One picture's BD-rates, the largest loss at any rate, and up to which rate a smaller size was chosen."""
+    """One picture's BD-rates, the least gain of each metric at any rate, and up to which rate a smaller size was
+    chosen."""
     mine = [p for p in points if p["picture"] == picture]
     own, auto = ([p[kind] for p in mine if p[kind]] for kind in ("own", "auto"))
-    both = [p for p in mine if p["own"] and p["auto"]]
+    both = [(p["own"], p["auto"]) for p in mine if p["own"] and p["auto"]]
     return {
         "picture": picture, **{metric: change(own, auto, metric) for metric in METRICS},
-        "least_db": min((p["auto"]["psnr"] - p["own"]["psnr"] for p in both), default=0.0),
+        **{
+            f"least_{metric}": min((quality(b, metric) - quality(a, metric) for a, b in both), default=0.0)
+            for metric in METRICS
+        },
         "smaller_up_to": max((p["target_bpp"] for p in mine if p["auto"] and p["auto"]["downscale"] > 1), default=0),
     }  # fmt: skip
 
 
 def draw(points: Sequence[Point], rates: Sequence[float], path: Path) -> None:
-    """Mean PSNR and MS-SSIM over the rate, of the pictures that have BETWEEN's lower rate at their own size."""
+    """The mean of each metric over the rate, of the pictures that have BETWEEN's lower rate at their own size."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     taken = {p["picture"] for p in points if p["target_bpp"] == BETWEEN[0] and p["own"]}
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, metric, label in zip(figure.subplots(1, 2), METRICS, ("PSNR, dB", "MS-SSIM, dB"), strict=True):
+    for axes, (metric, label) in zip(figure.subplots(1, len(METRICS)), METRICS.items(), strict=True):
         for kind, name, style in (("own", "own size", "o--"), ("auto", "auto", "s-")):
             known = [
                 [p[kind] for p in points if p["target_bpp"] == bpp and p["picture"] in taken and p[kind]]
@@ -166,9 +174,9 @@ def draw(points: Sequence[Point], rates: Sequence[float], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def show(path: Path, pixels: Pixels, bpp: float, folder: Path) -> None:
+def show(path: Path, pixels: Pixels, bpp: float, tune: Tune, folder: Path) -> None:
     """Write the picture's middle side by side: the original, its own size, as `encode` chooses."""
-    found = [encoded(pixels, bpp, downscale) for downscale in (1, "auto")]
+    found = [encoded(pixels, bpp, downscale, tune) for downscale in (1, "auto")]
     decoded = [np.asarray(lpcodec.decode(one.data).convert("RGB")) for one in found if one is not None]
     top, left = ((side - SHOWN_SIDE) // 2 for side in pixels.shape[:2])
     gap = np.full((SHOWN_SIDE, SHOWN_GAP, 3), 255, np.uint8)
@@ -198,6 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--every", type=int, default=1, help="every Nth picture")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these pictures alone")
     parser.add_argument("--crop", type=int, metavar="SIDE", help="the middle of each picture, at most this large")
+    parser.add_argument("--tune", choices=["psnr", "visual"], default="visual", help="the weights")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
     given = parser.parse_args(argv)
     warnings.simplefilter("ignore", PictureWarning)
@@ -205,18 +214,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     points: list[Point] = []
     for path, pixels in pictures(given.data, given.every, given.only, given.crop):
         if given.shown:
-            show(path, pixels, given.rates[0], given.shown)
+            show(path, pixels, given.rates[0], given.tune, given.shown)
             continue
         known: dict[bytes, Point] = {}
         if not points:
-            measured(pixels, given.rates[-1], 2, known)  # the first file of a process loads the networks
+            measured(pixels, given.rates[-1], 2, given.tune, known)  # the first file of a process loads the networks
         for bpp in given.rates:
-            own, auto = (measured(pixels, bpp, downscale, known) for downscale in (1, "auto"))
+            own, auto = (measured(pixels, bpp, downscale, given.tune, known) for downscale in (1, "auto"))
             points.append({"picture": path.stem, "target_bpp": bpp, "own": own, "auto": auto})
             print(json.dumps(points[-1]), flush=True)
     if given.out:
         found = {
-            "data": Path(given.data).name, "crop": given.crop, "tried_up_to": HIGHEST_BPP,
+            "data": Path(given.data).name, "crop": given.crop, "tune": given.tune, "tried_up_to": HIGHEST_BPP,
             "rows": [by_rate(points, bpp) for bpp in given.rates],
             "by_picture": [by_picture(points, name) for name in dict.fromkeys(p["picture"] for p in points)],
             "points": points,

@@ -1,5 +1,6 @@
 """`lpcodec export`: from a training run to weights that the codec loads."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,13 @@ EXAMPLES = examples(
     "LPCODEC_WEIGHTS=weights lpcodec encode photo.png --bpp 0.15 --model mine",
     "LPCODEC_WEIGHTS=weights lpcodec report --data kodak --codecs lpcodec,mine",
 )
+
+_USES = {
+    "codec": "encode photo.png --model {} codes with it",
+    "upscaling": "upscale photo.png --model {} enlarges with it",
+    "front-end": "show decompose photo.png --model {} splits with it",
+}
+"""By task: the command that uses new weights, and what it does with them."""
 
 
 def export(
@@ -38,8 +46,11 @@ def export(
 
     With --data the tables are fitted to what the model codes. That takes minutes and saves some percent of the bits.
     """
+    from lpcodec.codec import models
     from lpcodec.codec.training import export as exporting
 
     path = exporting.export(run=run, name=name, out=out, data=data, order=order, note=note, overwrite=overwrite)
     typer.echo(printable(str(path)))
-    say(f"LPCODEC_WEIGHTS={out} lpcodec encode photo.png --model {name} codes with it")
+    network = models.network_named(json.loads(path.with_suffix(".json").read_text())["network"])
+    if network.task in _USES:
+        say(f"LPCODEC_WEIGHTS={out} lpcodec {_USES[network.task].format(name)}")

@@ -140,39 +140,42 @@ def upscaling(scale: int) -> list[str]:
     return table(("method", "", "Set5", "Set14", "BSD100"), lines)
 
 
-def downscale() -> list[str]:
-    """What coding at smaller sizes gains at low rates: means over the pictures that both reach the rate with."""
+def downscale(tune: str) -> list[str]:
+    """What coding at smaller sizes gains at low rates with the weights for a tune: means over the pictures that both
+    reach the rate with."""
     rows = [
         (
             f"{row['target_bpp']:g}", f"{row['smaller']} of {row['pictures']}", str(row["by_auto_alone"]),
-            f"{row['own_psnr']:.2f}", f"{row['auto_psnr']:.2f}", f"{row['own_ms_ssim']:.4f}",
-            f"{row['auto_ms_ssim']:.4f}", f"{row['encode_times']:.2f}",
-            f"{row['decode_times']:.2f}" if "decode_times" in row else "",
+            *(f"{row[f'{kind}_{key}']:.{digits}f}" for key, digits in _DIGITS.items() for kind in ("own", "auto")),
+            f"{row['encode_times']:.2f}", f"{row['decode_times']:.2f}" if "decode_times" in row else "",
         )
-        for row in result("downscale.json")["rows"]
+        for row in result(f"downscale-{tune}.json")["rows"]
         if row["pictures"]
     ]  # fmt: skip
     head = (
-        "bpp", "smaller", "reached by auto alone", "PSNR", "PSNR, auto", "MS-SSIM", "MS-SSIM, auto",
+        "bpp", "smaller", "reached by auto alone", "PSNR", "auto", "MS-SSIM", "auto", "SSIMULACRA 2", "auto",
         "encoding, times as long", "decoding, times as fast where smaller",
     )  # fmt: skip
     return table(head, rows)
 
 
-def downscale_by_picture() -> list[str]:
+_DIGITS = {"psnr": 2, "ms_ssim": 4, "ssimulacra2": 1}
+
+
+def downscale_by_picture(tune: str) -> list[str]:
     """The BD-rate of coding at the best size against the own size, a row for each picture, and the means."""
-    found = result("downscale.json")["by_picture"]
-    kinds = ("psnr", "ms_ssim")
+    found = result(f"downscale-{tune}.json")["by_picture"]
 
     def percent(value: float | None) -> str:
         return "" if value is None else f"{value:+.1f} %"
 
     rows = [
-        (row["picture"][:8], *(percent(row[kind]) for kind in kinds), f"{row['smaller_up_to'] or 0:g}") for row in found
+        (row["picture"][:8], *(percent(row[kind]) for kind in _DIGITS), f"{row['smaller_up_to'] or 0:g}")
+        for row in found
     ]
-    means = [statistics.fmean(row[kind] for row in found if row[kind] is not None) for kind in kinds]
+    means = [statistics.fmean(row[kind] for row in found if row[kind] is not None) for kind in _DIGITS]
     rows.append(("mean", *map(percent, means), ""))
-    return table(("picture", "BD-rate, PSNR", "BD-rate, MS-SSIM", "smaller up to, bpp"), rows)
+    return table(("picture", "BD-rate, PSNR", "MS-SSIM", "SSIMULACRA 2", "smaller up to, bpp"), rows)
 
 
 def enlarging() -> list[str]:
@@ -282,6 +285,8 @@ TABLES = {
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
-    "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4), "downscale": downscale,
-    "downscale by picture": downscale_by_picture, "enlarging": enlarging,
+    "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
+    **{f"downscale {tune}": lambda tune=tune: downscale(tune) for tune in ("visual", "psnr")},
+    **{f"downscale {tune} by picture": lambda tune=tune: downscale_by_picture(tune) for tune in ("visual", "psnr")},
+    "enlarging": enlarging,
 }  # fmt: skip

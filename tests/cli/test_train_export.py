@@ -118,17 +118,19 @@ def test_no_bars_where_nobody_looks(quiet: bool, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == ""
 
 
-def test_export(lpcodec: Any, replace_module: Any) -> None:
+def test_export(lpcodec: Any, replace_module: Any, tmp_path: Path) -> None:
     calls: list[dict[str, Any]] = []
+    made = tmp_path / "wcae.safetensors"
+    made.with_suffix(".json").write_text('{"network": "wcae"}')
 
     def export(**given: Any) -> Path:
         calls.append(given)
-        return Path("weights/wcae.safetensors")
+        return made
 
     replace_module("lpcodec.codec.training.export", export=export)
     base = ("export", "run", "--name", "wcae@0.15", "--out", "weights")
     ran = lpcodec(*base)
-    assert ran.stdout == "weights/wcae.safetensors\n"
+    assert ran.stdout == f"{made}\n"
     assert ran.stderr == "LPCODEC_WEIGHTS=weights lpcodec encode photo.png --model wcae@0.15 codes with it\n"
     lpcodec(*base, "--data", "photos", "--order", "2", "--note", "CC0", "--overwrite")
     always = {"run": Path("run"), "name": "wcae@0.15", "out": Path("weights")}
@@ -136,3 +138,19 @@ def test_export(lpcodec: Any, replace_module: Any) -> None:
         {**always, "data": None, "order": 0, "note": "", "overwrite": False},
         {**always, "data": Path("photos"), "order": 2, "note": "CC0", "overwrite": True},
     ]
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("light", "upscale photo.png --model mine enlarges with it"),
+        ("wae", "show decompose photo.png --model mine splits with it"),
+    ],
+)
+def test_export_says_how_weights_are_used(
+    lpcodec: Any, replace_module: Any, tmp_path: Path, network: str, words: str
+) -> None:
+    made = tmp_path / "mine.safetensors"
+    made.with_suffix(".json").write_text(f'{{"network": "{network}"}}')
+    replace_module("lpcodec.codec.training.export", export=lambda **_: made)
+    assert words in lpcodec("export", "run", "--name", "mine", "--out", "weights").stderr

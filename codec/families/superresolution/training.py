@@ -76,7 +76,7 @@ _LPN_STAGES = (250 / 800, 500 / 800, 750 / 800)
 """After 250, 500 and 750 of 800 epochs."""
 RECIPES = {
     "light": Recipe(absolute, 192, 8, 2e-3, all_scales=True),
-    "stage": Recipe(root_mean_square, 256, 6, 2e-3),
+    "stage": Recipe(root_mean_square, 256, 8, 5e-3),
     "lapsrn": Recipe(all_levels, 128, 64, 1e-4, 1e-4, _SIXTHS, reduced=True),
     "ms-lapsrn": Recipe(all_levels, 128, 64, 1e-4, 1e-4, _THIRDS, reduced=True, all_scales=True),
     "cms-lapsrn": Recipe(all_levels, 512, 16, 1e-4, 1e-4, _THIRDS, reduced=True, all_scales=True),
@@ -185,10 +185,14 @@ class UpscalingObjective(PicturePatches):
         """The small pictures (B, C, H / scale, W / scale) from which the network should make `pictures`."""
         return eight_bit(reduced(pictures, scale))
 
+    def error_of(self, out: Tensor, wanted: Tensor) -> Tensor:
+        """The error (B,) of enlarged pictures (B, C, H, W) in validation: the mean squared one, in 8-bit units."""
+        return (out.clamp(0, 1) - wanted).square().mean((1, 2, 3)) * 255**2
+
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """PSNR in dB on the held-out pictures per scale, and bicubic's; `score` is the mean squared error in 8-bit
-        units, added up over the scales."""
+        """PSNR in dB on the held-out pictures per scale, and bicubic's; `score` is the mean of `error_of`, summed over
+        the scales."""
         network.eval()
         pictures = luma(self.held) if self.network.channels == 1 else self.held
         figures, score = dict[str, float](), 0.0
@@ -197,10 +201,10 @@ class UpscalingObjective(PicturePatches):
             wanted = pictures[..., :side, :side]
             small = torch.cat([self.small(one, scale) for one in torch.split(wanted, 4)])
             with torch.autocast(wanted.device.type, torch.bfloat16, enabled=self.amp):
-                out = torch.cat([network(one, scale) for one in torch.split(small, 4)])
+                out = torch.cat([network(one, scale) for one in torch.split(small, 4)]).float()
             error = (out.clamp(0, 1) - wanted).square().mean((1, 2, 3))
             plain = (enlarged(small, scale).clamp(0, 1) - wanted).square().mean((1, 2, 3))
-            score += float(error.mean()) * 255**2
+            score += float(self.error_of(out, wanted).mean())
             figures |= {
                 f"psnr_x{scale}": float(psnr(error, 1.0).mean()), f"bicubic_x{scale}": float(psnr(plain, 1.0).mean())
             }  # fmt: skip
