@@ -9,6 +9,7 @@ is no such figure. A command runs in a process of its own, whose peak is taken w
 
 import gc
 import multiprocessing
+import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -99,4 +100,5 @@ def _children_mb() -> float | None:
         import resource
     except ImportError:  # Windows
         return None
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / MB
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, the others kilobytes
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / MB

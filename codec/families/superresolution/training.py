@@ -120,9 +120,11 @@ class UpscalingObjective(PicturePatches):
         self.sides = PatchSides(self.scales[-1], self.scales[-1] * self.network.trains_from)
         self.batch = self.recipe.batch
         self.learning_rate = self.recipe.learning_rate
-        batch = plan.get("batch")
-        if batch is not None and batch < len(self.scales):
-            raise UsageError(f"batch {batch}: {name} learns {len(self.scales)} scales, each from a part of the batch")
+        batch, least = plan.get("batch"), len(self.scales)
+        if batch is not None and batch < least:
+            raise UsageError(
+                f"batch {batch}: {name} learns {least} scales, each from a part of it; give {least} or more"
+            )
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         """Start at random, or from the weights of the same network. The transforms of WSR and LPSR are the installed
