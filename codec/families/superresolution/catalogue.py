@@ -15,7 +15,7 @@ from lpcodec.codec.families.superresolution.wavelet import LPSR, WSR, WaveSR
 
 NARROW = 1 / 8
 """Width of the embedding of `lpsr-narrow`."""
-STAGE_FILTERS, STAGE_PAIRS, STAGE_FOLD = 32, 2, 2
+STAGE_FILTERS, STAGE_PAIRS = 24, 3
 DOUBLINGS = (2, 4, 8)
 LIGHT_SCALES = (2, 4)
 CHOICES = ("scale", "shared", "width", "module")
@@ -41,7 +41,7 @@ def _light(choices: Mapping[str, Any]) -> UpscalingNetwork:
 
 
 def _stage(choices: Mapping[str, Any]) -> UpscalingNetwork:
-    return LightNetwork((choices["scale"],), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS, fold=STAGE_FOLD)
+    return LightNetwork((choices["scale"],), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
 
 
 def _lpn(last: Pathway) -> Entry:

@@ -1,15 +1,10 @@
 """The small networks: `light`, which `upscale` uses by default, and `stage`, which ends the decoding of pictures that
-were coded at a smaller size. All convolutions are at the small size or, if the picture is folded, at a fraction of it.
-There is one head per scale.
+were coded at a smaller size. All convolutions are at the small size, and there is one head per scale.
 
 ```
-picture --fold, conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
+picture --conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
    |--bicubic--------------------------------------------------------------------------------------> (+) --> larger
 ```
-
-Folding (pixel unshuffle) by 2 makes one place with 12 channels of 2 x 2 pixels. A convolution then costs a quarter of
-the multiply-accumulates and reaches twice as far. Processors compute it faster than one with fewer channels at more
-places.
 
 It is a cheap level of LapSRN. LapSRN enlarges features by deconvolutions and adds its residual at the large size; here
 a head gives all pixels of the residual at once (pixel shuffle: Shi et al., CVPR 2016), and one trunk serves all scales
@@ -39,42 +34,36 @@ class LightNetwork(UpscalingNetwork):
         channels: 1 for luma, 3 for RGB.
         filters: channels of the features.
         pairs: residual pairs of convolutions.
-        fold: pixels of the small picture, along each side, that make one place of the features.
     """
 
     takes_bfloat16 = True
 
     def __init__(
-        self, scales: tuple[int, ...] = (2, 4), *, channels: int = 1, filters: int = 32, pairs: int = 5, fold: int = 1
+        self, scales: tuple[int, ...] = (2, 4), *, channels: int = 1, filters: int = 32, pairs: int = 5
     ) -> None:
         super().__init__()
         self.channels = channels
         self.scales = tuple(sorted(scales))
-        self.step = self.fold = fold
-        self.first = _convolution(channels * fold**2, filters, 1.0)
+        self.first = _convolution(channels, filters, 1.0)
         # The pairs add up: the sum of their second halves should not grow with their number.
         gains = (1.0, 1 / pairs) * pairs
         self.trunk = nn.ModuleList(_convolution(filters, filters, gain) for gain in gains)
         # Heads of zeros: training starts from bicubic.
         self.heads = nn.ModuleDict(
-            {str(scale): _convolution(filters, channels * (scale * fold) ** 2, 0.0) for scale in self.scales}
+            {str(scale): _convolution(filters, channels * scale**2, 0.0) for scale in self.scales}
         )
 
     def kernels_for_muon(self) -> list[nn.Parameter]:
         return [p for p in self.trunk.parameters() if p.ndim == 4]
 
-    def prepare(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        return F.pad(x, (0, -width % self.fold, 0, -height % self.fold), mode="replicate")
-
     def enlarge(self, x: Tensor, scale: int) -> Tensor:
-        features = F.leaky_relu(self.first(F.pixel_unshuffle(x - MIDDLE, self.fold)), SLOPE)
+        features = F.leaky_relu(self.first(x - MIDDLE), SLOPE)
         for first, second in zip(self.trunk[::2], self.trunk[1::2], strict=True):
             features = features + second(F.leaky_relu(first(features), SLOPE))
-        return enlarged(x, scale) + F.pixel_shuffle(self.heads[str(scale)](features), scale * self.fold)
+        return enlarged(x, scale) + F.pixel_shuffle(self.heads[str(scale)](features), scale)
 
     def reach(self, scale: int) -> int:
-        return self.fold * (2 + len(self.trunk)) + self.fold - 1
+        return 2 + len(self.trunk)
 
 
 def _convolution(i: int, o: int, gain: float) -> nn.Conv2d:

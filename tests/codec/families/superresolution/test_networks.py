@@ -25,7 +25,7 @@ NETWORKS = {
     "lpsr4": lambda: LPSR(4, 1 / 32),
     "lpsr8": lambda: LPSR(8, 1 / 32),
     "light": lambda: LightNetwork((2, 3, 4), filters=8, pairs=2),
-    "stage": lambda: LightNetwork((2,), channels=3, filters=8, pairs=1, fold=2),
+    "stage": lambda: LightNetwork((2,), channels=3, filters=8, pairs=1),
 }
 
 
