@@ -76,7 +76,7 @@ _LPN_STAGES = (250 / 800, 500 / 800, 750 / 800)
 """After 250, 500 and 750 of 800 epochs."""
 RECIPES = {
     "light": Recipe(absolute, 192, 8, 2e-3, all_scales=True),
-    "stage": Recipe(root_mean_square, 256, 8, 5e-3),
+    "stage": Recipe(root_mean_square, 256, 8, 2e-3),
     "lapsrn": Recipe(all_levels, 128, 64, 1e-4, 1e-4, _SIXTHS, reduced=True),
     "ms-lapsrn": Recipe(all_levels, 128, 64, 1e-4, 1e-4, _THIRDS, reduced=True, all_scales=True),
     "cms-lapsrn": Recipe(all_levels, 512, 16, 1e-4, 1e-4, _THIRDS, reduced=True, all_scales=True),
