@@ -1,6 +1,7 @@
 """Tables of ablations: what each part of the codec is worth."""
 
 import math
+import statistics
 
 import bjontegaard  # type: ignore[import-untyped]
 
@@ -51,6 +52,26 @@ def start(name: str) -> list[str]:
         figures = ", ".join(f"{loss:.3f}" for loss in found)
         rows.append((variant, figures, "0" if variant == "as it is" else f"{change:+.1f} %"))
     return table(("network", "held-out loss, by seed", "against as it is"), rows)
+
+
+def recipe() -> list[str]:
+    """Short trainings of equal time that differ in how they train: steps, held-out loss by seed, and its change."""
+    document = result("ablation-recipe.json")
+    runs = document["runs"]
+    base = statistics.fmean(run["held_score"] for run in runs if run["variant"] == "as it is")
+    rows = []
+    for variant in dict.fromkeys(run["variant"] for run in runs):
+        mine = [run for run in runs if run["variant"] == variant]
+        change = 100 * (statistics.fmean(run["held_score"] for run in mine) / base - 1)
+        rows.append(
+            (
+                variant, ", ".join(f"{run['step']:,}" for run in mine),
+                ", ".join(f"{run['held_score']:.3f}" for run in mine),
+                "0" if variant == "as it is" else f"{change:+.1f} %",
+            )
+        )  # fmt: skip
+    head = ("training", f"steps in {document['minutes']:g} minutes, by seed", "held-out loss", "against as it is")
+    return table(head, rows)
 
 
 def rate(name: str) -> list[str]:
@@ -153,6 +174,7 @@ TABLES = {
     "context": lambda: context("ablation-context.json", "refined by the first step"),
     "four steps": lambda: context("ablation-four-steps.json", "context"),
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
+    "recipe": recipe,
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
     "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "colours": colours,
     "finishing": finishing,
