@@ -57,9 +57,7 @@ def test_what_is_enlarged_lies_where_it_was():
 
 
 def test_auto_is_never_worse_than_the_own_size(smooth):
-    results = {
-        d: lpcodec.encode_report(smooth, size=180, **({} if d == "auto" else {"downscale": d})) for d in (1, 2, "auto")
-    }
+    results = {d: lpcodec.encode_report(smooth, size=180, tune="psnr", downscale=d) for d in (1, 2, "auto")}
     assert all(len(result.data) <= 180 for result in results.values())
     psnr = {d: _psnr(result.data, smooth) for d, result in results.items()}
     assert psnr["auto"] == max(psnr.values())
@@ -198,7 +196,7 @@ def _with_header(data: bytes, **changes: object) -> bytes:
 def test_a_network_that_is_not_there_is_named(smooth):
     data = lpcodec.encode(smooth, quality=20, downscale=2)
     assert lpcodec.info(data)["enlarged_by"] | {"digest": ""} == {
-        "name": "stage", "number": 32, "digest": "", "installed": True,
+        "name": "stage@visual", "number": 32, "digest": "", "installed": True,
     }  # fmt: skip
     changed = _with_header(data, downscaled=Downscaled(1, 32, b"none"))
     about = lpcodec.info(changed)["enlarged_by"]
@@ -213,7 +211,7 @@ def test_a_model_of_another_task_is_damage(smooth):
     header = container.read(data).header
     by_codec = _with_header(data, downscaled=Downscaled(1, header.model_number, header.model_digest))
     by_enlarger = _with_header(data, model_number=header.downscaled.number, model_digest=header.downscaled.digest)
-    for changed, words in ((by_codec, "default@visual, which codes"), (by_enlarger, "stage, which enlarges")):
+    for changed, words in ((by_codec, "default@visual, which codes"), (by_enlarger, "stage@visual, which enlarges")):
         for read in (lpcodec.decode, lpcodec.verify, lambda file: lpcodec.decode(file, region=(0, 0, 9, 9))):
             with pytest.raises(DamagedFileError, match=words):
                 read(changed)
