@@ -3,7 +3,8 @@
     python benchmarks/scale.py --data FOLDER --out docs/results/scale.json
 
 The pictures are cut from those in FOLDER, 768 x 512 pixels each, and written as tar shards and as files. Each run is
-the command itself in a new process, so start-up is in its time. Run it on an idle machine: the file notes the load
+the command itself in a new process, so start-up is in its time. Numbers of processes are compared on the first
+pictures; all are encoded and decoded as files by most processes. Run it on an idle machine: the file notes the load
 before.
 `python benchmarks/tables.py` then fills the table of docs/scale.md.
 """
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a folder of photographs")
     parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--compared", type=int, default=100, help="pictures of the runs that are compared")
     parser.add_argument("--quality", type=float, default=40.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--engines", nargs="+", default=["local"], choices=["local", "ray"])
@@ -40,15 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(temporary)
-        _make(options.data, options.pictures, place)
+        few, all_of_them = Path(temporary) / "few", Path(temporary) / "all"
+        _make(options.data, options.compared, few)
+        _make(options.data, options.pictures, all_of_them)
         rows = [
-            _run(engine, workers, layout, options, place)
+            _run(engine, workers, layout, options, few)
             for engine in options.engines
             for layout in ("files", "shards")
             for workers in options.workers
         ]
-        rows.append(_decode(max(options.workers), options, place))
+        rows.append(_run(options.engines[0], max(options.workers), "files", options, all_of_them))
+        rows.append(_decode(max(options.workers), options, all_of_them))
     document: dict[str, Any] = {
         "machine": platform.platform(), "processors": os.cpu_count(), "load_before": load,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "width": WIDTH, "height": HEIGHT,
@@ -62,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(data: Path, count: int, place: Path) -> None:
     """`count` pictures as files below place/files and in shards below place/shards."""
-    (place / "files").mkdir()
+    (place / "files").mkdir(parents=True)
     (place / "shards").mkdir()
     shard: tarfile.TarFile | None = None
     for number, picture in enumerate(islice(_pictures(data), count)):

@@ -5,7 +5,7 @@ import statistics
 
 import bjontegaard  # type: ignore[import-untyped]
 
-from page_tables.common import of_weights, result, table
+from page_tables.common import RESULTS, of_weights, result, table
 
 
 def diagnosis() -> list[str]:
@@ -56,6 +56,8 @@ def start(name: str) -> list[str]:
 
 def recipe() -> list[str]:
     """Short trainings of equal time that differ in how they train: steps, held-out loss by seed, and its change."""
+    if not (RESULTS / "ablation-recipe.json").exists():
+        return ["Not measured yet."]
     document = result("ablation-recipe.json")
     runs = document["runs"]
     base = statistics.fmean(run["held_score"] for run in runs if run["variant"] == "as it is")
