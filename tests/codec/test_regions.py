@@ -123,7 +123,7 @@ def test_it_is_the_crop_of_a_picture_that_was_coded_at_a_smaller_size(
     large: Image.Image, downscale: int, enlarger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if enlarger == "bicubic":
-        monkeypatch.setattr(downscaling.models, "installed", lambda name: None)
+        monkeypatch.setattr(downscaling.models, "installed", lambda name, tune: None)
     image = large.crop((0, 0, 2251, 403))
     data = lpcodec.encode(image, model="fast", quality=20, downscale=downscale)
     whole = np.asarray(lpcodec.decode(data))

@@ -126,6 +126,7 @@ def test_the_weight_of_a_rate_is_above_zero(text: str, tmp_path: Path) -> None:
 
 def test_a_batch_has_a_part_for_each_scale(tmp_path: Path) -> None:
     for model, batch, options in (("light", 1, {}), ("ms-lapsrn", 2, {"scale": "8"})):
-        assert "scales, each from a part; give " in refused(tmp_path, model, batch=batch, options=options)
-    _, figures = objective_of("ms-lapsrn", {"scale": 8, "batch": 4}).loss(torch.rand(4, 3, 8, 8))
+        assert "scales, each from a part of it; give " in refused(tmp_path, model, batch=batch, options=options)
+    objective = objective_of("ms-lapsrn", {"scale": 8, "batch": 4})
+    _, figures = objective.loss(objective.pairs(torch.rand(4, 3, 8, 8)))
     assert figures.keys() == {"psnr_x2", "psnr_x4", "psnr_x8"}
