@@ -304,6 +304,7 @@ def load_for(task: Task, name: str, device: str = "cpu") -> Model[Any]:
         UsageError: no such model, no weights for it, or one for another task.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
+    _settle_threads()
     chosen = variants(name, task)[0]
     found = next(w for w in _visible() if w.name == chosen)
     return _load(found.path, found.digest, device)
@@ -327,6 +328,7 @@ def load_by_identity(number: int, digest: bytes, device: str = "cpu", task: Task
         UnknownModelError: those weights aren't installed.
         DamagedFileError: they are for another task.
     """
+    _settle_threads()
     if (found := weights_by_identity(number, digest)) is not None:
         if found.network.task != task:
             wrong = f"the file names {found.name}, which {_DOES[found.network.task]}"
@@ -362,6 +364,13 @@ def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     chosen = variants(name, network_of(name).task)[0]
     found = next(w for w in _visible() if w.name == chosen)
     return parse_tensors(_read_checked(found.path, found.digest)), found.card
+
+
+def _settle_threads() -> None:
+    """Before a thread computes for the first time, see threads.py. Everything that computes asks for a model first."""
+    from lpcodec.codec.threads import settle
+
+    settle()
 
 
 @functools.lru_cache(maxsize=4)

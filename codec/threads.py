@@ -2,8 +2,14 @@
 
 torch's own threads divide every layer among them and wait for each other after it. If another process takes a core, all
 of them wait for the thread that lost it. Threads that work on whole tiles wait only once, at the end.
+
+Each thread has its own number of torch threads. It takes it when it first asks torch for it or computes: the number
+that was set last, by any thread. So if a thread sets its own number, threads that begin at that moment get it too: here
+and in the program that calls us. `compute_with` prevents that.
 """
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,11 +27,34 @@ MOST_AHEAD = 3
 """How many items per thread are begun, at most, before the caller takes the first one's result. Results that wait take
 memory."""
 _HELPERS = ContextVar("_HELPERS", default=True)
+_CHANGING = threading.Lock()
+"""Held while the number that new threads take isn't the program's."""
+if hasattr(os, "register_at_fork"):  # a child that is forked while it is held would wait for it forever
+    os.register_at_fork(before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_CHANGING.release)
+
+
+def settle() -> int:
+    """The number of torch threads of this thread, which from now on changes only if this thread sets another."""
+    with _CHANGING:
+        return torch.get_num_threads()
+
+
+def compute_with(count: int) -> None:
+    """Let this thread use `count` torch threads. Threads that begin later take the number that they would have taken.
+
+    That number can only be read and set by threads that don't compute, because setting it sets the thread's own too.
+    """
+    if settle() == count:
+        return
+    with _CHANGING, ThreadPoolExecutor(1) as other:
+        number = other.submit(torch.get_num_threads).result()
+        torch.set_num_threads(count)
+        other.submit(torch.set_num_threads, number).result()
 
 
 def threads(device: torch.device) -> int:
     """How many items `in_threads` works on at a time."""
-    return torch.get_num_threads() if device.type == "cpu" else 1
+    return settle() if device.type == "cpu" else 1
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device) -> Iterator[R]:
@@ -39,13 +68,12 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
     if count <= 1:
         yield from map(work, items)
         return
-    allowed = torch.get_num_threads()
 
     @torch.inference_mode()
     def alone(item: T) -> R:
         return work(item)
 
-    pool = ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(1))
+    pool = ThreadPoolExecutor(count, initializer=lambda: compute_with(1))
     begun: deque[Future[R]] = deque()
     try:
         for item in items:
@@ -56,14 +84,13 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
             yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(allowed)  # new threads begin with the number that was set last, by any thread
 
 
 class Helper:
     """A second thread, for work that can be divided in two."""
 
     def __init__(self, torch_threads: int) -> None:
-        self._pool = ThreadPoolExecutor(1, initializer=lambda: torch.set_num_threads(torch_threads))
+        self._pool = ThreadPoolExecutor(1, initializer=lambda: compute_with(torch_threads))
 
     def submit(self, work: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
         """Let that thread do `work`, in inference mode, after all that was submitted before."""
@@ -95,9 +122,9 @@ def helper(device: torch.device) -> Iterator[Helper | None]:
         yield None
         return
     found = Helper(allowed // 2)
-    torch.set_num_threads(allowed - allowed // 2)
+    compute_with(allowed - allowed // 2)
     try:
         yield found
     finally:
         found.close()
-        torch.set_num_threads(allowed)
+        compute_with(allowed)

@@ -1,39 +1,46 @@
-"""Convolutions by oneDNN, where torch would choose a slower method.
+"""Convolutions by oneDNN, where torch would choose another method.
 
-With one thread and a small batch, torch computes float32 convolutions of 1x1 as a general matrix product. On CPUs with
-AVX-512 that takes about twice as long as oneDNN.
+torch computes small float32 convolutions, and those of 1x1 with one thread, as a general matrix product. That product
+rounds differently with different numbers of threads, oneDNN doesn't: so what a codec computes doesn't depend on how
+many threads there are, nor on what other threads do. On CPUs with AVX-512, oneDNN also takes about half the time for
+large convolutions of 1x1.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_SMALLEST = 20480
-"""Inputs of at most this many elements are left to torch: its own limit for using oneDNN for larger kernels."""
 
-
-def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int = 0, dilation: int = 1) -> Tensor:
-    """`torch.nn.functional.conv2d` of x (B, cin, H, W) with `weight` (cout, cin, k, k), by the faster method.
+def convolved(
+    x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> Tensor:
+    """`torch.nn.functional.conv2d` of x (B, cin, H, W) with `weight` (cout, cin, k, k), by oneDNN if that is there.
 
     The results are those of `conv2d` within rounding. If gradients are enabled, it is `conv2d`.
     """
     if (
-        weight.shape[2:] == (1, 1)
-        and x.dtype == weight.dtype == torch.float32
+        x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
-        and x.numel() > _SMALLEST
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_grad_enabled()
     ):
-        return torch.mkldnn_convolution(x, weight, bias, (0, 0), (1, 1), (1, 1), 1)
-    return F.conv2d(x, weight, bias, padding=padding, dilation=dilation)
+        if bias is not None:
+            bias = bias.contiguous()  # `mkldnn_convolution` would read a strided one as if it weren't
+        return torch.mkldnn_convolution(
+            x, weight, bias, (padding, padding), (stride, stride), (dilation, dilation), groups=1
+        )
+    return F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
 
 
-class Conv1(nn.Conv2d):
-    """A convolution of 1x1 by `convolved`."""
+class Convolution(nn.Conv2d):
+    """A convolution by `convolved`: square, with zeros around and in one group."""
 
-    def __init__(self, cin: int, cout: int) -> None:
-        super().__init__(cin, cout, 1)
+    def __init__(
+        self, cin: int, cout: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(cin, cout, kernel, stride=stride, padding=padding, dilation=dilation, bias=bias)
+        self._steps = {"stride": stride, "padding": padding, "dilation": dilation}
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolved(x, self.weight, self.bias)
+        return convolved(x, self.weight, self.bias, **self._steps)

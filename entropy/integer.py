@@ -120,7 +120,7 @@ class IntegerConv(nn.Module):
         weight, bias = (part[outputs] for part in self.integers())
         if x.dtype == torch.float64 and self.dilation == 1 and weight.shape[0] < weight.shape[1]:
             return _convolved_by_product(x, weight, bias)
-        return convolved(x, weight, bias, self.padding, self.dilation)
+        return convolved(x, weight, bias, padding=self.padding, dilation=self.dilation)
 
     def freeze(self) -> None:
         """Replace the parameters by their integers, in float64. From then on the layer is exact."""
@@ -172,7 +172,7 @@ def _probes() -> tuple[tuple[Tensor, Tensor, Tensor], ...]:
 @torch.no_grad()
 def exact_dtype() -> torch.dtype:
     """Return float32 if convolutions of integers in float32 are exact in this process, else float64."""
-    exact = all(torch.equal(convolved(x, w, None, w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
+    exact = all(torch.equal(convolved(x, w, None, padding=w.shape[-1] // 2), wanted) for x, w, wanted in _probes())
     return torch.float32 if exact else torch.float64
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lpcodec.entropy.convolution import convolved
 
 BETA_MINIMUM = 1e-6
 PEDESTAL = 2.0**-36
@@ -68,7 +69,7 @@ class _DivisiveNormalisation(nn.Module):
         return _restore(self.gamma_root, 0.0)
 
     def _norm(self, energy: Tensor) -> Tensor:
-        return F.conv2d(energy, self.gamma[:, :, None, None], self.beta)
+        return convolved(energy, self.gamma[:, :, None, None], self.beta)
 
     def extra_repr(self) -> str:
         return f"{self.channels}, inverse={self.inverse}"

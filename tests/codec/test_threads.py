@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec.threads import MOST_AHEAD, helper, in_threads, no_helper, threads
+from lpcodec.codec.threads import MOST_AHEAD, compute_with, helper, in_threads, no_helper, settle, threads
 from lpcodec.codec.tiles import grid, shares
 
 CPU = torch.device("cpu")
@@ -73,6 +75,41 @@ def test_a_helper_shares_the_threads(allowed: int) -> None:
             assert (second.submit(torch.get_num_threads).result(), torch.get_num_threads()) == (1, 2)
             assert second.submit(torch.is_inference_mode_enabled).result()
     assert torch.get_num_threads() == allowed
+
+
+def in_new_thread(work: Callable[[], int]) -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def test_threads_that_begin_meanwhile_take_the_number_of_the_program(allowed: int) -> None:
+    """torch gives a new thread the number that was set last, by any thread. The program's own threads would compute
+    with one thread from then on."""
+    with helper(CPU):
+        assert in_new_thread(settle) == allowed
+    for _ in in_threads(lambda _: None, range(9), CPU):
+        assert in_new_thread(settle) == allowed
+    assert in_new_thread(torch.get_num_threads) == allowed
+
+
+def test_a_thread_that_was_told_its_number_keeps_it(allowed: int) -> None:
+    """torch forgets a number that is set before the thread's first computation, if another thread sets one."""
+    del allowed
+    told, changed = threading.Event(), threading.Event()
+
+    def work() -> int:
+        compute_with(2)
+        told.set()
+        changed.wait()
+        torch.ones(100_000).exp()
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        number = pool.submit(work)
+        told.wait()
+        torch.set_num_threads(5)
+        changed.set()
+        assert number.result() == 2
 
 
 def test_no_helper_if_nobody_wants_its_results(allowed: int) -> None:

@@ -185,8 +185,8 @@ def test_dilated_kernels_reach_further(dtype: torch.dtype) -> None:
 def test_float32_is_trusted_where_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     assert exact_dtype() == torch.float32
 
-    def fast(x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
-        return convolved(x.bfloat16().float(), weight.bfloat16().float(), bias, padding)
+    def fast(x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int) -> Tensor:
+        return convolved(x.bfloat16().float(), weight.bfloat16().float(), bias, padding=padding)
 
     monkeypatch.setattr(integer, "convolved", fast)
     assert exact_dtype() == torch.float64

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.decomposition.lpae import LaplacianAutoencoder
 from lpcodec.codec.frontends.interface import AnyLevels, Bands, Size, check_details, split_levels
+from lpcodec.entropy.convolution import convolved
 
 FRAME = 4
 """Width in pixels of the border that the chains compute; padding reaches 3."""
@@ -82,7 +83,7 @@ class FoldedLaplacianAutoencoder(AnyLevels):
         bottom, right = _last_even(height), _last_even(width)
         for rows, columns in _tiles(FRAME, bottom, right):
             tile = x[..., rows.start - 4 : rows.stop + 4, columns.start - 4 : columns.stop + 4]
-            y = F.conv2d(tile.contiguous(memory_format=torch.channels_last), *self._encoder, stride=2)
+            y = convolved(tile.contiguous(memory_format=torch.channels_last), *self._encoder, stride=2)
             _blocks(detail[..., rows, columns]).copy_(_as_blocks(y[:, :12]))
             coarse[..., _halved(rows), _halved(columns)] = y[:, 12:]
         for rows, columns, core_rows, core_columns in _frame(bottom, right, height, width):
@@ -103,7 +104,7 @@ class FoldedLaplacianAutoencoder(AnyLevels):
         for rows, columns in _tiles(FRAME, bottom, right):
             (top, end), (left, stop) = ((s.start // 2 - 2, s.stop // 2 + 2) for s in (rows, columns))
             tile = coarse[..., top:end, left:stop]
-            y = F.conv2d(tile.contiguous(memory_format=torch.channels_last), *self._decoder)
+            y = convolved(tile.contiguous(memory_format=torch.channels_last), *self._decoder)
             torch.add(_blocks(detail[..., rows, columns]), _as_blocks(y), out=_blocks(x[..., rows, columns]))
         for rows, columns, core_rows, core_columns in _frame(bottom, right, 2 * coarse.shape[2], 2 * coarse.shape[3]):
             strip = coarse[..., _halved(rows), _halved(columns)].contiguous(memory_format=torch.channels_last)

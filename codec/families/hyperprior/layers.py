@@ -2,17 +2,18 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from lpcodec.entropy.convolution import Convolution
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 Z_MAX = 23
 """Hyper-latents are clamped to -23..23, which the proof of the accumulators' bounds needs."""
 
 
-def conv3(cin: int, cout: int, stride: int = 1) -> nn.Conv2d:
+def conv3(cin: int, cout: int, stride: int = 1) -> Convolution:
     """A 3x3 convolution that keeps the size, or divides it by `stride`."""
-    return nn.Conv2d(cin, cout, 3, stride=stride, padding=1)
+    return Convolution(cin, cout, 3, stride=stride, padding=1)
 
 
 class _Asinh(torch.autograd.Function):

@@ -33,7 +33,7 @@ from lpcodec.codec.families.hyperprior.steps import (
     outputs_of,
     schedule,
 )
-from lpcodec.entropy.convolution import Conv1, convolved
+from lpcodec.entropy.convolution import Convolution, convolved
 from lpcodec.entropy.integer import ACTIVATION_BITS
 
 _START = 0.2
@@ -59,8 +59,8 @@ class NeighbourMeans(MeanContext):
         c, self.inputs, self.adding = sizes.context_width, inputs_of(name, sizes), name == LATE
         self.start, stop = outputs_of(name, sizes)
         self.neighbours = conv3(self.inputs, 2 * c)
-        self.mixed = Conv1(3 * c, c)
-        self.head = Conv1(3 * c, min(stop, sizes.main) - self.start)
+        self.mixed = Convolution(3 * c, c, 1)
+        self.head = Convolution(3 * c, min(stop, sizes.main) - self.start, 1)
         _start_small(self.head)
 
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
@@ -80,8 +80,8 @@ class GridMeans(MeanContext):
         super().__init__()
         k, reach = sizes.dc_latents, REACHES[number - 1]
         self.inputs, self.number = k, number
-        self.neighbours = nn.Conv2d(k, k, 3, padding=reach, dilation=reach, bias=False)
-        self.gate = nn.Conv2d(sizes.context_width, k, 1)
+        self.neighbours = Convolution(k, k, 3, padding=reach, dilation=reach, bias=False)
+        self.gate = Convolution(sizes.context_width, k, 1)
         corners = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 0, 1]])
         sides = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])
         with torch.no_grad():
@@ -93,7 +93,8 @@ class GridMeans(MeanContext):
     def forward(self, features: Tensor, from_z: Tensor, values: Tensor, channels: slice) -> Tensor:
         before = before_grid(self.number, self.inputs, values.shape[2], values.shape[3], values.device)
         differences = (values - from_z) * before
-        change: Tensor = 2 * torch.sigmoid(self.gate(features)) * self.neighbours(differences)
+        # 1 + tanh(x / 2) is 2 * sigmoid(x), but torch rounds a sigmoid differently with another number of threads.
+        change: Tensor = (1 + torch.tanh(self.gate(features) / 2)) * self.neighbours(differences)
         return from_z + change
 
 
@@ -106,7 +107,7 @@ class MeanNetwork(nn.Module):
         self.coarse = conv3(sizes.hyper_latents + 1, 4 * n)
         self.middle = conv3(n, 4 * c)
         self.linear_latents = sizes.linear_latents
-        self.head = Conv1(c, sizes.main)
+        self.head = Convolution(c, sizes.main, 1)
         _start_small(self.head)
         self.contexts = nn.ModuleDict()
         self.steps = schedule(sizes) if steps is None else tuple(steps)
@@ -114,7 +115,7 @@ class MeanNetwork(nn.Module):
             number = grid_number(name)
             self.contexts[name] = NeighbourMeans(name, sizes) if number is None else GridMeans(sizes, number)
         coarser = sizes.coarser_latents
-        self.coarser = nn.Conv2d(coarser, 4 * c, 1) if coarser else None
+        self.coarser = Convolution(coarser, 4 * c, 1) if coarser else None
 
     def context(self, name: str) -> MeanContext:
         """The context of that name."""

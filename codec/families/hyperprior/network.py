@@ -44,7 +44,7 @@ from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
 from lpcodec.codec.families.hyperprior.steps import Cuts, Prediction, Step, combined, context_channels, schedule, walk
 from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
-from lpcodec.entropy.convolution import Conv1, convolved
+from lpcodec.entropy.convolution import Convolution, convolved
 from lpcodec.entropy.integer import clamp_returning
 from lpcodec.entropy.likelihood import SCALES, coded_bits, round_straight_through
 
@@ -75,7 +75,7 @@ class Analysis(nn.Module):
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.analysis_pairs)))
         self.gdn = SimpleGDN(sizes.width)
         self.tail = conv3(sizes.width, sizes.latents, stride=2)
-        self.shortcut = nn.Conv2d(maps, sizes.latents, 2, stride=2)
+        self.shortcut = Convolution(maps, sizes.latents, 2, stride=2)
 
     def forward(self, folded: Tensor) -> Tensor:
         nonlinear: Tensor = self.tail(self.gdn(self.blocks(self.head(folded.to(self.head.weight.dtype)))))
@@ -97,7 +97,7 @@ class Synthesis(nn.Module):
         self.gdn = SimpleGDN(sizes.width, inverse=True)
         self.blocks = nn.Sequential(*(ResidualPair(sizes.width) for _ in range(sizes.synthesis_pairs)))
         self.tail = conv3(sizes.width, maps)
-        self.shortcut = Conv1(sizes.latents, 4 * maps)
+        self.shortcut = Convolution(sizes.latents, 4 * maps, 1)
 
     def forward(self, y: Tensor, strengths: Tensor) -> Tensor:
         dtype = self.head.weight.dtype

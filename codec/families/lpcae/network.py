@@ -29,6 +29,7 @@ from lpcodec.codec.families.decomposition.lpae import decoder
 from lpcodec.codec.families.hyperprior.network import MIDDLE, CoarserContext, ForwardOutput, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.sizes import PROFILES, HyperpriorSizes
 from lpcodec.codec.frontends.pyramid import BICUBIC, LaplacianPyramid
+from lpcodec.entropy.convolution import convolved
 
 ANCHORS = 8
 _WIDTHS = replace(PROFILES["fast"], latents=192, linear_latents=0, dc_latents=0, anchors=ANCHORS)
@@ -59,7 +60,7 @@ class Prediction(nn.Module):
     def inside(self, extended: Tensor) -> Tensor:
         """(B, 3, h + 4, w + 4), with the two places around -> (B, 3, 2h, 2w)."""
         weight, bias = prediction_response(self.chain)
-        return F.pixel_shuffle(F.conv2d(extended, weight, bias), 2)
+        return F.pixel_shuffle(convolved(extended, weight, bias), 2)
 
 
 def halve(x: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from lpcodec.codec.families.superresolution.bicubic import enlarged
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
+from lpcodec.entropy.convolution import Convolution
 
 SLOPE = 0.1
 MIDDLE = 0.5
@@ -66,9 +67,9 @@ class LightNetwork(UpscalingNetwork):
         return 2 + len(self.trunk)
 
 
-def _convolution(i: int, o: int, gain: float) -> nn.Conv2d:
+def _convolution(i: int, o: int, gain: float) -> Convolution:
     """A convolution 3x3 with He's initial weights (for leaky ReLU) times `gain`, and biases of zero."""
-    layer = nn.Conv2d(i, o, 3, padding=1)
+    layer = Convolution(i, o, 3, padding=1)
     nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / (1 + SLOPE**2) / (9 * i)))
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
