@@ -26,8 +26,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lpcodec.codec.devices import bfloat16_pays
 from lpcodec.codec.families.hyperprior.means import MeanNetwork, MeanWalk
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import finest, lambda_of_quality, level_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes

@@ -19,8 +19,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from lpcodec.codec.devices import bfloat16_pays
 from lpcodec.codec.families.hyperprior import network as hyperprior
-from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork, bfloat16_pays
+from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.colour import PLAIN, Rotation, rotated
+from lpcodec.codec.devices import bfloat16_pays
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
@@ -39,7 +40,6 @@ from lpcodec.codec.families.hyperprior.network import (
     MIDDLE,
     CoarserContext,
     HyperpriorNetwork,
-    bfloat16_pays,
 )
 from lpcodec.codec.families.hyperprior.packed import Latents, PackedLatents, sample, size_of
 from lpcodec.codec.families.hyperprior.pixels import PixelAnalysis

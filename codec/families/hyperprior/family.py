@@ -39,7 +39,7 @@ class Hyperprior:
         return HyperpriorCodec.from_tensors(tensors, card["sizes"], device)
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Tensor]:
-        from lpcodec.codec.families.hyperprior.network import bfloat16_pays
+        from lpcodec.codec.devices import bfloat16_pays
         from lpcodec.codec.families.hyperprior.sizes import PROFILES
         from lpcodec.codec.families.hyperprior.training import HyperpriorObjective
 

@@ -159,13 +159,6 @@ class ForwardOutput(NamedTuple):
     context: CoarserContext
 
 
-def bfloat16_pays(device: str) -> bool:
-    """Whether transforms are faster in bfloat16: on GPUs, and on CPUs that have it in hardware."""
-    if device != "cpu":
-        return True
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-
-
 class HyperpriorNetwork(nn.Module):
     """The whole network; `steps` is the order in which latents are decoded, by default that of `schedule`."""
 

@@ -28,7 +28,7 @@ class Lpcae:
         return LpcaeCodec.from_tensors(tensors, card["sizes"], device)
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[Tensor]:
-        from lpcodec.codec.families.hyperprior.network import bfloat16_pays
+        from lpcodec.codec.devices import bfloat16_pays
         from lpcodec.codec.families.lpcae.network import SIZES, LpcaeNetwork
         from lpcodec.codec.families.lpcae.training import LpcaeObjective
 

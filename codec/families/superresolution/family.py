@@ -100,7 +100,7 @@ class SuperResolution:
         return Upscaler(built, device)
 
     def objective(self, plan: Mapping[str, Any], device: str) -> Objective[list[Pair]]:
-        from lpcodec.codec.families.hyperprior.network import bfloat16_pays
+        from lpcodec.codec.devices import bfloat16_pays
         from lpcodec.codec.families.superresolution.stage import StageObjective
         from lpcodec.codec.families.superresolution.training import UpscalingObjective
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.arrays import Pixels, ceil_div
-from lpcodec.codec.families.hyperprior.network import bfloat16_pays
+from lpcodec.codec.devices import bfloat16_pays
 from lpcodec.codec.families.superresolution.bicubic import enlarged
 from lpcodec.codec.families.superresolution.luma import RANGE, luma
 from lpcodec.codec.families.superresolution.network import UpscalingNetwork
