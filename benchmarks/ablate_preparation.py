@@ -3,10 +3,11 @@
     python benchmarks/ablate_preparation.py --pictures SCREENS --part cells --out docs/results/ablation-cells.json
     python benchmarks/ablate_preparation.py --pictures KODAK --part colours --out docs/results/ablation-colours.json
 
-Each picture is encoded at seven qualities with the part and without it, and decoded: the BD-rate in PSNR is over all
-that the two curves share. Lossless storage of whole pictures is left aside, so that both sides are of the model. With
---avif the curve with the part is also compared with AVIF (4:4:4, tune=psnr, speed 6) over its own 0.1 to 1.2 bpp; there
-the file is what `encode` would write, losslessly stored ones too. Earlier pictures in OUT are kept.
+Each picture is encoded at its own size at seven qualities, with the weights for PSNR, with the part and without it, and
+decoded: the BD-rate in PSNR is over all that the two curves share. Lossless storage of whole pictures is left aside, so
+that both sides are of the model. With --avif the curve with the part is also compared with AVIF (4:4:4, tune=psnr,
+speed 6) over its own 0.1 to 1.2 bpp; there the file is what `encode` would write, losslessly stored ones too. Earlier
+pictures in OUT that were measured with the same weights are kept.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lpcodec.codec import api, colour, container
+from lpcodec.codec import api, colour, container, models
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.evaluation.codecs.pillow import avif
@@ -30,6 +31,7 @@ from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate
 from lpcodec.codec.evaluation.metrics.point import Means
 from lpcodec.codec.preparation import Preparation, Prepared
 
+MODEL = "default"
 QUALITIES = (5.0, 12.0, 20.0, 30.0, 40.0, 55.0, 70.0)
 AVIF_QUALITIES = (8, 16, 25, 35, 45, 55, 65, 75, 84, 90)
 Pixels = npt.NDArray[np.uint8]
@@ -57,7 +59,7 @@ def curve(pixels: Pixels) -> list[Row]:
     image = Image.fromarray(pixels)
     with patch("lpcodec.codec.encoding.lossless.QuickSize.at_most", lambda *_: False):
         for quality in QUALITIES:
-            data = api.encode(image, quality=quality)
+            data = api.encode(image, model=MODEL, quality=quality, tune="psnr", downscale=1)
             decoded = np.asarray(api.decode(data))
             stored = container.read(data).payload(SectionType.CELLS)
             rows.append({
@@ -141,14 +143,15 @@ def main(argv: Sequence[str] | None = None, measure: Callable[[Path, str, bool],
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     paths = [p for given in options.pictures for p in (sorted(given.iterdir()) if given.is_dir() else [given])]
-    rows = json.loads(options.out.read_text("utf-8"))["rows"] if options.out.exists() else []
+    about = {"part": options.part, "weights": models.load(MODEL).digest.hex(), "qualities": list(QUALITIES)}
+    earlier = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
+    rows = earlier["rows"] if earlier.get("weights") == about["weights"] else []
     for path in paths:
         if any(row["picture"] == path.stem for row in rows):
             continue
         rows.append({"set": path.parent.name} | measure(path, options.part, options.avif))
         print({key: value for key, value in rows[-1].items() if key not in ("with", "without")}, flush=True)
-        document = {"part": options.part, "qualities": QUALITIES, "rows": rows}
-        options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        options.out.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
