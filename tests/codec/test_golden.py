@@ -14,6 +14,7 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import models
+from lpcodec.codec.devices import bfloat16_pays
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -23,12 +24,15 @@ FIGURES = json.loads((GOLDEN / "golden.json").read_text())
 
 
 @pytest.mark.parametrize("stem", sorted(FIGURES))
-def test_a_golden_file_decodes_to_its_symbols_and_within_a_level_to_its_pixels(stem: str) -> None:
+def test_a_golden_file_decodes_to_its_symbols_and_nearly_to_its_pixels(stem: str) -> None:
+    """Within a level where float32 is computed with, as for the golden pixels, and within two where bfloat16 is; twice
+    as far if the picture is enlarged (G1)."""
     data = (GOLDEN / f"{stem}.lpc").read_bytes()
     assert lpcodec.info(data)["symbols_hash"] == FIGURES[stem]["symbols_hash"]
     decoded = np.asarray(lpcodec.decode(data), np.int16)  # decode compares the parsed symbols with the file's hash
     with Image.open(GOLDEN / f"{stem}.png") as expected:
-        assert np.abs(decoded - np.asarray(expected, np.int16)).max() <= 1
+        most = (2 if bfloat16_pays("cpu") else 1) * FIGURES[stem].get("downscale", 1)
+        assert np.abs(decoded - np.asarray(expected, np.int16)).max() <= most
 
 
 @pytest.mark.parametrize("stem", sorted(FIGURES))
@@ -38,7 +42,7 @@ def test_the_shipped_weights_still_reach_the_bytes_and_psnr_they_had(stem: str) 
     asked = {"quality": figures["quality"], "downscale": figures.get("downscale", 1)}
     data = lpcodec.encode(picture, model=figures["model"], tune="psnr", **asked)
     assert len(data) == pytest.approx(figures["bytes"], rel=0.01, abs=8)
-    assert golden.psnr(picture, lpcodec.decode(data)) == pytest.approx(figures["psnr"], abs=0.05)
+    assert golden.psnr(picture, lpcodec.decode(data)) == pytest.approx(figures["psnr"], abs=0.1)
 
 
 def test_there_is_a_golden_file_of_every_codec_s_weights() -> None:

@@ -135,7 +135,7 @@ def test_of_a_smaller_picture_only_the_bytes_that_a_region_needs_are_read(large:
     data = lpcodec.encode(large.resize((4400, 900)), model="fast", quality=30, downscale=2)
     stream = Counting(data)
     assert lpcodec.decode(stream, region=(3900, 100, 60, 60), max_pixels=3600).size == (60, 60)
-    assert stream.count < len(data) // 2
+    assert stream.count < 0.6 * len(data)  # the second of three groups, and the third, which is small
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
