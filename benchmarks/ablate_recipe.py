@@ -25,35 +25,42 @@ import torch
 
 from lpcodec.codec.families.hyperprior import qualities, training
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.sizes import PROFILES
 from lpcodec.codec.training import loop, trainer
 
 MODEL = "fast"
 PATCH, BATCH, RATE = 192, 4, 6e-4
+PLACES_OF_ALL = PROFILES["default"].anchors
+"""The anchors of `default`: `fast` has no qualities above 70."""
 HIGH_SHARE = 0.65
-"""What "more high qualities" leaves for those up to place 7; 0.85 is the default."""
+"""What "all qualities, more high ones" leaves for those up to 70; 0.85 is the default."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs: the optimiser of the kernels, patches and batch, the rate, the network, the share of qualities."""
+    """What differs: the optimiser of the kernels, patches and batch, the rate, the network, its qualities."""
 
     optimiser: str = "muon"
     patch: int = PATCH
     batch: int = BATCH
     rate: float = RATE
     more_pairs: int = 0
+    anchors: int | None = None
     common_share: float = qualities.COMMON_SHARE
 
 
 VARIANTS = {
     "as it is": Variant(),
+    "three times the rate": Variant(rate=3 * RATE),
     "SOAP for Muon": Variant(optimiser="soap"),
     "SOAP for Muon, three times the rate": Variant(optimiser="soap", rate=3 * RATE),
     "Adam for Muon": Variant(optimiser="adam"),
+    "Adam for Muon, three times the rate": Variant(optimiser="adam", rate=3 * RATE),
     "9 patches of 128": Variant(patch=128, batch=9),
     "1 patch of 384": Variant(patch=384, batch=1),
-    "more high qualities": Variant(common_share=HIGH_SHARE),
     "one more pair in the analysis": Variant(more_pairs=1),
+    "all qualities": Variant(anchors=PLACES_OF_ALL),
+    "all qualities, more high ones": Variant(anchors=PLACES_OF_ALL, common_share=HIGH_SHARE),
 }
 Made = Callable[..., list[torch.optim.Optimizer]]
 
@@ -80,7 +87,8 @@ def varied(variant: Variant) -> Iterator[None]:
     """Trainings that begin inside are that variant's, and count processor time."""
 
     def network(sizes: Any) -> HyperpriorNetwork:
-        return HyperpriorNetwork(replace(sizes, analysis_pairs=sizes.analysis_pairs + variant.more_pairs))
+        pairs = sizes.analysis_pairs + variant.more_pairs
+        return HyperpriorNetwork(replace(sizes, analysis_pairs=pairs, anchors=variant.anchors or sizes.anchors))
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(training, "HyperpriorNetwork", network))
@@ -104,7 +112,7 @@ def held_out(data: Path, variant: Variant, minutes: float, seed: int) -> dict[st
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train every variant with every seed; write the JSON after each."""
+    """Train every variant with every seed that OUT doesn't have yet; write the JSON after each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the training pictures")
     parser.add_argument("--out", type=Path, required=True)
@@ -113,9 +121,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     options = parser.parse_args(argv)
     about = {"model": MODEL, "minutes": options.minutes, "device": "cpu"}
-    runs: list[dict[str, Any]] = []
+    earlier = json.loads(options.out.read_text()) if options.out.exists() else {"runs": []}
+    found: list[dict[str, Any]] = earlier.pop("runs")
+    runs = found if earlier == about else []
     for seed in range(options.seeds):
         for name in options.variants:
+            if any(run["variant"] == name and run["seed"] == seed for run in runs):
+                continue
             figures = held_out(options.data, VARIANTS[name], options.minutes, seed)
             runs.append({"variant": name, "seed": seed, **figures})
             print(f"seed {seed}, {name}: {figures['held_score']:.3f} after {figures['step']} steps", flush=True)

@@ -16,6 +16,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
@@ -27,11 +28,13 @@ import torch
 from PIL import Image
 
 import lpcodec
+from lpcodec.codec import models
 from lpcodec.codec.downscaling import HIGHEST_BPP, Downscale
 from lpcodec.codec.errors import PictureWarning, TargetError
 from lpcodec.codec.evaluation.metrics import distortion
 from lpcodec.codec.evaluation.metrics.curves import FEWEST_POINTS
 from lpcodec.codec.evaluation.metrics.extra_metrics import ssimulacra2
+from lpcodec.codec.evaluation.run.machine import cpu_name
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.rate import FLOOR
 from lpcodec.datasets.pictures import picture_files
@@ -197,6 +200,13 @@ def pictures(data: str, every: int, only: Sequence[str] | None, crop: int | None
             yield path, np.ascontiguousarray(pixels[top : top + (crop or 1 << 30), left : left + (crop or 1 << 30)])
 
 
+def weights(tune: Tune) -> dict[str, str]:
+    """The digests of the codec and of the network that enlarges what it decodes."""
+    found = {"codec": models.load(models.tuned("default", tune)).digest}
+    stage = models.installed("stage", tune)
+    return {name: digest.hex() for name, digest in (found | ({"stage": stage[1]} if stage else {})).items()}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", help="a set or a folder")
@@ -225,6 +235,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(json.dumps(points[-1]), flush=True)
     if given.out:
         found = {
+            "date": f"{date.today():%Y-%m-%d}", "processor": cpu_name(), "weights": weights(given.tune),
             "data": Path(given.data).name, "crop": given.crop, "tune": given.tune, "tried_up_to": HIGHEST_BPP,
             "rows": [by_rate(points, bpp) for bpp in given.rates],
             "by_picture": [by_picture(points, name) for name in dict.fromkeys(p["picture"] for p in points)],

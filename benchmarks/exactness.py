@@ -155,7 +155,7 @@ def _rows(folder: Path) -> Iterator[dict[str, Any]]:
         }
         print(
             f"| {setting.device} | {setting.threads} | {setting.aten or '-'} | {setting.onednn or '-'} | "
-            f"{'yes' if setting.channels_last else 'no'} | {'no' if setting.full_precision else 'where it pays'} | "
+            f"{'yes' if setting.channels_last else 'no'} | {'no' if setting.full_precision else 'yes'} | "
             f"{'yes' if setting.fast_math else 'no'} | {row['symbols']} | {own} | {enlarged} | {row['share']:.4%} |",
             flush=True,
         )
@@ -185,8 +185,8 @@ def _child(folder: Path, setting: Setting) -> None:
         for coder in getattr(codec, "coders", (codec,)):
             if not hasattr(coder, "transforms"):  # the paper's networks: one layout, one precision
                 continue
-            if setting.full_precision:  # as on processors without bfloat16
-                coder.transforms = coder.network.for_coding(torch.float32)
+            # Both, on every processor: bfloat16 where it pays, float32 elsewhere.
+            coder.compute_in(torch.float32 if setting.full_precision else torch.bfloat16)
             if not setting.channels_last:
                 for network in (coder.network, coder.transforms):
                     network.to(memory_format=torch.contiguous_format)

@@ -93,10 +93,11 @@ def measured(
                 name: [statistics.median(times[task, rate, path.stem][name]) for path in pictures] for name in builds
             }
             ratios = [old / new for old, new in zip(medians["before"], medians["now"], strict=True)]
+            before, now = (statistics.mean(medians[name]) for name in ("before", "now"))
             row = {
-                "task": task, "bpp": rate, "pictures": len(pictures), "ratio": statistics.median(ratios),
+                "task": task, "bpp": rate, "pictures": len(pictures), "ratio": before / now,
                 "ratios": [round(ratio, 3) for ratio in ratios],
-                **{name: statistics.mean(found) for name, found in medians.items()},
+                "before": before, "now": now,
             }  # fmt: skip
             print(json.dumps(row), flush=True)
             rows.append(row)

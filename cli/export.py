@@ -51,6 +51,9 @@ def export(
 
     path = exporting.export(run=run, name=name, out=out, data=data, order=order, note=note, overwrite=overwrite)
     typer.echo(printable(str(path)))
-    network = models.network_named(json.loads(path.with_suffix(".json").read_text())["network"])
+    card = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    network = models.network_named(card["network"])
     if network.task in _USES:
-        say(f"LPCODEC_WEIGHTS={out} lpcodec {_USES[network.task].format(name)}")
+        scales = card.get("scales", [2])
+        chosen = name if 2 in scales else f"{name} --scale {scales[0]}"
+        say(f"LPCODEC_WEIGHTS={out} lpcodec {_USES[network.task].format(chosen)}")

@@ -171,7 +171,7 @@ class _Candidates:
 
         Args:
             lmbda: the cost is bits per pixel + lambda * mean squared error (8-bit units).
-            assumed: the cells whose colours are made fewer to estimate the gain.
+            assumed: the cells whose colours are reduced in number for the estimate.
             bits_per_change: the bits that a change of colour is assumed to take.
         """
         coding = self._coding(lmbda)

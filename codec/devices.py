@@ -22,10 +22,11 @@ def check_device(name: str) -> None:
 
 def bfloat16_pays(device: str) -> bool:
     """Whether convolutions are faster in bfloat16 than in float32: on GPUs, and on CPUs with AMX or AVX-512's bfloat16
-    instructions, but for those of Intel that don't have, or don't show, AMX.
+    instructions, except on Intel CPUs on which AMX is missing or hidden.
 
     There these instructions take twice the time of float32's: measured on an Emerald Rapids in a virtual machine, and
-    reported in libxsmm/tpp-mlir's pull request 1025. On AMD's Zen 4 and Zen 5 they take about half of it.
+    reported in libxsmm/tpp-mlir's pull request 1025. On AMD's Zen 4 they take half of it (iree-org/iree's pull request
+    15089).
     """
     if device != "cpu":
         return True

@@ -1,4 +1,4 @@
-"""Limits of what may be asked for: of the size that a stranger's file declares, and of threads.
+"""Limits: of the size that an untrusted file may declare, and of the number of threads.
 
 `lpcodec decode --untrusted` and `lpcodec verify --untrusted` use those of the size. In Python:
 `lpcodec.decode(data, max_pixels=UNTRUSTED_PIXELS, max_memory=UNTRUSTED_MEMORY)`.

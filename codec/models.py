@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError
 from lpcodec.codec.families.family import (
+    TUNES,
     Codec,
     Family,
     Network,
@@ -52,8 +53,6 @@ FAMILIES = [
 ]
 """Modules that have a `FAMILY`, in the order in which their networks are listed. They are imported on demand."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
-TUNES = ("psnr", "visual")
-"""What weights may be trained for: squared error, or what SSIMULACRA 2 and MS-SSIM see."""
 DEFAULT_TUNE = "visual"
 """The default of encoding, if the model has such weights, unless the target or the effort is about squared error."""
 _VISUAL = "@visual"
@@ -79,10 +78,8 @@ class Model(Generic[T]):
     number: int
     digest: bytes
     trained: T
-
-    @property
-    def tune(self) -> str:
-        return tune_of(self.name)
+    tune: str = "psnr"
+    """What it was trained for, one of TUNES."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +97,11 @@ class Weights:
     def model(self) -> str:
         """The name without the rate: `wcae` of `wcae@0.15`."""
         return self.name.split("@")[0]
+
+    @property
+    def tune(self) -> str:
+        """What they were trained for, one of TUNES."""
+        return str(self.card.get("training", {}).get("tune") or tune_of(self.name))
 
     @property
     def network(self) -> Network:
@@ -271,7 +273,7 @@ def tuned(model: str, tune: str | None, *, squared_error: bool = False) -> str:
 
 
 def tune_of(name: str) -> str:
-    """The tune of a set of weights, one of TUNES."""
+    """The tune that the name of a set of weights stands for, one of TUNES."""
     return "visual" if name.endswith(_VISUAL) else "psnr"
 
 
@@ -349,7 +351,7 @@ def installed(name: str, tune: str = "psnr") -> tuple[int, bytes] | None:
     sets = [w for w in _visible() if w.network == network]
     if not sets or network.number is None:
         return None
-    return network.number, next((w for w in sets if tune_of(w.name) == tune), sets[0]).digest
+    return network.number, next((w for w in sets if w.tune == tune), sets[0]).digest
 
 
 def tensors_of(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -381,9 +383,10 @@ def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
     protect_children()
     card = json.loads(path.with_suffix(".json").read_text())
     tensors = parse_tensors(_read_checked(path, wanted))
-    network = Weights(path, card).network
+    weights = Weights(path, card)
+    network = weights.network
     trained = family_of(network).load(network, tensors, card, device)
-    return Model(card["name"], network.number or 0, wanted, trained)
+    return Model(weights.name, network.number or 0, wanted, trained, weights.tune)
 
 
 def _read_checked(path: Path, wanted: bytes) -> bytes:

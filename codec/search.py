@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lpcodec.codec import decoding, downscaling, models, rate, visual
+from lpcodec.codec import decoding, downscaling, models, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.arrays import Pixels, psnr_of
 from lpcodec.codec.coding import CodedFile, Model, Original, Plan
@@ -179,6 +179,8 @@ def distortion(file: CodedFile, original: Original) -> float:
     """What the file's weights were trained to keep low, of its picture as it is shown, in the units of `squared_error`:
     that, or for weights for the eye mostly what SSIMULACRA 2 and MS-SSIM see."""
     if file.model.tune == "visual":
+        from lpcodec.codec import visual  # imports torch
+
         return visual.distortion_of_pixels(_shown(file), original.source.pixels)
     return squared_error(file, original)
 

@@ -5,7 +5,7 @@ of them wait for the thread that lost it. Threads that work on whole tiles wait 
 
 Each thread has its own number of torch threads. It takes it when it first asks torch for it or computes: the number
 that was set last, by any thread. So if a thread sets its own number, threads that begin at that moment get it too: here
-and in the program that calls us. `compute_with` prevents that.
+and in the program that calls us. `compute_with` restores the number at once, and our own threads wait for that.
 """
 
 import os
@@ -122,8 +122,8 @@ def helper(device: torch.device) -> Iterator[Helper | None]:
         yield None
         return
     found = Helper(allowed // 2)
-    compute_with(allowed - allowed // 2)
     try:
+        compute_with(allowed - allowed // 2)
         yield found
     finally:
         found.close()

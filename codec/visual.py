@@ -151,8 +151,8 @@ def distortion(decoded: Tensor, original: Tensor) -> Tensor:
 def distortion_of_pixels(decoded: Pixels, original: Pixels) -> float:
     """Return the mean `distortion` of the tiles of two pictures of equal shape, uint8 (H, W, 1 or 3).
 
-    Of large pictures only some tiles are compared, evenly spread. Pictures smaller than LEAST_SIDE are extended by
-    their last row and column.
+    Of large pictures only some tiles are compared, evenly spread. Tiles are extended by their last row and column to
+    multiples of 16, and to at least LEAST_SIDE.
     """
     places = [(rows, columns) for rows in _parts(original.shape[0]) for columns in _parts(original.shape[1])]
     count = min(len(places), _MOST_TILES)

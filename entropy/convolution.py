@@ -1,7 +1,7 @@
 """Convolutions by oneDNN, where torch would choose another method.
 
 torch computes small float32 convolutions, and those of 1x1 with one thread, as a general matrix product. That product
-rounds differently with different numbers of threads, oneDNN doesn't: so what a codec computes doesn't depend on how
+rounds differently with different numbers of threads, oneDNN doesn't: so what a layer computes doesn't depend on how
 many threads there are, nor on what other threads do. On CPUs with AVX-512, oneDNN also takes about half the time for
 large convolutions of 1x1.
 """
@@ -16,13 +16,14 @@ def convolved(
 ) -> Tensor:
     """`torch.nn.functional.conv2d` of x (B, cin, H, W) with `weight` (cout, cin, k, k), by oneDNN if that is there.
 
-    The results are those of `conv2d` within rounding. If gradients are enabled, it is `conv2d`.
+    The results are those of `conv2d` within rounding. If gradients or autocast are enabled, it is `conv2d`.
     """
     if (
         x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
     ):
         if bias is not None:
             bias = bias.contiguous()  # `mkldnn_convolution` would read a strided one as if it weren't

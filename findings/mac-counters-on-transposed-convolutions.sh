@@ -7,8 +7,8 @@
 #   of products that reach it.
 # Expected: both take the same number, 32 x 32 x 16 x 16 x 25 = 6.55 million, less a few at the borders.
 # Seen: for the convolution all counters agree. For the transposed one thop and torchinfo say 26.2 million, as if every pixel
-#   of the larger map met the whole kernel; torch's counter and ptflops are right. Of a codec's decoder, which is made of
-#   such layers, published figures in MAC per pixel can differ by four with the tool that counted. A convolution that is
+#   of the larger map met the whole kernel; torch's counter and ptflops are right. So published
+#   MAC-per-pixel figures of decoders made of such layers can differ by a factor of four, depending on the tool. A convolution that is
 #   called as a function with a parameter, as GDN layers do, is 0 for all but torch's counter.
 #
 # Exits with 0 if this is still what is seen, with 1 if the behaviour has changed.

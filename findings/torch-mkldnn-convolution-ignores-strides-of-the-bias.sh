@@ -4,7 +4,7 @@
 # Version: torch 2.13.0 for CPUs, Linux on x86-64.
 # Input: x (1, 3, 20, 20), a kernel (12, 3, 5, 5), and as bias one column of a matrix (12, 7), which has a stride of 7.
 # Expected: the result of torch.nn.functional.conv2d, or an error.
-# Seen: a result with wrong biases, without a word: the first element and the eleven that follow it in memory. Strided
+# Seen: a result with wrong biases, without an error or a warning: the first element and the eleven that follow it in memory. Strided
 #   and expanded inputs and kernels are read correctly, and so is a bias that is made contiguous.
 #
 # Exits with 0 if this is still what is seen, with 1 if the behaviour has changed.

@@ -8,8 +8,8 @@
 # Seen: both. The worker's number is 4 when it computes. If the worker asked torch for anything before it set the
 #   number, it keeps 1. And a third thread, begun after a worker set 1, computes with 1 for as long as it lives, while
 #   the main thread keeps its own 4: a new thread takes the number that was set last, by any thread.
-# So a pool whose initialiser sets 1 may compute with more threads, and makes threads of the program that begin
-#   meanwhile slow. As some results depend on the number of threads, they then change from run to run.
+# So a pool whose initialiser sets 1 may compute with more threads, and slows down threads that
+#   the program starts in the meantime. As some results depend on the number of threads, they then change from run to run.
 #
 # Exits with 0 if this is still what is seen, with 1 if the behaviour has changed.
 set -eu

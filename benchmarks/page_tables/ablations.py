@@ -54,25 +54,29 @@ def start(name: str) -> list[str]:
     return table(("network", "held-out loss, by seed", "against as it is"), rows)
 
 
+_RECIPE_BASES = ("all qualities",)
+
+
 def recipe() -> list[str]:
     """Short trainings of equal time that differ in how they train: steps, held-out loss by seed, and its change."""
     if not (RESULTS / "ablation-recipe.json").exists():
         return ["Not measured yet."]
     document = result("ablation-recipe.json")
     runs = document["runs"]
-    base = statistics.fmean(run["held_score"] for run in runs if run["variant"] == "as it is")
+    variants = dict.fromkeys(run["variant"] for run in runs)
     rows = []
-    for variant in dict.fromkeys(run["variant"] for run in runs):
-        mine = [run for run in runs if run["variant"] == variant]
-        change = 100 * (statistics.fmean(run["held_score"] for run in mine) / base - 1)
-        rows.append(
-            (
-                variant, ", ".join(f"{run['step']:,}" for run in mine),
-                ", ".join(f"{run['held_score']:.3f}" for run in mine),
-                "0" if variant == "as it is" else f"{change:+.1f} %",
-            )
-        )  # fmt: skip
-    head = ("training", f"steps in {document['minutes']:g} minutes, by seed", "held-out loss", "against as it is")
+    for variant in variants:
+        mine = {run["seed"]: run for run in runs if run["variant"] == variant}
+        # The held-out loss is over the qualities that a network has.
+        name = next((start for start in variants if start in _RECIPE_BASES and variant.startswith(start)), "as it is")
+        base = {run["seed"]: run["held_score"] for run in runs if run["variant"] == name}
+        shared = [run["held_score"] / base[seed] for seed, run in mine.items() if seed in base]
+        change = f"{100 * (statistics.fmean(shared) - 1):+.1f} %" if shared and variant != name else ""
+        losses = ", ".join(f"{run['held_score']:.3f}" for run in mine.values())
+        rows.append((variant, ", ".join(f"{run['step']:,}" for run in mine.values()), losses, name, change))
+    head = (
+        "training", f"steps in {document['minutes']:g} minutes, by seed", "held-out loss", "compared with", "change",
+    )  # fmt: skip
     return table(head, rows)
 
 

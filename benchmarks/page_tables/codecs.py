@@ -65,11 +65,11 @@ def shown(target: float = 0.3) -> list[str]:
     plain = " and ".join(text for text, test in words.items() if test == OURS)
     slower = figures["avif"]["decode_mps"] / figures[OURS]["decode_mps"]
     sentence = (
-        f"**Beside AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults. With `--tune psnr` it needs {plain} as"
-        f" AVIF tuned for PSNR. AVIF decodes {slower:.2g} times as fast."
+        f"**Compared with AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults. With `--tune psnr` it needs {plain}"
+        f" as AVIF tuned for PSNR. AVIF decodes {slower:.2g} times as fast."
     )
     if document["machine"]["contended"]:
-        sentence += " Speeds are those of one thread, taken beside other work."
+        sentence += " Speeds are those of one thread, measured while other programs ran."
     return [*table(head, rows), "", sentence]
 
 

@@ -275,7 +275,7 @@ def against_before() -> list[str]:
                     f"{row['ratio']:.2f}", kept,
                 )
             )  # fmt: skip
-    head = ("pictures", "threads", "busy processes beside", "task", "bpp", "before, ms/MP", "now, ms/MP")
+    head = ("pictures", "threads", "other busy processes", "task", "bpp", "before, ms/MP", "now, ms/MP")
     about = "Times are of the wall clock." if document["clock"] == "seconds" else "Times are the process's own."
     return [*table((*head, "times as fast", "of its idle speed"), rows), "", about]
 

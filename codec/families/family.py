@@ -89,6 +89,17 @@ class Option:
     help: str
 
 
+TUNES = ("psnr", "visual")
+"""What weights may be trained for: squared error, or what SSIMULACRA 2 and MS-SSIM see."""
+
+
+def parse_tune(text: str) -> str:
+    """A tune, one of TUNES; the `parse` of an `Option`."""
+    if text not in TUNES:
+        raise ValueError(" or ".join(TUNES))
+    return text
+
+
 @dataclass(frozen=True)
 class PatchSides:
     """The sides, in pixels, of patches that a network can be trained on: multiples of `step`, none below `least`."""

@@ -3,6 +3,8 @@
 import io
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -338,6 +340,12 @@ class TestLimits:
 
 
 class TestInfoAndVerify:
+    def test_info_imports_no_torch(self, face: Image.Image, tmp_path: Path) -> None:
+        (tmp_path / "face.lpc").write_bytes(lpcodec.encode(face, model="fast", quality=10))
+        program = "import sys, lpcodec; lpcodec.info(sys.argv[1]); print('torch' in sys.modules)"
+        words = [sys.executable, "-c", program, str(tmp_path / "face.lpc")]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "False"
+
     def test_info_says_what_the_file_holds(self, face: Image.Image) -> None:
         image = in_mode(face, "RGBA")
         data = lpcodec.encode(image, quality=33)

@@ -53,6 +53,19 @@ def test_the_default_measure_is_taken_only_if_the_model_has_weights_for_it(
     assert models.tuned(visual, None) == visual
 
 
+def test_weights_are_for_what_they_were_trained_for_whatever_their_name(
+    visual: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (models.load("fast").tune, models.load(visual).tune) == ("psnr", "visual")
+    folder = tmp_path / "weights"
+    card = json.loads((folder / "fast@visual.json").read_text())
+    card |= {"name": "mine", "training": card["training"] | {"tune": "visual"}}
+    (folder / "mine.json").write_text(json.dumps(card))
+    (folder / "fast@visual.safetensors").rename(folder / "mine.safetensors")
+    (folder / "fast@visual.json").unlink()
+    assert models.load("mine").tune == "visual"
+
+
 def test_what_there_is_not_is_refused(visual: str) -> None:
     with pytest.raises(UsageError, match=r"lpcae has no weights tuned for the eye; these have: .*fast"):
         models.tuned("lpcae", "visual")

@@ -63,6 +63,12 @@ def test_it_can_be_trained() -> None:
     assert layer.weight.grad.abs().sum() > 0
 
 
+def test_autocast_decides_what_it_computes_in() -> None:
+    x, weight = inputs(0, 8, 8, 3, 30, 30)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert convolved(x, weight, None, padding=1).dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("size", [(6, 9), (40, 40)])
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_the_number_of_threads_does_not_change_a_bit(kernel: int, size: tuple[int, int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option
+from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option, parse_tune
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,7 +28,7 @@ class Hyperprior:
             lambda text: _front_end(text),
             "what splits pictures: haar (the default), unshuffle, cdf53 or pyramid",
         ),
-        "tune": Option(lambda text: _tune(text), "what distortion is: psnr (squared error, the default) or visual"),
+        "tune": Option(parse_tune, "what distortion is: psnr (squared error, the default) or visual"),
     }
 
     def load(
@@ -72,14 +72,6 @@ def _front_end(text: str) -> str:
 
     if text not in FOLDS:
         raise ValueError(f"one of {', '.join(FOLDS)}")
-    return text
-
-
-def _tune(text: str) -> str:
-    from lpcodec.codec.models import TUNES
-
-    if text not in TUNES:
-        raise ValueError(" or ".join(TUNES))
     return text
 
 

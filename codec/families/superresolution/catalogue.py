@@ -19,7 +19,7 @@ STAGE_FILTERS, STAGE_PAIRS = 24, 3
 DOUBLINGS = (2, 4, 8)
 LIGHT_SCALES = (2, 4)
 CHOICES = ("scale", "shared", "width", "module")
-"""What may be chosen of some network. `tune` is none of them: it changes what `stage` learns, not what it is."""
+"""The choices that a network may have. `tune` isn't one: it changes the training of `stage`, not its shape."""
 
 
 @dataclass(frozen=True)

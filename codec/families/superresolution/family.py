@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from lpcodec.codec.errors import UsageError
-from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option
+from lpcodec.codec.families.family import Exported, Family, Network, Objective, Option, parse_tune
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,12 +52,6 @@ def _module(text: str) -> str:
     return _one_of(modules, text)
 
 
-def _tune(text: str) -> str:
-    from lpcodec.codec.models import TUNES
-
-    return _one_of(TUNES, text)
-
-
 def _one_of(values: Iterable[T], text: str) -> T:
     """The value that is written as `text`. ValueError if there is none."""
     known = {str(value): value for value in values}
@@ -88,7 +82,7 @@ class SuperResolution:
         "shared": Option(_shared, "cms-lapsrn: the convolution that shares its kernel, 1, 3 (default) or 5"),
         "width": Option(_width, "lpn: factor of the channels, 0.1 to 2; 1 by default"),
         "module": Option(_module, "lpn: activations of a block, a, b or c (default)"),
-        "tune": Option(_tune, "stage: whose decoded pictures it enlarges, and its loss: psnr (the default) or visual"),
+        "tune": Option(parse_tune, "stage: whose pictures it enlarges, and its loss: psnr (the default) or visual"),
     }
 
     def load(self, network: Network, tensors: dict[str, Tensor], card: Mapping[str, Any], device: str) -> Upscaler:

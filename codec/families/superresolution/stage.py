@@ -102,7 +102,9 @@ class StageObjective(UpscalingObjective):
         return tuple((pictures * 255).round().byte() for pictures in (self.small(patches, 2), patches))  # type: ignore[return-value]
 
     def error_of(self, out: Tensor, wanted: Tensor) -> Tensor:
-        return visual.distortion(out, wanted) if self.tune == "visual" else super().error_of(out, wanted)
+        if self.tune == "visual":
+            return visual.distortion(out.clamp(0, 1), wanted)
+        return super().error_of(out, wanted)
 
     @torch.no_grad()
     def small(self, pictures: Tensor, scale: int) -> Tensor:
