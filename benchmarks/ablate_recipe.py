@@ -5,8 +5,9 @@
 
 Trainings of the network `fast` from random numbers, all alike but for one thing, each with a whole cosine schedule over
 the same processor seconds of its steps on one thread. A slow optimiser thus takes fewer steps. What is compared is the
-held-out loss at the end, as in ablate_start.py; per quality too, because the share of high qualities shifts it. SOAP is
-that of the package pytorch-optimizer. Then `python benchmarks/tables.py` writes the table of docs/ablations.md.
+held-out loss at the end, as in ablate_start.py; per quality too, because the share of high qualities shifts it. Patches
+have at most 256 pixels a side: with larger ones, other pictures are held out. SOAP is that of the package
+pytorch-optimizer. Then `python benchmarks/tables.py` writes the table of docs/ablations.md.
 """
 
 import argparse
@@ -47,6 +48,7 @@ class Variant:
     more_pairs: int = 0
     anchors: int | None = None
     common_share: float = qualities.COMMON_SHARE
+    one_quality: bool = False
 
 
 VARIANTS = {
@@ -57,7 +59,8 @@ VARIANTS = {
     "Adam for Muon": Variant(optimiser="adam"),
     "Adam for Muon, three times the rate": Variant(optimiser="adam", rate=3 * RATE),
     "9 patches of 128": Variant(patch=128, batch=9),
-    "1 patch of 384": Variant(patch=384, batch=1),
+    "2 patches of 256": Variant(patch=256, batch=2),
+    "one quality for each step": Variant(one_quality=True),
     "one more pair in the analysis": Variant(more_pairs=1),
     "all qualities": Variant(anchors=PLACES_OF_ALL),
     "all qualities, more high ones": Variant(anchors=PLACES_OF_ALL, common_share=HIGH_SHARE),
@@ -94,6 +97,8 @@ def varied(variant: Variant) -> Iterator[None]:
         stack.enter_context(patch.object(training, "HyperpriorNetwork", network))
         stack.enter_context(patch.object(qualities, "COMMON_SHARE", variant.common_share))
         stack.enter_context(patch.object(loop, "time", SimpleNamespace(monotonic=time.process_time)))
+        if variant.one_quality:
+            stack.enter_context(patch.object(training, "random_parts", lambda batch: torch.rand(1).expand(len(batch))))
         if variant.optimiser != "muon":
             stack.enter_context(patch.object(trainer, "optimisers_of", optimisers_of(variant.optimiser)))
         yield
