@@ -3,6 +3,8 @@
 torch's own threads divide every layer among them and wait for each other after it. If another process takes a core, all
 of them wait for the thread that lost it. Threads that work on whole tiles wait only once, at the end.
 
+The workers are kept: on a busy machine a new thread waits some milliseconds before it runs for the first time.
+
 Each thread has its own number of torch threads. It takes it when it first asks torch for it or computes: the number
 that was set last, by any thread. So if a thread sets its own number, threads that begin at that moment get it too: here
 and in the program that calls us. `compute_with` restores the number at once, and our own threads wait for that.
@@ -12,10 +14,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
@@ -26,11 +29,25 @@ P = ParamSpec("P")
 MOST_AHEAD = 3
 """How many items per thread are begun, at most, before the caller takes the first one's result. Results that wait take
 memory."""
+_MOST_WORKERS = 1024
+"""More than anyone asks for: a worker that had to wait for another one to end might wait forever."""
 _HELPERS = ContextVar("_HELPERS", default=True)
 _CHANGING = threading.Lock()
 """Held while the number that new threads take isn't the program's."""
+_workers, _keeper = ThreadPoolExecutor(_MOST_WORKERS, "lpcodec"), ThreadPoolExecutor(1, "lpcodec-keeper")
+"""Those that compute, and one that only sets the number that new threads take. An executor begins a thread if all that
+it has are busy, and keeps it."""
+
+
+def _begin_again() -> None:
+    """A forked child has none of its parent's threads."""
+    global _workers, _keeper
+    _workers, _keeper = ThreadPoolExecutor(_MOST_WORKERS, "lpcodec"), ThreadPoolExecutor(1, "lpcodec-keeper")
+    _CHANGING.release()
+
+
 if hasattr(os, "register_at_fork"):  # a child that is forked while it is held would wait for it forever
-    os.register_at_fork(before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_CHANGING.release)
+    os.register_at_fork(before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_begin_again)
 
 
 def settle() -> int:
@@ -39,17 +56,17 @@ def settle() -> int:
         return torch.get_num_threads()
 
 
-def compute_with(count: int) -> None:
-    """Let this thread use `count` torch threads. Threads that begin later take the number that they would have taken.
+def compute_with(count: int, others: int) -> None:
+    """Let this thread use `count` torch threads, and threads that begin later `others`.
 
-    That number can only be read and set by threads that don't compute, because setting it sets the thread's own too.
+    That number is set by a thread that doesn't compute, because setting it sets the thread's own too.
     """
     if settle() == count:
         return
-    with _CHANGING, ThreadPoolExecutor(1) as other:
-        number = other.submit(torch.get_num_threads).result()
+    with _CHANGING:
         torch.set_num_threads(count)
-        other.submit(torch.set_num_threads, number).result()
+        if others != count:
+            _keeper.submit(torch.set_num_threads, others).result()
 
 
 def threads(device: torch.device) -> int:
@@ -63,42 +80,97 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
     As many items are worked on at a time as torch may use threads, each with one torch thread and in inference mode.
     On a GPU, and with one thread or one item, the work is done here, one item after the other.
     """
-    items = list(items)
-    count = min(threads(device), len(items))
+    items, allowed = list(items), threads(device)
+    count = min(allowed, len(items))
     if count <= 1:
         yield from map(work, items)
         return
-
-    @torch.inference_mode()
-    def alone(item: T) -> R:
-        return work(item)
-
-    pool = ThreadPoolExecutor(count, initializer=lambda: compute_with(1))
+    crew = _Crew(count, 1, allowed)
     begun: deque[Future[R]] = deque()
     try:
         for item in items:
             if len(begun) == MOST_AHEAD * count:
                 yield begun.popleft().result()
-            begun.append(pool.submit(alone, item))
+            begun.append(crew.submit(work, item))
         while begun:
             yield begun.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        crew.drop()
+        crew.close()
+
+
+_Call = tuple[Future[Any], Callable[[], Any]]
+
+
+class _Crew:
+    """Some of the kept workers, as an executor: they do in inference mode what is submitted, in that order. A worker
+    that finds nothing to do is free at once, and never waits for its crew.
+
+    Args:
+        count: of workers, at most.
+        torch_threads: of each worker.
+        others: torch threads of the caller, and of threads that begin later.
+    """
+
+    def __init__(self, count: int, torch_threads: int, others: int) -> None:
+        self._count, self._numbers = count, (torch_threads, others)
+        self._calls = deque[_Call]()
+        self._working = set[Future[None]]()
+        self._lock = threading.Lock()
+        self._busy = 0
+
+    def submit(self, work: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
+        """Let a worker do `work` after all that was submitted before."""
+        future: Future[R] = Future()
+        with self._lock:
+            self._calls.append((future, partial(work, *arguments, **named)))
+            if self._busy < self._count:
+                self._working = {one for one in self._working if not one.done()} | {_workers.submit(self._work)}
+                self._busy += 1
+        return future
+
+    def drop(self) -> None:
+        """Forget what is submitted and not begun."""
+        with self._lock:
+            self._calls.clear()
+
+    def close(self) -> None:
+        """Wait until all that is submitted is done."""
+        wait(self._working)
+
+    @torch.inference_mode()
+    def _work(self) -> None:
+        with suppress(RuntimeError):  # the keeper can't be begun: the work can be done with any number
+            compute_with(*self._numbers)
+        while (call := self._next()) is not None:
+            future, work = call
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+            del call, future, work  # they may hold much memory
+
+    def _next(self) -> _Call | None:
+        with self._lock:
+            if self._calls:
+                return self._calls.popleft()
+            self._busy -= 1
+            return None
 
 
 class Helper:
     """A second thread, for work that can be divided in two."""
 
-    def __init__(self, torch_threads: int) -> None:
-        self._pool = ThreadPoolExecutor(1, initializer=lambda: compute_with(torch_threads))
+    def __init__(self, torch_threads: int, others: int) -> None:
+        self._crew = _Crew(1, torch_threads, others)
 
     def submit(self, work: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
         """Let that thread do `work`, in inference mode, after all that was submitted before."""
-        return self._pool.submit(torch.inference_mode()(work), *arguments, **named)
+        return self._crew.submit(work, *arguments, **named)
 
     def close(self) -> None:
         """Wait until all of it is done."""
-        self._pool.shutdown()
+        self._crew.close()
 
 
 @contextmanager
@@ -121,10 +193,10 @@ def helper(device: torch.device) -> Iterator[Helper | None]:
     if allowed == 1 or not _HELPERS.get():
         yield None
         return
-    found = Helper(allowed // 2)
+    found = Helper(allowed // 2, allowed)
     try:
-        compute_with(allowed - allowed // 2)
+        compute_with(allowed - allowed // 2, allowed)
         yield found
     finally:
         found.close()
-        compute_with(allowed)
+        compute_with(allowed, allowed)

@@ -98,7 +98,7 @@ def test_a_thread_that_was_told_its_number_keeps_it(allowed: int) -> None:
     told, changed = threading.Event(), threading.Event()
 
     def work() -> int:
-        compute_with(2)
+        compute_with(2, torch.get_num_threads())
         told.set()
         changed.wait()
         torch.ones(100_000).exp()
