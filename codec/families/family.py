@@ -96,7 +96,7 @@ TUNES = ("psnr", "visual")
 def parse_tune(text: str) -> str:
     """A tune, one of TUNES; the `parse` of an `Option`."""
     if text not in TUNES:
-        raise ValueError(" or ".join(TUNES))
+        raise ValueError(f"one of {', '.join(TUNES)}")
     return text
 
 
