@@ -133,7 +133,7 @@ def test_the_hyperprior_family_trains_on_it() -> None:
         losses.append((float(loss.detach()), float(figures["bpp"])))
     assert losses[0][1] == losses[1][1]
     assert losses[0][0] != losses[1][0]
-    with pytest.raises(ValueError, match="psnr or visual"):
+    with pytest.raises(ValueError, match="one of psnr, visual"):
         FAMILY.options["tune"].parse("loud")
 
 
