@@ -85,7 +85,7 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
     if count <= 1:
         yield from map(work, items)
         return
-    crew = _Crew(count, 1, allowed)
+    crew = Crew(count, 1, allowed)
     begun: deque[Future[R]] = deque()
     try:
         for item in items:
@@ -102,7 +102,7 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], device: torch.device)
 _Call = tuple[Future[Any], Callable[[], Any]]
 
 
-class _Crew:
+class Crew:
     """Some of the kept workers, as an executor: they do in inference mode what is submitted, in that order. A worker
     that finds nothing to do is free at once, and never waits for its crew.
 
@@ -158,21 +158,6 @@ class _Crew:
             return None
 
 
-class Helper:
-    """A second thread, for work that can be divided in two."""
-
-    def __init__(self, torch_threads: int, others: int) -> None:
-        self._crew = _Crew(1, torch_threads, others)
-
-    def submit(self, work: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
-        """Let that thread do `work`, in inference mode, after all that was submitted before."""
-        return self._crew.submit(work, *arguments, **named)
-
-    def close(self) -> None:
-        """Wait until all of it is done."""
-        self._crew.close()
-
-
 @contextmanager
 def no_helper() -> Iterator[None]:
     """Within it this thread gets no helpers: for a caller that doesn't need what they would compute."""
@@ -184,8 +169,8 @@ def no_helper() -> Iterator[None]:
 
 
 @contextmanager
-def helper(device: torch.device) -> Iterator[Helper | None]:
-    """A helper that has half of torch's threads, while the caller has the others.
+def helper(device: torch.device) -> Iterator[Crew | None]:
+    """A crew of one, for work that can be divided in two: it has half of torch's threads, the caller the others.
 
     None on a GPU, if torch may use only one thread, and inside `no_helper`.
     """
@@ -193,7 +178,7 @@ def helper(device: torch.device) -> Iterator[Helper | None]:
     if allowed == 1 or not _HELPERS.get():
         yield None
         return
-    found = Helper(allowed // 2, allowed)
+    found = Crew(1, allowed // 2, allowed)
     try:
         compute_with(allowed - allowed // 2, allowed)
         yield found

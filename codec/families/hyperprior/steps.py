@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.threads import Helper
+from lpcodec.codec.threads import Crew
 
 Device = torch.device | str
 Places = Callable[[int, int, int, int, Device], Tensor]
@@ -211,7 +211,7 @@ is with scales, the symbols must be zero where the step has no latents."""
 
 def walk(
     steps: Sequence[Step], source: Source, scales: Scales | None, means: Means | None, context_channels: int,
-    helper: Helper | None = None,
+    helper: Crew | None = None,
 ) -> list[Prediction]:  # fmt: skip
     """Go through the steps, asking `source` for the symbols of each; return what was predicted in each.
 
