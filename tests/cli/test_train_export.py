@@ -1,6 +1,7 @@
 """train and export: what they hand to the loop, and how they tell of its progress."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -141,16 +142,17 @@ def test_export(lpcodec: Any, replace_module: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "words"),
+    ("card", "words"),
     [
-        ("light", "upscale photo.png --model mine enlarges with it"),
-        ("wae", "show decompose photo.png --model mine splits with it"),
+        ({"network": "light", "scales": [2, 4]}, "upscale photo.png --model mine enlarges with it"),
+        ({"network": "lpn", "scales": [4]}, "upscale photo.png --model mine --scale 4 enlarges with it"),
+        ({"network": "wae"}, "show decompose photo.png --model mine splits with it"),
     ],
 )
 def test_export_says_how_weights_are_used(
-    lpcodec: Any, replace_module: Any, tmp_path: Path, network: str, words: str
+    lpcodec: Any, replace_module: Any, tmp_path: Path, card: dict[str, object], words: str
 ) -> None:
     made = tmp_path / "mine.safetensors"
-    made.with_suffix(".json").write_text(f'{{"network": "{network}"}}')
+    made.with_suffix(".json").write_text(json.dumps(card))
     replace_module("lpcodec.codec.training.export", export=lambda **_: made)
     assert words in lpcodec("export", "run", "--name", "mine", "--out", "weights").stderr
