@@ -53,8 +53,10 @@ from lpcodec.datasets.patches import load_stores
 from lpcodec.entropy.likelihood import gaussian_bits, round_straight_through, rounded, uniform_noise
 
 FOUR, SHARED, AVERAGES = "four steps", "four steps, shared", "averages first"
+AVERAGES_FOUR = "averages first, four steps"
 VARIANTS = {"none": (False, False), "means": (False, True), "scales": (True, False), "both": (True, True),
-            FOUR: (True, True), SHARED: (True, True), AVERAGES: (True, True)}  # fmt: skip
+            FOUR: (True, True), SHARED: (True, True), AVERAGES: (True, True),
+            AVERAGES_FOUR: (True, True)}  # fmt: skip
 """(later steps' scales see the symbols decoded before, their means see the values)"""
 QUALITIES = (15, 40, 65, 90)
 DC_LATENTS = 3
@@ -67,9 +69,15 @@ def steps_of(variant: str, sizes: HyperpriorSizes) -> tuple[Step, ...]:
     if variant == AVERAGES:
         return schedule(sizes)
     halves, every = [checkerboard(0), checkerboard(1)], sizes.latents
-    if variant not in (FOUR, SHARED):
+    if variant not in (FOUR, SHARED, AVERAGES_FOUR):
         return Step(0, every, halves[0]), Step(0, every, halves[1], CHECKERBOARD)
     cells = [of_parity(half, parity) for half in halves for parity in (0, 1)]
+    if variant == AVERAGES_FOUR:
+        dc = sizes.dc_latents
+        averages = [step for step in schedule(sizes) if step.stop == dc]
+        rest = [Step(0 if number > 1 else dc, every, cell, CHECKERBOARD if number else None)
+                for number, cell in enumerate(cells)]  # fmt: skip
+        return (*averages, *rest)
     contexts = [None, *([CHECKERBOARD] * 3 if variant == SHARED else ["second", "third", "fourth"])]
     return tuple(Step(0, every, cell, context) for cell, context in zip(cells, contexts, strict=True))
 
@@ -117,7 +125,7 @@ class Trial:
         torch.manual_seed(seed)
         self.see_symbols, self.see_values = VARIANTS[variant]
         self.network, self.amp = network, bfloat16_pays("cpu")
-        sizes = replace(network.sizes, dc_latents=DC_LATENTS if variant == AVERAGES else 0)
+        sizes = replace(network.sizes, dc_latents=DC_LATENTS if variant in (AVERAGES, AVERAGES_FOUR) else 0)
         self.steps = steps_of(variant, sizes)
         self.scales, self.means = ScaleNetwork(sizes, self.steps), MeanNetwork(sizes, self.steps)
         self.parameters = [*self.scales.parameters(), *self.means.parameters()]

@@ -140,9 +140,12 @@ def enlarged(pixels: Pixels, width: int, height: int, how: Downscaled, device: s
 
 def needed(box: Box, how: Downscaled, coded_width: int, coded_height: int) -> Box:
     """The box of the smaller picture that `enlarged_part` needs for a box of the shown one. Raises as `network_of`."""
-    around = _REACH if not how.number else how.halvings * network_of(how).reach(2)
-    left, right = _needed_along(box.left, box.width, how.halvings, around, coded_width)
-    top, bottom = _needed_along(box.top, box.height, how.halvings, around, coded_height)
+    around, step = _REACH, 1
+    if how.number:
+        upscaler = network_of(how)
+        around, step = how.halvings * upscaler.reach(2), upscaler.network.step
+    left, right = _needed_along(box.left, box.width, how.halvings, around, step, coded_width)
+    top, bottom = _needed_along(box.top, box.height, how.halvings, around, step, coded_height)
     return Box(left, top, right - left, bottom - top)
 
 
@@ -158,12 +161,14 @@ def enlarged_part(pixels: Pixels, place: Box, box: Box, how: Downscaled, device:
     return np.ascontiguousarray(found[top : top + box.height, left : left + box.width])
 
 
-def _needed_along(start: int, length: int, halvings: int, around: int, coded: int) -> tuple[int, int]:
+def _needed_along(start: int, length: int, halvings: int, around: int, step: int, coded: int) -> tuple[int, int]:
     """Along one axis: the start and stop of the pixels of the smaller picture that are needed.
 
-    Those are the pixels under the box and `around` more on each side, within the `coded` pixels that there are.
+    Those are the pixels under the box and `around` more on each side, within the `coded` pixels that there are. The
+    start is a multiple of `step`: the network then sees the same blocks of pixels as in the whole picture.
     """
-    return max(0, (start >> halvings) - around), min(coded, (start + length - 1 >> halvings) + 1 + around)
+    first = max(0, (start >> halvings) - around) // step * step
+    return first, min(coded, (start + length - 1 >> halvings) + 1 + around)
 
 
 def network_of(how: Downscaled, device: str = "cpu") -> Any:

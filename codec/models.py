@@ -377,7 +377,11 @@ def _settle_threads() -> None:
 
 @functools.lru_cache(maxsize=4)
 def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
-    """The model of one set of weights. `wanted` is its digest, so that weights that were replaced are loaded again."""
+    """The model of one set of weights. `wanted` is its digest, so that weights that were replaced are loaded again.
+
+    Raises:
+        UnknownModelError: the weights don't have the digest that their card gives, or are of another version's network.
+    """
     from safetensors.torch import load as parse_tensors
 
     protect_children()
@@ -385,7 +389,14 @@ def _load(path: Path, wanted: bytes, device: str) -> Model[Any]:
     tensors = parse_tensors(_read_checked(path, wanted))
     weights = Weights(path, card)
     network = weights.network
-    trained = family_of(network).load(network, tensors, card, device)
+    try:
+        trained = family_of(network).load(network, tensors, card, device)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "state_dict" not in str(error):  # such as a device without memory
+            raise
+        raise UnknownModelError(
+            f"{path.name}: these weights don't fit this version's {network.name}; export or train them again"
+        ) from error
     return Model(weights.name, network.number or 0, wanted, trained, weights.tune)
 
 

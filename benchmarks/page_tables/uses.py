@@ -286,7 +286,7 @@ TABLES = {
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),
-    **{f"downscale {tune}": lambda tune=tune: downscale(tune) for tune in ("visual", "psnr", "folded")},
+    **{f"downscale {tune}": lambda tune=tune: downscale(tune) for tune in ("visual", "psnr")},
     **{f"downscale {tune} by picture": lambda tune=tune: downscale_by_picture(tune) for tune in ("visual", "psnr")},
     "enlarging": enlarging,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 import lpcodec
 from lpcodec.codec import models
@@ -235,11 +235,26 @@ def test_changed_weights_are_refused(own: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    for load in (lambda: models.load("nowcae"), lambda: models.load_by_identity(17, digest)):
+    for loaded in (lambda: models.load("nowcae"), lambda: models.load_by_identity(17, digest)):
         with pytest.raises(UnknownModelError, match=r"nowcae\.safetensors: these aren't the weights"):
-            load()
+            loaded()
     path.unlink()
     with pytest.raises(UnknownModelError, match=r"nowcae\.safetensors: the weights can't be read"):
+        models.load("nowcae")
+
+
+@pytest.mark.parametrize("change", ["one is missing", "one is larger", "none"])
+def test_weights_of_another_version_s_network_are_named(own: Path, change: str) -> None:
+    put(own, "nowcae", seed=3)
+    path = own / "nowcae.safetensors"
+    tensors = load(path.read_bytes())
+    name, tensor = tensors.popitem()
+    if change == "one is larger":
+        tensors[name] = torch.cat([tensor, tensor])
+    data = save({} if change == "none" else tensors)
+    path.write_bytes(data)
+    path.with_suffix(".json").write_text(json.dumps({"name": "nowcae", "digest": hashlib.sha256(data).hexdigest()}))
+    with pytest.raises(UnknownModelError, match=r"nowcae\.safetensors: these weights don't fit .* train them again"):
         models.load("nowcae")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.families.superresolution.folded import FoldedNetwork
 from lpcodec.codec.families.superresolution.lapsrn import LapSRN, RecursiveLapSRN
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.lpn import LPN, Pathway
@@ -15,7 +16,7 @@ from lpcodec.codec.families.superresolution.wavelet import LPSR, WSR, WaveSR
 
 NARROW = 1 / 8
 """Width of the embedding of `lpsr-narrow`."""
-STAGE_FILTERS, STAGE_PAIRS = 24, 3
+STAGE_FILTERS, STAGE_PAIRS = 48, 1
 DOUBLINGS = (2, 4, 8)
 LIGHT_SCALES = (2, 4)
 CHOICES = ("scale", "shared", "width", "module")
@@ -41,7 +42,7 @@ def _light(choices: Mapping[str, Any]) -> UpscalingNetwork:
 
 
 def _stage(choices: Mapping[str, Any]) -> UpscalingNetwork:
-    return LightNetwork((choices["scale"],), channels=3, filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
+    return FoldedNetwork(choices["scale"], filters=STAGE_FILTERS, pairs=STAGE_PAIRS)
 
 
 def _lpn(last: Pathway) -> Entry:

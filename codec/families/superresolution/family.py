@@ -65,7 +65,7 @@ class SuperResolution:
 
     networks = (
         _network("light", 98_580, "small and quick: residual on bicubic; 2 and 4 times with one set of weights"),
-        Network("stage", 32, "upscaling", 34_524, False, "ends the decoding of pictures coded at half their sides"),
+        Network("stage", 32, "upscaling", 49_152, False, "ends the decoding of pictures coded at half their sides"),
         _network("lapsrn", 814_242, "LapSRN of Lai et al. (CVPR 2017): 2, 4 or 8 times"),
         _network("ms-lapsrn", 222_801, "MS-LapSRN of Lai et al. (PAMI 2019): all doublings share their weights"),
         _network("cms-lapsrn", 185_873, "MS-LapSRN with a shared deconvolution, of Hyun et al."),

@@ -1,5 +1,5 @@
-"""The small networks: `light`, which `upscale` uses by default, and `stage`, which ends the decoding of pictures that
-were coded at a smaller size. All convolutions are at the small size, and there is one head per scale.
+"""`light`, the small network that `upscale` uses by default. All convolutions are at the small size, and there is one
+head per scale.
 
 ```
 picture --conv--> features --residual pairs of convolutions--> features --head conv, pixel shuffle--> residual
@@ -45,13 +45,13 @@ class LightNetwork(UpscalingNetwork):
         super().__init__()
         self.channels = channels
         self.scales = tuple(sorted(scales))
-        self.first = _convolution(channels, filters, 1.0)
+        self.first = convolution(channels, filters, 1.0)
         # The pairs add up: the sum of their second halves should not grow with their number.
         gains = (1.0, 1 / pairs) * pairs
-        self.trunk = nn.ModuleList(_convolution(filters, filters, gain) for gain in gains)
+        self.trunk = nn.ModuleList(convolution(filters, filters, gain) for gain in gains)
         # Heads of zeros: training starts from bicubic.
         self.heads = nn.ModuleDict(
-            {str(scale): _convolution(filters, channels * scale**2, 0.0) for scale in self.scales}
+            {str(scale): convolution(filters, channels * scale**2, 0.0) for scale in self.scales}
         )
 
     def kernels_for_muon(self) -> list[nn.Parameter]:
@@ -67,10 +67,10 @@ class LightNetwork(UpscalingNetwork):
         return 2 + len(self.trunk)
 
 
-def _convolution(i: int, o: int, gain: float) -> Convolution:
-    """A convolution 3x3 with He's initial weights (for leaky ReLU) times `gain`, and biases of zero."""
-    layer = Convolution(i, o, 3, padding=1)
-    nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / (1 + SLOPE**2) / (9 * i)))
+def convolution(i: int, o: int, gain: float, *, side: int = 3) -> Convolution:
+    """A convolution of `side` x `side` with He's initial weights (for leaky ReLU) times `gain`, and biases of zero."""
+    layer = Convolution(i, o, side, padding=side // 2)
+    nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / (1 + SLOPE**2) / (side**2 * i)))
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer

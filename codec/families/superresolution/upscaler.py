@@ -62,8 +62,8 @@ class Upscaler:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
                 large = self.network.enlarge(tile.contiguous(memory_format=torch.channels_last), scale).float()
             inner = (..., rows.scaled(scale).inner, columns.scaled(scale).inner)
-            shown = self._output(picture[..., rows.outer, columns.outer].float() / 255, large, scale, inner)
-            levels = (shown.clamp(0, 1) * 255).round().byte()[0].permute(1, 2, 0)
+            shown = self._output(picture[..., rows.outer, columns.outer], large, scale, inner)
+            levels = (shown * 255).round_().clamp_(0, 255).byte()[0].permute(1, 2, 0)
             out[rows.scaled(scale).core, columns.scaled(scale).core] = levels.cpu().numpy()
             if progress is not None:
                 progress("upscale", done / len(tiles))
@@ -81,9 +81,10 @@ class Upscaler:
         return luma(rgb) if self.network.channels == 1 else rgb
 
     def _output(self, small: Tensor, large: Tensor, scale: int, inner: tuple[EllipsisType, slice, slice]) -> Tensor:
-        """The small picture's tile (1, 1 or 3, h, w) and the network's output for it -> the tile's core, enlarged."""
+        """The small picture's tile, uint8 (1, 1 or 3, h, w), and the network's output for it -> the tile's core,
+        enlarged, about 0..1."""
         large = large[inner]
         if self.network.channels == 3:
             return large if small.shape[1] == 3 else large.mean(1, keepdim=True)
-        plain = enlarged(small, scale)[inner]
+        plain = enlarged(small.float() / 255, scale)[inner]
         return plain + (large - luma(plain.expand(-1, 3, -1, -1))) * (255 / RANGE)

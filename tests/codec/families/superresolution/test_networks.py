@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lpcodec.codec.families.superresolution.folded import FoldedNetwork
 from lpcodec.codec.families.superresolution.lapsrn import LapSRN, RecursiveLapSRN
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.lpn import LPN
@@ -25,7 +26,7 @@ NETWORKS = {
     "lpsr4": lambda: LPSR(4, 1 / 32),
     "lpsr8": lambda: LPSR(8, 1 / 32),
     "light": lambda: LightNetwork((2, 3, 4), filters=8, pairs=2),
-    "stage": lambda: LightNetwork((2,), channels=3, filters=8, pairs=1),
+    "stage": lambda: FoldedNetwork(2, filters=8, pairs=2),
 }
 
 
@@ -146,3 +147,19 @@ def test_the_light_network_starts_as_bicubic():
     x = torch.rand(1, 1, 8, 8)
     expected = F.interpolate(x, scale_factor=2, mode="bicubic", antialias=True)
     assert torch.equal(LightNetwork()(x, 2), expected)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_the_folded_network_starts_as_bicubic_with_its_border_repeated(scale):
+    x, border = torch.rand(2, 3, 6, 10), 4
+    repeated = F.pad(x, (border,) * 4, mode="replicate")
+    expected = F.interpolate(repeated, scale_factor=scale, mode="bicubic", antialias=True)
+    inner = slice(scale * border, -scale * border)
+    torch.testing.assert_close(FoldedNetwork(scale, filters=4, pairs=1)(x, scale), expected[..., inner, inner])
+
+
+def test_in_bfloat16_the_folded_network_still_enlarges_in_float32():
+    x, network = torch.rand(1, 3, 8, 8), FoldedNetwork(2, filters=4, pairs=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = network(x, 2)
+    torch.testing.assert_close(rounded, network(x, 2))

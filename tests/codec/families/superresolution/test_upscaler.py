@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lpcodec.codec import upscaling
+from lpcodec.codec.families.superresolution.folded import FoldedNetwork
 from lpcodec.codec.families.superresolution.lapsrn import RecursiveLapSRN
 from lpcodec.codec.families.superresolution.light import LightNetwork
 from lpcodec.codec.families.superresolution.lpn import LPN
@@ -16,6 +17,7 @@ NETWORKS = {
     "ms": (lambda: RecursiveLapSRN(4, filters=4, passes=1), 4),
     "lpn": (lambda: LPN(3, width=0.125, last="alpha"), 3),
     "lpsr": (lambda: LPSR(2, 1 / 64), 2),
+    "stage": (lambda: FoldedNetwork(2, filters=8, pairs=1), 2),
 }
 
 
