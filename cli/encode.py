@@ -180,7 +180,7 @@ def _check(options: Mapping[str, Any]) -> None:
 
 def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: float) -> dict[str, Any]:
     """What `--json` prints: sizes in bytes, PSNR in dB. The PSNR is null unless it was the target and is finite."""
-    lossless = result.psnr is not None and math.isinf(result.psnr)
+    finite = result.psnr is not None and math.isfinite(result.psnr)
     return {
         "file": printable(job.source),
         "output": "-" if job.target is None else printable(str(job.target)),
@@ -188,8 +188,8 @@ def _facts(job: jobs.Job, result: "EncodeResult", size_before: int, seconds: flo
         "bytes": len(result.data),
         "bpp": result.bpp,
         "quality": result.quality,
-        "psnr": None if lossless else result.psnr,
-        "lossless": lossless,
+        "psnr": result.psnr if finite else None,
+        "lossless": result.lossless,
         "model": result.model,
         "downscale": result.downscale,
         "width": result.width,

@@ -120,7 +120,7 @@ Effort = Annotated[
         min=0,
         max=9,
         metavar="0..9",
-        help="Search longer for a smaller file of the same quality; 9 is far slower than 0.",
+        help="Search longer for a smaller file of the same PSNR, with the weights for PSNR; 9 is far slower than 0.",
     ),
 ]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")]

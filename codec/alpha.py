@@ -85,7 +85,7 @@ def prepared(picture: Picture, *, exact: bool, background: Colour | None) -> Pic
         icc = profiles.fitting(picture.icc, not came_as_rgb)[0] if picture.icc else None
         picture = dataclasses.replace(picture, pixels=pixels, alpha=None, icc=icc)
     elif not exact and alpha.min() == 0:
-        picture = dataclasses.replace(picture, pixels=filled(picture.pixels, alpha > 0))
+        picture = dataclasses.replace(picture, pixels=filled(picture.pixels, alpha > 0), hidden_replaced=True)
     if picture.pixels.shape[2] == 3:
         grey = is_grey(picture.pixels)
         pixels = picture.pixels[..., :1].copy() if grey else picture.pixels

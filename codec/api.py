@@ -68,13 +68,13 @@ def encode(
         bpp: at most this many bits per pixel, counting the whole file. The file uses at least 97 % of the limit if the
             picture needs that much. Otherwise it has the finest quality, or is stored losslessly if that fits.
         size: the same, in bytes.
-        psnr: at least this PSNR in dB, in as few bytes as possible. If no quality reaches it, the picture is stored
-            losslessly.
+        psnr: at least this PSNR in dB of the pixels that can be seen (alpha above 0), in as few bytes as possible. If
+            no quality reaches it, the picture is stored losslessly.
         lossless: store the picture losslessly, with its alpha and the colours of transparent pixels. No model is used.
         strip: leave out ICC, EXIF and XMP.
         best_effort: if no file fits bpp or size, return the smallest one, with a note, instead of raising TargetError.
-        effort: 0..9. A higher effort gives a smaller file of the same quality and takes longer; 9 takes tens of times
-            as long as 0 (docs/effort.md). Decoding takes the same time. Only default, fast and hq have efforts above 0.
+        effort: 0..9. A higher effort gives a smaller file of the same PSNR and takes longer; 9 takes tens of times as
+            long as 0 (docs/effort.md). Decoding takes the same time. Only default, fast and hq have efforts above 0.
         exact: keep the colours of pixels with an alpha of 0. By default a smooth continuation of the visible colours
             replaces them: it takes fewer bytes, and nobody sees it.
         background: put the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).

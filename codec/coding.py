@@ -79,6 +79,14 @@ class Original:
         """The bytes of alpha and metadata together."""
         return self.alpha_bytes + self.metadata_bytes
 
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether a file gives back the alpha exactly, and a stored one the colours of transparent pixels too."""
+        if self.source.alpha is None:
+            return True
+        alpha = alphas.from_bytes(self.alpha[0].payload, self.width, self.height)
+        return not self.source.hidden_replaced and np.array_equal(alpha, self.source.alpha)
+
     def header(self, kind: Kind) -> Header:
         """The header of a file of that kind, without the fields of a model."""
         grey = self.source.pixels.shape[2] == 1

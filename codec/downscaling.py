@@ -45,12 +45,14 @@ class Trial(Generic[T]):
     """A picture coded at one size.
 
     `cost` computes what `choose` compares; the smallest is best. `bpp` is the rate of the colours alone, per pixel of
-    the whole picture, and at most the rate that is asked for. `stores_cells`: parts of the picture are stored exactly.
+    the whole picture, and at most the rate that is asked for. `reached`: the target is met. `stores_cells`: parts of
+    the picture are stored exactly.
     """
 
     result: T
     cost: Callable[[], tuple[bool, float]]
     bpp: float
+    reached: bool = True
     stores_cells: bool = False
 
 
@@ -66,7 +68,8 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
     """The best of the sizes that `downscale` allows.
 
     `auto` keeps the size of a picture with stored cells: a smaller size would lose its text and its even background. It
-    stops at the first smaller size that isn't better.
+    stops at the first smaller size that isn't better. If no file at the picture's own size meets the target, it tries
+    the smaller sizes of all pictures, at all rates.
 
     Args:
         trial: codes the picture with its sides halved 0, 1 or 2 times.
@@ -75,11 +78,12 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
     if downscale != "auto":
         return trial(downscale.bit_length() - 1)
     best = trial(0)
-    if best.bpp > HIGHEST_BPP or best.stores_cells or shorter_side < SMALLEST_SIDE:
+    if best.reached and (best.bpp > HIGHEST_BPP or best.stores_cells or shorter_side < SMALLEST_SIDE):
         return best
     cost = best.cost()
     for halvings in (1, 2):
-        if best.bpp * 4 ** (halvings - 1) > HIGHEST_BPP:  # per pixel of the size that `best` is coded at
+        rate = best.bpp * 4 ** (halvings - 1)  # per pixel of the size that `best` is coded at
+        if best.reached and rate > HIGHEST_BPP:
             break
         next_smaller = trial(halvings)
         next_cost = next_smaller.cost()

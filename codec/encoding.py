@@ -35,8 +35,8 @@ take 5 bpp and more."""
 _TINY = 4096
 """Lossless storage is always tried for pictures of at most this many pixels."""
 _FEWER_COLOURS = "stored with fewer colours: cheaper than coding it at this quality"
-_WITHIN = "stored losslessly: within the target"
-_SMALLER = "stored losslessly: smaller than coding it"
+_WITHIN = "within the target"
+_SMALLER = "smaller than coding it"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ class EncodeResult:
 
     `data` is the file, `width` and `height` the size of the picture in pixels. `notes` has one line for each thing that
     was lost or that isn't as asked for. `bpp` is 8 * len(data) / (width * height). `quality` is 0..100, or None for a
-    model without one and for lossless storage. `model` is the name of the weights, or "stored". `psnr` is in dB:
-    infinite if lossless, None if it wasn't the target. `downscale` is what the sides were divided by before coding: 1,
-    2 or 4.
+    model without one and for stored pictures. `model` is the name of the weights, or "stored". `psnr` is in dB, of the
+    colours that can be seen: infinite if stored, None if it wasn't the target. `downscale` is what the sides were
+    divided by before coding: 1, 2 or 4. `lossless`: the picture is stored, with its alpha and the colours that it
+    hides.
     """
 
     data: bytes
@@ -59,6 +60,7 @@ class EncodeResult:
     height: int
     psnr: float | None = None
     downscale: int = 1
+    lossless: bool = False
 
 
 def encode(
@@ -69,7 +71,7 @@ def encode(
     usable = models_for(target, model, device, effort)
     original = Original.of(source, strip=strip, alpha_error=alpha_error)
     if target.lossless:
-        return _stored_result(original, original.stored_file())
+        return _stored_result(original, original.stored_file(), None)
     limit = target.limit(original.pixel_count)
     quick = lossless.QuickSize(source.pixels)
     cheap_bytes = max(_CHEAP_BPP * original.pixel_count / 8, limit or 0)
@@ -126,6 +128,7 @@ def _at_best_size(
             found,
             cost=lambda: _cost(original, found, target),
             bpp=8 * (size - original.side_bytes) / original.pixel_count,
+            reached=found.reached,
             stores_cells=found.reached and found.value.has_cells,
         )
 
@@ -176,19 +179,23 @@ def _size_to_beat(limit: int | None, found: Found) -> int:
 
 
 def _why_stored(stored: int, limit: int | None, found: Found) -> str | None:
-    """The note for storing the picture losslessly in `stored` bytes; None if the file that was found is better."""
+    """Why the picture is stored losslessly, in `stored` bytes; None if the file that was found is better."""
     if limit is not None:
         return _WITHIN if stored <= limit else None
     if not found.reached:
-        return f"stored losslessly: {found.value.model.name} has {found.measure:.2f} dB at its finest quality"
+        return f"{found.value.model.name} has {found.measure:.2f} dB at its finest quality"
     return _SMALLER if stored <= len(found.value.data) else None
 
 
-def _stored_result(original: Original, data: bytes, *notes: str) -> EncodeResult:
-    """The result if the picture is stored losslessly."""
-    bpp = 8 * len(data) / original.pixel_count
+def _stored_result(original: Original, data: bytes, reason: str | None, *notes: str) -> EncodeResult:
+    """The result if the picture is stored losslessly. `reason` says why; None if that was asked for."""
+    whole = original.keeps_alpha
+    if reason is not None:
+        what = "stored losslessly" if whole else "colours stored losslessly, but not alpha or what it hides"
+        notes = (*notes, f"{what}: {reason}")
     notes = (*original.source.notes, *notes)
-    return EncodeResult(data, notes, bpp, None, "stored", original.width, original.height, math.inf)
+    bpp = 8 * len(data) / original.pixel_count
+    return EncodeResult(data, notes, bpp, None, "stored", original.width, original.height, math.inf, lossless=whole)
 
 
 def _coded_result(original: Original, found: Found, target: Target, *notes: str) -> EncodeResult:
@@ -197,7 +204,7 @@ def _coded_result(original: Original, found: Found, target: Target, *notes: str)
     if found.reached and not found.close and limit is not None and found.quality == 100:
         notes = (*notes, f"the limit of {limit:,} bytes isn't used up: the finest quality takes {len(file.data):,}")
     if file.header.kind is Kind.STORED and not file.header.fewer_colours:
-        return _stored_result(original, file.data, *notes, _SMALLER)
+        return _stored_result(original, file.data, _SMALLER, *notes)
     if file.header.fewer_colours:
         notes = (*notes, _FEWER_COLOURS)
     return EncodeResult(
@@ -222,7 +229,7 @@ def _smallest_result(
     part = f" ({100 * over / limit:.3g} %)" if limit else ""
     note = f"the file is {over:,} bytes{part} over the limit of {limit:,}: no smaller one is possible"
     if data is not found.value.data:
-        return _stored_result(original, data, note, _SMALLER)
+        return _stored_result(original, data, _SMALLER, note)
     return _coded_result(original, found, target, note)
 
 

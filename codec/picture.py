@@ -46,7 +46,7 @@ class Picture:
     `pixels` is uint8, (H, W, 3) for RGB or (H, W, 1) for grey. `alpha` is uint8 (H, W), or None. `icc` is a profile for
     these pixels. `exif` is a TIFF structure without JPEG's prefix; its orientation is 1. `notes` has one line for each
     thing that wasn't kept. `grey_as_rgb`: the picture came as RGB with R = G = B everywhere, so its pixels are grey,
-    and it is shown as RGB again.
+    and it is shown as RGB again. `hidden_replaced`: the colours of transparent pixels aren't those of the picture.
     """
 
     pixels: Pixels
@@ -56,6 +56,7 @@ class Picture:
     xmp: bytes | None = None
     notes: tuple[str, ...] = ()
     grey_as_rgb: bool = False
+    hidden_replaced: bool = False
 
 
 def load(source: Source, *, max_pixels: int | None) -> Picture:

@@ -186,12 +186,17 @@ def distortion(file: CodedFile, original: Original) -> float:
 
 
 def squared_error(file: CodedFile, original: Original) -> float:
-    """The mean squared error of a file's picture as it is shown, per sample, in 8-bit units."""
-    shown, wanted = _shown(file), original.source.pixels
-    total = 0
+    """The mean squared error of a file's picture as it is shown, per sample of the pixels that can be seen (alpha above
+    0), in 8-bit units; 0 if none can."""
+    shown, wanted, alpha = _shown(file), original.source.pixels, original.source.alpha
+    total = samples = 0
     for rows in spans(len(shown), _BAND, 0):  # in bands, because a wide copy of the picture would take much memory
-        total += int(np.square(shown[rows.core].astype(np.int32) - wanted[rows.core]).sum(dtype=np.int64))
-    return total / shown.size
+        differences = shown[rows.core].astype(np.int32) - wanted[rows.core]
+        if alpha is not None:
+            differences = differences[alpha[rows.core] > 0]
+        total += int(np.square(differences).sum(dtype=np.int64))
+        samples += differences.size
+    return total / max(samples, 1)
 
 
 def _shown(file: CodedFile) -> Pixels:

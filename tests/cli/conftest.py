@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import sys
 import types
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class FakeResult:
     height: int
     psnr: float | None = None
     downscale: int = 1
+    lossless: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class FakeApi(types.ModuleType):
         if options["bpp"] == 0.0001:
             raise TargetError("0.0001 bpp can't be reached: the nearest is 0.02 bpp")
         data = MARK + json.dumps({"length": len(image)}).encode()
-        return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr)
+        lossless = self.psnr == math.inf
+        return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr, lossless=lossless)
 
     def decode_report(self, data: str | bytes, **options: Any) -> FakeDecoded:
         """What ends with CUT has lost its end, and is decoded in part where that is allowed."""

@@ -243,6 +243,39 @@ class TestTargets:
         assert re.fullmatch(r"stored losslessly: default has \d+\.\d\d dB at its finest quality", result.notes[0])
         assert lpcodec.decode(result.data).tobytes() == face.tobytes()
 
+    def test_a_psnr_is_that_of_the_pixels_that_can_be_seen(self, face: Image.Image) -> None:
+        rows, columns = np.mgrid[0 : face.height, 0 : face.width]
+        away = np.hypot(rows - face.height / 2, columns - face.width / 2)
+        alpha = np.clip(300 - 6 * away, 0, 255).astype(np.uint8)
+        picture = np.dstack([np.asarray(face.convert("RGB")), alpha])
+        result = api.encode_report(picture, psnr=35, downscale=1)
+        decoded = np.asarray(lpcodec.decode(result.data))
+        seen = alpha > 0
+        assert 0.1 < seen.mean() < 0.9
+        errors = decoded[seen][:, :3].astype(float) - picture[seen][:, :3]
+        measured = 10 * math.log10(255**2 / np.square(errors).mean())
+        assert result.psnr == pytest.approx(measured, abs=1e-9)
+        assert 35 <= measured < 35.5
+
+    def test_lossless_means_alpha_and_hidden_colours_too(self, face: Image.Image) -> None:
+        pixels = np.asarray(face.convert("RGB"))
+        noise = np.random.default_rng(0).integers(1, 255, face.size[::-1], dtype=np.uint8)
+        mask = np.where(np.arange(face.width) % 2, 255, 0).astype(np.uint8) | np.zeros_like(noise)
+        colours_alone = "colours stored losslessly, but not alpha or what it hides: within the target"
+        for alpha, options, lossless in (
+            (noise, {"bpp": 60}, False),
+            (noise, {"bpp": 60, "alpha_quality": 100}, True),
+            (noise, {"lossless": True}, True),
+            (mask, {"bpp": 60}, False),
+            (mask, {"bpp": 60, "exact": True}, True),
+        ):
+            result = api.encode_report(np.dstack([pixels, alpha]), **options)
+            assert (result.model, result.lossless) == ("stored", lossless)
+            same = np.array_equal(np.asarray(lpcodec.decode(result.data)), np.dstack([pixels, alpha]))
+            assert same is lossless
+            if not lossless:
+                assert result.notes == (colours_alone,)
+
     def test_the_psnr_that_was_a_target_is_told(self, face: Image.Image) -> None:
         result = api.encode_report(face, psnr=30)
         assert result.psnr == pytest.approx(psnr(face, lpcodec.decode(result.data)), abs=1e-9)

@@ -106,6 +106,18 @@ def test_a_rate_that_the_own_size_can_not_have_is_reached(photo):
     assert len(result.data) <= limit
 
 
+def test_a_small_picture_gets_smaller_sizes_too_if_its_own_does_not_fit(photo):
+    small = photo[:192, :256]
+    sizes = {d: len(lpcodec.encode_report(small, size=1, best_effort=True, downscale=d).data) for d in (1, 2, 4)}
+    assert sizes[1] > sizes[2] > sizes[4]
+    for limit, downscale in ((sizes[1], 1), (sizes[1] - 1, 2), (sizes[2] - 1, 4)):
+        result = lpcodec.encode_report(small, size=limit)
+        assert len(result.data) <= limit
+        assert result.downscale == downscale
+    with pytest.raises(TargetError, match=f"the smallest file is {sizes[4]} bytes"):
+        lpcodec.encode(small, size=sizes[4] - 1)
+
+
 def test_if_no_size_fits_the_smallest_file_of_all_is_given(photo):
     smallest = [
         len(lpcodec.encode_report(photo, size=100, best_effort=True, downscale=d).data) for d in (1, 2, 4, "auto")
