@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError
+from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError, in_short
 from lpcodec.codec.families.family import (
     TUNES,
     Codec,
@@ -189,7 +189,7 @@ def weights() -> list[Weights]:
                 raise ValueError("its digest is too short")
             found.append((one.network.name, one))
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-            raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
+            raise UsageError(f"{path}: not the card of a model of this version: {in_short(error)}") from error
     place = {network.name: i for i, network in enumerate(networks())}
     found.sort(key=lambda pair: (place[pair[0]], pair[1].model != pair[0], pair[1].card.get("order", 0), pair[1].name))
     return [one for _, one in found]

@@ -279,3 +279,10 @@ def test_what_is_no_card_is_named(own: Path, text: str) -> None:
     (own / "stray.json").write_text(text)
     with pytest.raises(UsageError, match=r"stray\.json: not the card of a model"):
         models.describe()
+
+
+def test_a_card_that_is_no_text_is_not_printed(own: Path) -> None:
+    (own / "stray.json").write_bytes(bytes(range(256)) * 100)
+    with pytest.raises(UsageError, match=r"stray\.json: not the card of a model") as caught:
+        models.describe()
+    assert len(str(caught.value)) < len(str(own)) + 250
