@@ -163,10 +163,11 @@ def prepare_outputs(jobs: Sequence[Job]) -> None:
         if not job.named and not beside:
             make_folder(job.target.parent)
         if not beside or job.target.parent.is_dir():  # if it isn't, the missing input is the error to report
-            _check_writable(job.target)
+            check_writable(job.target)
 
 
-def _check_writable(target: Path) -> None:
+def check_writable(target: Path) -> None:
+    """Raises FileAccessError if a file can't be written under this name, before the work for it begins."""
     if target.is_dir():
         raise FileAccessError(f"{target}: a folder has this name")
     if target.exists():
