@@ -7,6 +7,7 @@ import typer
 
 from lpcodec.cli import progress
 from lpcodec.cli.failures import printable, say
+from lpcodec.cli.jobs import check_writable
 from lpcodec.cli.options import Overwrite, Quiet, complete_models, examples, names, rates
 from lpcodec.codec.errors import UsageError
 
@@ -46,6 +47,7 @@ def compare(
         raise UsageError(f"--out {page}: browsers show a page by its ending, so name a file that ends in .html")
     if page.exists() and not overwrite and out is None:
         raise UsageError(f"{page} is there already: --overwrite replaces it, or give another --out")
+    check_writable(page)
     near = rates(bpp)
     if not near:
         raise UsageError("--bpp needs at least one rate, such as 0.15,0.3")

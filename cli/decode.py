@@ -100,7 +100,15 @@ def decode(
     quiet: Quiet = False,
 ) -> None:
     """Decode .lpc files to pictures. The ending of OUT gives the format."""
-    planned, notes = jobs.plan(inputs, jobs.LPC_FILES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
+    planned, notes = jobs.plan(
+        inputs,
+        jobs.LPC_FILES,
+        ENDING,
+        output=output,
+        out_dir=out_dir,
+        recursive=recursive,
+        urls=region is not None,
+    )
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
     formats = {job: picture_format(job.target, quality) for job in todo}
     if todo:

@@ -9,6 +9,7 @@ import typer
 from lpcodec.cli import files
 from lpcodec.cli.failures import printable
 from lpcodec.cli.options import examples
+from lpcodec.codec.storage import make_folder
 
 if TYPE_CHECKING:
     from lpcodec.cli.sidebyside import Panel
@@ -47,7 +48,7 @@ def demo(
     others = _others(pixels, len(result.data))
     first = Panel(original, "original", f"{PHOTOGRAPH}, {source.stat().st_size:,} bytes")
     sheet = side_by_side([first, ours, *others])
-    files.make_folder(out_dir)
+    make_folder(out_dir)
     coded, picture, comparison = (
         out_dir / name for name in ("grace_hopper.lpc", "grace_hopper.png", "side-by-side.png")
     )

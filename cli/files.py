@@ -21,14 +21,6 @@ def read_whole(source: str) -> bytes:
         raise FileAccessError(f"{name}: {error.strerror or error}") from error
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder if it isn't there. Raises FileAccessError if that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileAccessError(f"{folder}: {error.strerror or error}") from error
-
-
 def write_whole(target: Path | None, write: Callable[[BinaryIO], object]) -> None:
     """Write a file, or stdout for None. A file appears under its name only when all of it is on the disk.
 

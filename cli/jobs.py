@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpcodec.cli.failures import plural
-from lpcodec.cli.files import make_folder
 from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.storage import make_folder
 
 _SEPARATORS = tuple({os.sep, os.altsep or os.sep})
 _NEEDS_A_PLUGIN = frozenset({".avif", ".heic", ".heif", ".jxl"})
+_EMPTY = "the name of an input or output is empty"
 _MANY = "several inputs need a folder for the outputs: --out-dir DIR"
 
 
@@ -68,17 +69,19 @@ def plan(
     output: str | None = None,
     out_dir: Path | None = None,
     recursive: bool = False,
+    urls: bool = False,
 ) -> tuple[list[Job], list[str]]:
     """The jobs that a command's arguments ask for, and a note for each folder of which files are left out.
 
     `words` are the arguments. `ending`, such as ".lpc", is that of outputs that the user doesn't name.
 
     Raises:
-        UsageError: several inputs without a folder, two inputs with one output, or an output that is an input.
-        FileAccessError: a pattern or a folder without files.
+        UsageError: several inputs without a folder, two inputs with one output, an output that is an input, or an
+            empty name.
+        FileAccessError: a pattern or a folder without files, or a URL, unless `urls` says that they are read.
     """
     inputs, out = _split(words, output, out_dir)
-    found, notes = _sources(inputs, kind, recursive)
+    found, notes = _sources(inputs, kind, recursive, urls)
     folder = out_dir or _as_folder(out, inputs)
     if folder is not None:
         jobs = [_into(folder, source, ending) for source in found]
@@ -96,7 +99,7 @@ def plan(
 
 def inputs_of(words: Sequence[str], kind: Inputs, *, recursive: bool = False) -> list[str]:
     """The input files of a command without OUT: patterns expanded, folders searched. FileAccessError as `plan`."""
-    found, _ = _sources([name for word in words for name in _expanded(word)], kind, recursive)
+    found, _ = _sources([name for word in words for name in _expanded(word)], kind, recursive, urls=False)
     return [source.name for source in found]
 
 
@@ -160,10 +163,11 @@ def prepare_outputs(jobs: Sequence[Job]) -> None:
         if not job.named and not beside:
             make_folder(job.target.parent)
         if not beside or job.target.parent.is_dir():  # if it isn't, the missing input is the error to report
-            _check_writable(job.target)
+            check_writable(job.target)
 
 
-def _check_writable(target: Path) -> None:
+def check_writable(target: Path) -> None:
+    """Raises FileAccessError if a file can't be written under this name, before the work for it begins."""
     if target.is_dir():
         raise FileAccessError(f"{target}: a folder has this name")
     if target.exists():
@@ -180,6 +184,8 @@ def _check_writable(target: Path) -> None:
 
 def _split(words: Sequence[str], output: str | None, out_dir: Path | None) -> tuple[list[str], str | None]:
     """The inputs, with patterns expanded, and OUT."""
+    if output == "":
+        raise UsageError(_EMPTY)
     if output is not None and out_dir is not None:
         raise UsageError("give --output or --out-dir, not both")
     inputs = [name for word in words for name in _expanded(word)]
@@ -192,7 +198,9 @@ def _split(words: Sequence[str], output: str | None, out_dir: Path | None) -> tu
 
 def _expanded(word: str) -> list[str]:
     """The files of a pattern, which the shell leaves to us on Windows; any other word as it is."""
-    if not glob.has_magic(word) or os.path.lexists(word):
+    if not word:  # a path would take it for the current folder
+        raise UsageError(_EMPTY)
+    if _is_url(word) or not glob.has_magic(word) or os.path.lexists(word):
         return [word]
     names = sorted(glob.glob(word, recursive=True))
     if not names:
@@ -200,10 +208,16 @@ def _expanded(word: str) -> list[str]:
     return names
 
 
-def _sources(inputs: Sequence[str], kind: Inputs, recursive: bool) -> tuple[list[_Source], list[str]]:
+def _is_url(word: str) -> bool:
+    return "://" in word and not os.path.lexists(word)
+
+
+def _sources(inputs: Sequence[str], kind: Inputs, recursive: bool, urls: bool) -> tuple[list[_Source], list[str]]:
     found: list[_Source] = []
     notes: list[str] = []
     for word in inputs:
+        if _is_url(word) and not urls:
+            raise FileAccessError(f"{word}: only decode with --region, and batch, read URLs; download the file first")
         if word == "-" or not os.path.isdir(word):
             found.append(_Source(word, Path()))
         else:
@@ -267,6 +281,8 @@ def _into(folder: Path, source: _Source, ending: str) -> Job:
 def _beside(source: _Source, ending: str) -> Job:
     if source.name == "-":
         return Job("-", None)
+    if _is_url(source.name):
+        raise UsageError(f"{source.name}: nothing can be written beside a URL; name an OUT")
     path = Path(source.name)
     return Job(source.name, path.parent / (path.stem + ending))
 
@@ -282,7 +298,8 @@ def _check_names(jobs: Sequence[Job]) -> None:
         if number is not None and number in sources:
             raise UsageError(f"{sources[number]}: the output would replace this input; name another OUT")
         if name in targets:
-            raise UsageError(f"{targets[name]} and {job.source} would both become {job.target}")
+            both = f"{targets[name]} and {job.source} would both become {job.target}"
+            raise UsageError(f"{both}: rename one, or run it alone with an OUT of its own")
         targets[name] = job.source
 
 

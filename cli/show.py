@@ -12,6 +12,7 @@ from lpcodec.cli import enlargement, files, progress
 from lpcodec.cli.failures import guarded, printable, say
 from lpcodec.cli.options import Json, MaxPixels, Overwrite, Quiet, Threads, examples, use_threads
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.storage import make_folder
 
 if TYPE_CHECKING:
     from lpcodec.codec.evaluation.reconstruction import Row
@@ -68,7 +69,7 @@ def decompose(
     for note in source.notes:
         say(f"lpcodec: note: {picture}: {note}")
     shown = reconstruction.decompose(source.pixels, model, levels)
-    files.make_folder(folder)
+    make_folder(folder)
     named = {"approximation": shown.approximation, "reconstruction": shown.reconstruction}
     named |= {f"detail-{detail.name}": detail.pixels for detail in shown.details}
     for name, pixels in named.items():

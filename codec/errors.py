@@ -82,5 +82,14 @@ class DivergedError(LpcodecError):
     exit_code = ExitCode.DIVERGED
 
 
+_LONGEST_REASON = 160
+
+
+def in_short(error: Exception) -> str:
+    """An exception's class and text as a part of one line. A repr would hold all that was read, if it wasn't text."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+
+
 class PictureWarning(UserWarning):
     """Warns a caller of `encode`, `decode` or `upscale`: something was lost, or isn't as asked for."""

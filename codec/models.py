@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError
+from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError, in_short
 from lpcodec.codec.families.family import (
     TUNES,
     Codec,
@@ -145,18 +145,24 @@ def network_named(name: str) -> Network:
     raise UsageError(f"no model named {name!r}; there are: {', '.join(n.name for n in networks())}")
 
 
-def network_of(name: str) -> Network:
+def network_of(name: str, task: Task | None = None) -> Network:
     """Return the network of a model's name, that is of a network or of a set of weights (`wcae` for `wcae@0.13`).
 
     Raises:
-        UsageError: no such model.
+        UsageError: no such model. The text lists those for the task, or all that are installed.
     """
     model = name.split("@")[0]
     found = [w.network for w in _visible() if w.model == model]
     found += [network for network in networks() if network.name == model]
     if not found:
-        raise UsageError(f"no model named {name!r}; there are: {', '.join(w.name for w in _visible())}")
+        known = _choice(task) if task else [w.name for w in _visible()]
+        raise UsageError(f"no model named {name!r}; there are: {', '.join(known)}")
     return found[0]
+
+
+def _choice(task: Task) -> list[str]:
+    """The names from which a user chooses a model for a task: those installed, or else the networks to be trained."""
+    return names(task) or [network.name for network in networks() if network.task == task]
 
 
 def network_numbered(number: int) -> Network | None:
@@ -189,7 +195,7 @@ def weights() -> list[Weights]:
                 raise ValueError("its digest is too short")
             found.append((one.network.name, one))
         except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-            raise UsageError(f"{path}: not the card of a model of this version: {error!r}") from error
+            raise UsageError(f"{path}: not the card of a model of this version: {in_short(error)}") from error
     place = {network.name: i for i, network in enumerate(networks())}
     found.sort(key=lambda pair: (place[pair[0]], pair[1].model != pair[0], pair[1].card.get("order", 0), pair[1].name))
     return [one for _, one in found]
@@ -239,16 +245,18 @@ def variants(name: str, task: Task = "codec") -> list[str]:
     Raises:
         UsageError: no such model, no weights for it, or one for another task.
     """
-    network = network_of(name)
+    network = network_of(name, task)
     if network.task != task:
-        known = ", ".join(names() if task == "codec" else (n.name for n in networks() if n.task == task))
+        known = ", ".join(_choice(task))
         raise UsageError(f"{name} {_DOES[network.task]}; a model that {_DOES[task]} is needed: choose one of {known}")
     found = [w.name for w in _visible() if name in (w.name, w.model)]
     if network.has_quality and name in found:  # one set has all rates; NAME@visual, say, is tuned otherwise
         found = [name]
     if not found:
-        sets = [w.name for w in _visible() if w.network == network]
-        raise UsageError(f"no weights for {name!r} are installed" + (f"; there are: {', '.join(sets)}" if sets else ""))
+        there = [w.name for w in _visible() if w.network == network] or names(task)
+        choice = f"choose one of {', '.join(there)}, or " if there else ""
+        train = f"train and export them, and name their folder in {WEIGHTS_VARIABLE}"
+        raise UsageError(f"no weights for {name!r} are installed: {choice}{train}")
     return found
 
 

@@ -45,7 +45,7 @@ def load(source: PictureSource, *, max_pixels: int | None) -> Picture:
         found = picture.load(_image_of(source), max_pixels=max_pixels)
         return dataclasses.replace(found, notes=(_REDUCED, *found.notes)) if source.dtype == np.uint16 else found
     if isinstance(source, (str, os.PathLike)):
-        return picture.load(Path(source), max_pixels=max_pixels)
+        return picture.load(_path(source), max_pixels=max_pixels)
     return picture.load(read(source), max_pixels=max_pixels)
 
 
@@ -60,7 +60,7 @@ def read(source: FileSource) -> bytes:
         return bytes(source)
     try:
         if isinstance(source, (str, os.PathLike)):
-            return Path(source).read_bytes()
+            return _path(source).read_bytes()
         data = source.read() if hasattr(source, "read") else None
     except (OSError, ValueError) as error:  # ValueError: a file that was closed, a path with a null character
         name = f"{os.fspath(source)}: " if isinstance(source, (str, os.PathLike)) else ""
@@ -73,6 +73,16 @@ def read(source: FileSource) -> bytes:
     return data
 
 
+def _path(source: str | os.PathLike[str]) -> Path:
+    """A path to open. FileAccessError for a URL, UsageError for an empty name, which would be the current folder."""
+    name = os.fspath(source)
+    if not name:
+        raise UsageError("the name of the file is empty")
+    if "://" in name and not os.path.lexists(name):
+        raise FileAccessError(f"{name}: a URL is only read to decode a region; download the file first")
+    return Path(source)
+
+
 @contextmanager
 def opened(source: FileSource) -> Iterator[BinaryIO]:
     """A binary stream that can seek, at the beginning of `source`. A path may be a URL that fsspec knows: http, s3, ...
@@ -83,14 +93,11 @@ def opened(source: FileSource) -> Iterator[BinaryIO]:
     if isinstance(source, str) and "://" in source:
         from lpcodec.codec import storage
 
-        try:
-            with storage.open_read(source, read_ahead=_READ_AHEAD) as stream:
-                yield stream
-        except OSError as error:
-            raise FileAccessError(f"{source}: {error.strerror or error}") from error
+        with storage.opened_for_parts(source, _READ_AHEAD) as stream:
+            yield stream
     elif isinstance(source, (str, os.PathLike)):
         try:
-            stream = open(source, "rb")  # noqa: SIM115 (closed below)
+            stream = open(_path(source), "rb")  # noqa: SIM115 (closed below)
         except (OSError, ValueError) as error:
             raise FileAccessError(f"{os.fspath(source)}: {getattr(error, 'strerror', None) or error}") from error
         with stream:

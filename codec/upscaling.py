@@ -99,7 +99,11 @@ def _prediction(model: str) -> Predict | None:
         if model == pyramid.NAME:
             return pyramid.LaplacianPyramid(1).predict
         if (wavelet := dwt.wavelet_named(model)) is None:
-            raise
+            trained = ", ".join((*models.names("upscaling"), BICUBIC, *models.names("front-end"), pyramid.NAME))
+            raise UsageError(
+                f"no model named {model!r}; there are: {trained}, and the discrete wavelets of PyWavelets,"
+                " such as haar, cdf53 (bior2.2), db2, sym4"
+            ) from None
         return pyramid.LaplacianPyramid(1, wavelet).predict
     return models.load_frontend(model).predict if task == "front-end" else None
 

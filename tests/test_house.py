@@ -92,6 +92,7 @@ OPENERS = {
     "codec.picture": "the one loader",
     "codec.lossless": "pictures inside our own files",
     "codec.evaluation.codecs.pillow": "what the same module has just coded",
+    "codec.picturefiles.saving": "what the same module has just coded",
 }
 """The modules that may open pictures with Pillow, and what they open; all others go through the loader."""
 

@@ -28,7 +28,7 @@ class Manifest:
         """Begin a manifest, or continue the one in the folder.
 
         Raises:
-            UsageError: the folder has files but no manifest, or the manifest of a batch with other settings.
+            UsageError: `to` is a file, or it has files but no manifest, or the manifest of a batch with other settings.
         """
         self._to, self._local = to, storage.is_local(to)
         self.codes: dict[str, int] = {}
@@ -79,6 +79,8 @@ class Manifest:
                     f"{self._to}: this folder has a batch with other settings or weights; name another folder"
                 )
             return
+        if system.isfile(folder):
+            raise UsageError(f"{self._to}: a folder is needed, and this is a file; name another")
         if system.exists(folder) and system.ls(folder, detail=False):
             raise UsageError(
                 f"{self._to}: the folder isn't empty and has no {SETTINGS} of a batch; name another folder"

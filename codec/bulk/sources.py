@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from lpcodec.codec import storage
 from lpcodec.codec.bulk import manifest
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import FileAccessError, UsageError, in_short
 
 SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 _LIST = ".txt"
@@ -54,7 +54,7 @@ def find(places: Sequence[str], endings: frozenset[str]) -> Found:
 
     Raises:
         FileAccessError: a place doesn't exist.
-        UsageError: two sources would have one name.
+        UsageError: two sources would have one name, or a list isn't text.
     """
     found: dict[str, Source] = {}
     left_out = 0
@@ -110,7 +110,11 @@ def _ranges(place: str) -> Iterator[str]:
 
 def _listed(place: str) -> Iterator[Source]:
     folder = place.replace("\\", "/").rpartition("/")[0]
-    for line in storage.read(place).decode("utf-8").splitlines():
+    try:
+        text = storage.read(place).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{place}: a list of pictures is text in UTF-8, and this isn't: {in_short(error)}") from error
+    for line in text.splitlines():
         entry = line.strip()
         if not entry or entry.startswith("#"):
             continue

@@ -177,7 +177,8 @@ def _tensors(paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
 
 def _as_tensor(pixels: Pixels) -> Tensor:
     """uint8 (H, W, 1 or 3) -> float32 (1, 3, H, W) in 0..1."""
-    rgb = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1))
+    # A copy: of 1 x 1 pixels the broadcast view is contiguous already, and torch warns of arrays that can't be written.
+    rgb = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1).copy()
     return torch.from_numpy(rgb)[None].float() / 255
 
 

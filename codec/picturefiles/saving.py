@@ -10,7 +10,7 @@ from lpcodec.codec import atomic
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.picturefiles import exif as exifs
 from lpcodec.codec.picturefiles import profiles
-from lpcodec.codec.picturefiles.limits import one_line
+from lpcodec.codec.picturefiles.limits import one_line, pixel_ceiling
 
 _XMP_TAG = 700
 _ALPHA_FORMATS = frozenset({"PNG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "TGA", "ICO", "ICNS", "DDS"})
@@ -18,6 +18,13 @@ _WITH_PROFILE = frozenset({"PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF"})
 """Without JPEG XL: pillow-jxl-plugin accepts a profile but writes sRGB."""
 _WITH_EXIF = _WITH_PROFILE | {"JXL"}
 _WITH_RESOLUTION = frozenset({"PNG", "JPEG", "TIFF", "BMP"})
+_REDUCING = {
+    "GIF": "256 colours at most, and the picture's were reduced",
+    "SPIDER": "no colours, and the picture's were left out",
+    "ICO": "small pictures alone",
+    "ICNS": "square pictures of some sizes alone",
+}
+"""What formats hold to which Pillow reduces a picture without a word."""
 LOSSY_FORMATS = frozenset({"JPEG", "WEBP", "AVIF", "HEIF", "JXL"})
 """Formats that have a quality of 0 to 100."""
 _WHOLE_CHROMA = 90
@@ -111,7 +118,20 @@ def save(
         atomic.write_whole(Path(target), lambda stream: stream.write(coded.getbuffer()))
     else:
         target.write(coded.getbuffer())
-    return _losses(image, format)
+    reduced = _reduction(image, coded, format)
+    return (*((reduced,) if reduced else ()), *_losses(image, format))
+
+
+def _reduction(image: Image.Image, coded: BytesIO, format: str) -> str | None:
+    """A note if the file doesn't have the picture's size or colours, in a format to which Pillow reduces pictures."""
+    if format not in _REDUCING:
+        return None
+    coded.seek(0)
+    with pixel_ceiling(None), Image.open(coded, formats=[format]) as stored:
+        size, same = stored.size, stored.convert(image.mode).tobytes() == image.tobytes()
+    if size != image.size:
+        return f"{format} holds {_REDUCING[format]}: this one was made {size[0]} x {size[1]} pixels"
+    return None if same else f"{format} holds {_REDUCING[format]}"
 
 
 def _losses(image: Image.Image, format: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from lpcodec.codec import atomic, models
 from lpcodec.codec.errors import UsageError
+from lpcodec.codec.storage import make_folder
 from lpcodec.codec.training.checkpoint import NAME as CHECKPOINT
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.log import held_figures
@@ -70,7 +71,7 @@ def export(
         "digest": hashlib.sha256(stored).hexdigest(), "kmac_per_pixel": kmac,
         **exported.card, "training": _training(state, run), "note": note,
     }  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     atomic.write_bytes(paths[0], stored)
     atomic.write_bytes(paths[1], (json.dumps(card, indent=2) + "\n").encode())
     return paths[0]

@@ -26,6 +26,7 @@ from lpcodec.codec import models
 from lpcodec.codec.errors import FileAccessError, UsageError
 from lpcodec.codec.families.family import Objective
 from lpcodec.codec.progress import Progress, clock
+from lpcodec.codec.storage import make_folder
 from lpcodec.codec.training.checkpoint import Checkpoint, find_run
 from lpcodec.codec.training.log import RunLog, draw_curve
 from lpcodec.codec.training.memory import keep_freed_memory
@@ -101,7 +102,7 @@ def train(
     objective = _opened(plan, data)
     if note and workers.first and plan["data"].get("too_small"):
         note(f"{plan['data']['too_small']} pictures are left out: a side is shorter than the patches")
-    _make_folder(out)
+    make_folder(out)
     return _Run(objective, plan, out, workers, found).go(progress if workers.first else None)
 
 
@@ -122,13 +123,6 @@ def _opened(plan: dict[str, Any], data: Path) -> Objective[Any]:
     except (NoPicturesError, OSError) as error:
         raise FileAccessError(f"training pictures: {error}") from error
     return objective
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileAccessError(f"{out}: {error.strerror or error}") from error
 
 
 class _Run:

@@ -99,3 +99,14 @@ def test_the_file_nearest_in_size_is_found(face: Image.Image, wanted: int) -> No
     assert data == jpeg.encode(pixels, setting)
     near = [s for s in (setting - 1, setting + 1) if jpeg.coarsest <= s <= jpeg.finest]
     assert all(abs(len(data) - wanted) <= abs(len(jpeg.encode(pixels, s)) - wanted) for s in near)
+
+
+def test_a_page_that_can_not_be_written_is_found_before_anything_is_coded(
+    lpcodec: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fake, "encode_to_bpp", lambda *words: pytest.fail("it was coded"))
+    Path("folder.html").mkdir()
+    for out, why in (("none/page.html", "there is no folder none"), ("folder.html", "a folder has this name")):
+        ran = lpcodec("compare", "photo.png", "--out", out)
+        assert ran.exit_code == 7
+        assert f"{out}: {why}" in ran.output

@@ -211,6 +211,40 @@ def test_outputs_that_cannot_be_written_are_found_before_anything_is_coded(
     assert api.calls == []
 
 
+@pytest.mark.parametrize("words", [("",), ("a.png", ""), ("a.png", "-o", ""), ("a.png", "", "--out-dir", "o")])
+def test_an_empty_name_is_not_the_current_folder(lpcodec: Any, folder: Path, words: tuple[str, ...]) -> None:
+    picture("a.png")
+    ran = lpcodec("encode", *words)
+    assert (ran.exit_code, ran.stderr) == (2, "lpcodec: error: the name of an input or output is empty\n")
+    assert lpcodec("info", "").stderr == ran.stderr
+    assert tree(folder) == {"a.png"}
+
+
+@pytest.mark.parametrize("out", ["file", "file/deep"])
+def test_a_file_in_the_place_of_a_folder_is_named(lpcodec: Any, folder: Path, out: str) -> None:
+    (folder / "file").write_bytes(b"file")
+    ran = lpcodec("encode", picture("a.png"), "--out-dir", out)
+    why = f"lpcodec: error: {out}: a folder is needed, and file is a file; name another\n"
+    assert (ran.exit_code, ran.stderr) == (7, why)
+
+
+def test_urls_are_read_in_parts_alone(lpcodec: Any, api: Any, folder: Path) -> None:
+    why = "only decode with --region, and batch, read URLs; download the file first"
+    for words in (
+        ("decode", "https://a.b/c.lpc?d=*", "c.png"),
+        ("encode", "s3://a/b.png"),
+        ("info", "https://a.b/c.lpc"),
+    ):
+        ran = lpcodec(*words)
+        assert (ran.exit_code, ran.stderr) == (7, f"lpcodec: error: {words[1]}: {why}\n")
+    region = ("--region", "0,0,5,5")
+    ran = lpcodec("decode", "https://a.b/c.lpc", *region)
+    assert ran.exit_code == 2
+    assert "nothing can be written beside a URL; name an OUT" in ran.stderr
+    lpcodec("decode", "https://a.b/c.lpc?d=*", "c.png", *region)
+    assert [source for _, source, _ in api.calls] == ["https://a.b/c.lpc?d=*"]
+
+
 def test_devices_are_outputs(lpcodec: Any, folder: Path) -> None:
     assert lpcodec("encode", picture("a.png"), "/dev/null").exit_code == 0
     assert tree(folder) == {"a.png"}

@@ -99,6 +99,7 @@ def test_words_that_cannot_be(lpcodec: Run, pictures: Path, words: list[str], wh
     ran = lpcodec("report", *data, *words)
     assert ran.exit_code == 2, ran.output
     assert why in " ".join(ran.output.split())
+    assert len(ran.output) < 500, "a file that isn't text is not printed"
     assert not Path("report").exists()
 
 

@@ -68,3 +68,26 @@ def test_webp_and_jpeg_xl_are_lossless_unless_a_quality_is_asked_for(thumbnail: 
     for format in ("WEBP", "JXL"):
         data, _ = _saved(thumbnail, format)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(thumbnail))
+
+
+@pytest.mark.parametrize("format", ["GIF", "ICO", "ICNS", "SPIDER", "BMP"])
+def test_a_format_that_changes_the_picture_says_so(face: Image.Image, format: str) -> None:
+    image = face.resize((300, 200))
+    data, notes = _saved(image, format)
+    same = np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), np.asarray(image))
+    wanted = {
+        "GIF": "GIF holds 256 colours at most, and the picture's were reduced",
+        "ICO": "ICO holds small pictures alone: this one was made 128 x 85 pixels",
+        "ICNS": "ICNS holds square pictures of some sizes alone: this one was made 1024 x 1024 pixels",
+        "SPIDER": "SPIDER holds no colours, and the picture's were left out",
+    }
+    assert notes == ((wanted[format],) if format in wanted else ())
+    assert same == (format not in wanted)
+
+
+@pytest.mark.parametrize("format", ["GIF", "ICO"])
+def test_a_picture_that_the_format_holds_comes_without_a_note(face: Image.Image, format: str) -> None:
+    for image in (face.resize((64, 64)).convert("L"), face.resize((64, 64)).quantize(256).convert("RGB")):
+        data, notes = _saved(image, format)
+        assert notes == ()
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), np.asarray(image.convert("RGB")))

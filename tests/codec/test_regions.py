@@ -1,5 +1,6 @@
 """Regions: the crop of the whole, from the bytes that it needs, and damage is noticed in what was read."""
 
+import contextlib
 import io
 import re
 import threading
@@ -178,7 +179,7 @@ def test_paths_urls_and_open_files(coded: bytes, whole: np.ndarray, tmp_path: Pa
     with io.BytesIO(b"before" + coded) as stream:
         stream.seek(6)
         assert np.array_equal(np.asarray(lpcodec.decode(stream, region=region)), wanted)
-    with pytest.raises(FileAccessError, match=r"gone\.lpc"):
+    with pytest.raises(FileAccessError, match=r"^memory://regions/gone\.lpc: not found$"):
         lpcodec.decode("memory://regions/gone.lpc", region=region)
     with pytest.raises(FileAccessError, match="No such file"):
         lpcodec.decode(tmp_path / "gone.lpc", region=region)
@@ -220,6 +221,37 @@ def test_over_http_only_ranges_are_asked_for(coded: bytes) -> None:
         server.shutdown()
     assert np.array_equal(np.asarray(found), np.asarray(lpcodec.decode(coded, region=region)))
     assert 0 < sent < len(coded)
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("large.lpc", "doesn't send parts of files; download the file"), ("gone.lpc", r"gone\.lpc: not found$")],
+)
+def test_what_a_plain_web_server_can_not_give_is_named(coded: bytes, place: str, why: str) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp isn't installed: pip install 'lpcodec[dev]'")
+
+    class Whole(BaseHTTPRequestHandler):
+        """Serves one file, always as a whole, as `python -m http.server` does."""
+
+        def do_HEAD(self) -> None:
+            self.send_response(200 if self.path == "/large.lpc" else 404)
+            self.send_header("Content-Length", str(len(coded) if self.path == "/large.lpc" else 0))
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            if self.path == "/large.lpc":
+                with contextlib.suppress(OSError):  # the reader goes away when it sees that it gets everything
+                    self.wfile.write(coded)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Whole) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(FileAccessError, match=why):
+            lpcodec.decode(f"http://127.0.0.1:{server.server_address[1]}/{place}", region=(900, 900, 50, 50))
+        server.shutdown()
 
 
 class TestDamage:

@@ -49,6 +49,14 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, coded: Path) -> Non
         lpcodec.decode(b"text")
 
 
+def test_names_that_no_file_has() -> None:
+    for call in (lpcodec.decode, lpcodec.encode, lpcodec.info):
+        with pytest.raises(FileAccessError, match=r"^https://a\.b/c: a URL is only read to decode a region; download"):
+            call("https://a.b/c")
+        with pytest.raises(UsageError, match="the name of the file is empty"):
+            call("")
+
+
 @pytest.mark.parametrize("wrong", [3, None, object(), [1, 2], io.StringIO("text")])
 def test_what_holds_nothing_is_wrong_usage(wrong: Any) -> None:
     for call in (lpcodec.decode, lpcodec.encode, lpcodec.info):

@@ -24,6 +24,7 @@ from lpcodec.codec.evaluation.report.plots import draw
 from lpcodec.codec.evaluation.report.summary import derived
 from lpcodec.codec.evaluation.report.tables import compressai, markdown, points_csv
 from lpcodec.codec.evaluation.run.results import Results, save
+from lpcodec.codec.storage import make_folder
 
 
 def write(results: Results, out: Path, pictures: Sequence[Shown], *, single_file: bool = False) -> list[Path]:
@@ -32,12 +33,12 @@ def write(results: Results, out: Path, pictures: Sequence[Shown], *, single_file
     With `single_file` a second page, report.html, has the pictures in it. Files of an earlier report are written over.
     Raises FileAccessError if something can't be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     texts = {"index.html": page(results, pictures), "points.csv": points_csv(results), "tables.md": markdown(results)}
     if single_file:
         texts["report.html"] = page_alone(results, pictures, out)
     curves = out / "compressai"
-    curves.mkdir(exist_ok=True)
+    make_folder(curves)
     for codec in results.codecs:
         if results.of(codec.name):
             text = json.dumps(compressai(results, codec), indent=1, allow_nan=False) + "\n"

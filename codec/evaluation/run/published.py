@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import FileAccessError, UsageError, in_short
 from lpcodec.codec.evaluation.run.results import PublishedCurve
 
 NONE = "none"
@@ -44,7 +44,7 @@ def read(path: Path) -> list[PublishedCurve]:
     except OSError as error:
         raise FileAccessError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: not a published curve in CompressAI's format: {error!r}") from error
+        raise UsageError(f"{path}: not a published curve in CompressAI's format: {in_short(error)}") from error
 
 
 def _packaged(set_name: str | None) -> list[PublishedCurve]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lpcodec.codec.atomic import write_whole
+from lpcodec.codec.errors import in_short
 from lpcodec.codec.evaluation.codecs.codec import CodecAbout
 from lpcodec.codec.evaluation.metrics.point import Point
 from lpcodec.codec.evaluation.run.machine import Machine
@@ -150,7 +151,7 @@ def load(path: Path) -> Results:
             notes=tuple(row.get("notes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name}: not the results of a report: {error!r}") from error
+        raise ValueError(f"{path.name}: not the results of a report: {in_short(error)}") from error
 
 
 def _picture(row: dict[str, Any]) -> PictureAbout:

@@ -26,6 +26,7 @@ from lpcodec.codec.evaluation.run.originals import Originals, choose, describe
 from lpcodec.codec.evaluation.run.results import PictureAbout, Results, SetAbout
 from lpcodec.codec.evaluation.run.workers import Setup
 from lpcodec.codec.progress import Progress, silent
+from lpcodec.codec.storage import make_folder
 from lpcodec.datasets.pictures import left_out
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def run(request: Request, progress: Progress = silent) -> Results:
     pictures, failures = describe(chosen)
     busy = request.workers > 1 or cores_at_work() > BUSY
     try:
-        request.out.mkdir(parents=True, exist_ok=True)
+        make_folder(request.out)
         cache = PointCache(request.out / CACHE_NAME)
         grid = Grid(tuple(entries), chosen, tuple(pictures), request.targets, request.setup, cache)
         failures += grid.measure_missing(request.workers, progress, busy=busy)

@@ -20,7 +20,7 @@ from lpcodec.codec.bulk.local import Event
 from lpcodec.codec.bulk.run import Summary
 from lpcodec.codec.bulk.sources import Source
 from lpcodec.codec.bulk.unit import Settings
-from lpcodec.codec.errors import UsageError
+from lpcodec.codec.errors import FileAccessError, UsageError
 
 ENDINGS = frozenset({".png", ".jpg"})
 Q20 = Settings("encode", {"quality": 20.0})
@@ -129,9 +129,16 @@ class TestFolders:
         self, folder: Path, tmp_path: Path
     ) -> None:
         (folder / "a.jpg").write_bytes(b"x")
-        with pytest.raises(UsageError, match=r"would both become a\.lpc"):
+        with pytest.raises(UsageError, match=r"would both become a\.lpc: rename one, or"):
             batch(folder, tmp_path / "out")
         assert not (tmp_path / "out").exists()
+
+    def test_a_file_in_the_place_of_the_folder_is_named(self, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"file")
+        with pytest.raises(UsageError, match="file: a folder is needed, and this is a file"):
+            batch(folder, tmp_path / "file")
+        with pytest.raises(FileAccessError, match=r"deep: a folder is needed, and .*file is a file"):
+            batch(folder, tmp_path / "file/deep")
 
 
 class TestResuming:

@@ -48,6 +48,13 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tree: Path) -> None
     assert _names(tree / "odd[1].png") == ["odd[1].png"]
 
 
+def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(bytes(range(256)) * 100)
+    with pytest.raises(UsageError, match=r"list\.txt: a list of pictures is text in UTF-8") as caught:
+        _names(tmp_path / "list.txt")
+    assert len(str(caught.value)) < len(str(tmp_path)) + 250
+
+
 def test_lists_hold_paths_relative_to_them_absolute_ones_and_urls(tree: Path, tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe_file("/listed/m.png", b"123")
     listed = tmp_path / "list.txt"

@@ -43,6 +43,16 @@ def folder(tmp_path: Path, thumbnail: Image.Image, face: Image.Image) -> Path:
     return pictures
 
 
+def test_a_single_pixel_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[np.ndarray] = []
+    real = torch.from_numpy
+    monkeypatch.setattr(torch, "from_numpy", lambda array: (given.append(array), real(array))[1])
+    for channels in (1, 3):
+        decompose(np.full((1, 1, channels), 7, np.uint8), "haar")
+    assert given
+    assert all(array.flags.writeable for array in given), "torch warns once per process, so the arrays are looked at"
+
+
 @pytest.mark.parametrize("levels", [1, 3])
 def test_the_pyramid_in_pictures(levels: int, face: Image.Image) -> None:
     pixels = np.asarray(face.crop((0, 0, 101, 64)))

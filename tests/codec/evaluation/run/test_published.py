@@ -85,6 +85,14 @@ def test_what_is_no_curve_is_refused(tmp_path: Path, content: Any) -> None:
         curves(None, written(tmp_path / "x.json", content))
 
 
+def test_what_is_no_text_is_not_printed(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(bytes(range(256)) * 100)
+    with pytest.raises(UsageError, match="not a published curve") as caught:
+        curves(None, str(path))
+    assert len(str(caught.value)) < len(str(path)) + 250
+
+
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.json", tmp_path):
         with pytest.raises(FileAccessError):
