@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from lpcodec.cli.app import app
+from lpcodec.codec import devices
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError, UsageError
 
 MARK = b"fake lpc "
@@ -73,6 +74,9 @@ class FakeApi(types.ModuleType):
             raise TargetError("0.0001 bpp can't be reached: the nearest is 0.02 bpp")
         data = MARK + json.dumps({"length": len(image)}).encode()
         return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr)
+
+    def check_decode(self, **options: Any) -> None:
+        devices.check_device(options["device"])
 
     def decode_report(self, data: str | bytes, **options: Any) -> FakeDecoded:
         """What ends with CUT has lost its end, and is decoded in part where that is allowed."""
