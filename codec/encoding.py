@@ -107,7 +107,9 @@ def models_for(target: Target, model: str, device: str, effort: int, downscale: 
     if effort and not isinstance(trained, efforts.Refinable):
         raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
     if downscale in (2, 4) and not _codes_smaller(found[0]):
-        raise UsageError(f"downscale {downscale}: {found[0].name} codes pictures at their own size")
+        raise UsageError(
+            f"downscale {downscale}: {found[0].name} codes pictures at their own size; leave the downscale out"
+        )
     return found
 
 
