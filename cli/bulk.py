@@ -143,14 +143,14 @@ def encode(
 
     DEST/manifest.jsonl gets a line for each picture. Give the same command again to continue a batch that was stopped.
     """
-    from lpcodec.codec import effort as efforts
-    from lpcodec.codec import models
+    from lpcodec.codec import api
     from lpcodec.codec.bulk.unit import Settings
-    from lpcodec.codec.rate import Target
 
-    Target(quality, bpp, size, psnr, lossless)
-    efforts.check_effort(effort)
-    models.variants(models.tuned(model, tune, squared_error=psnr is not None or effort > 0))
+    # Without the device: on a cluster it is that of the workers.
+    api.check_encode(
+        model=model, tune=tune, quality=quality, bpp=bpp, size=size, psnr=psnr, lossless=lossless, effort=effort,
+        downscale=downscale,
+    )  # fmt: skip
     options = {
         "quality": quality, "bpp": bpp, "size": size, "psnr": psnr, "lossless": lossless or None, "model": model,
         "tune": tune, "effort": effort, "downscale": downscale, "strip": strip, "best_effort": best_effort,

@@ -1,5 +1,6 @@
 """`lpcodec decode`: .lpc files to pictures."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,6 @@ from lpcodec.cli.options import (
     Threads,
     Untrusted,
     box,
-    check_device,
     examples,
     limits,
     use_threads,
@@ -111,9 +111,17 @@ def decode(
     )
     todo = jobs.missing(planned, skip_existing=skip_existing, overwrite=overwrite)
     formats = {job: picture_format(job.target, quality) for job in todo}
+    asked: dict[str, Any] = {
+        "level": level,
+        "scale": scale,
+        "region": region,
+        "allow_partial": allow_partial,
+        "device": device,
+    }
+    options: dict[str, Any] = {**asked, **limits(untrusted, max_pixels, max_memory)}
     if todo:
         use_threads(threads)
-        check_device(device)
+        _check(asked)
 
     def work(job: jobs.Job, progress: Progress) -> ExitCode:
         from lpcodec.codec import api
@@ -121,12 +129,7 @@ def decode(
         in_part = region is not None and job.source != "-"
         result = api.decode_report(
             job.source if in_part else files.read_whole(job.source),
-            level=level,
-            scale=scale,
-            region=region,
-            allow_partial=allow_partial,
-            **limits(untrusted, max_pixels, max_memory),
-            device=device,
+            **options,
             progress=progress,
         )
         lost = write_picture(job.target, result.image, formats[job], quality)
@@ -138,3 +141,10 @@ def decode(
         return ExitCode.PARTIAL if result.partial else ExitCode.OK
 
     batch.run(planned, todo, notes, work, quiet=quiet)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise what `api.decode` would raise for these options, before the first file is read."""
+    from lpcodec.codec import api
+
+    api.check_decode(**options)

@@ -114,8 +114,6 @@ def encode(
     """Encode pictures to .lpc files. Give at most one target: --bpp, --size, --psnr, --quality or --lossless."""
     if sum(target is not None for target in (bpp, size, psnr, quality)) + lossless > 1:
         raise UsageError("give one target at most: --bpp, --size, --psnr, --quality or --lossless")
-    if lossless and (model is not None or tune is not None):
-        raise UsageError("--lossless uses no model: leave --model and --tune out")
     planned, notes = jobs.plan(inputs, jobs.PICTURES, ENDING, output=output, out_dir=out_dir, recursive=recursive)
     for job in planned:
         # If --out-dir was forgotten, two pictures look like IN OUT, and the second would be replaced.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lpcodec.cli.failures import plural
-from lpcodec.codec.errors import FileAccessError, UsageError
+from lpcodec.codec.errors import DamagedFileError, FileAccessError, LpcodecError, UsageError
 from lpcodec.codec.storage import make_folder
 
 _SEPARATORS = tuple({os.sep, os.altsep or os.sep})
@@ -47,10 +47,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The kind of files that a command reads: in words (`what`, "pictures"), and which files of a folder it `takes`."""
+    """The kind of files that a command reads: in words (`what`, "pictures"), and which files of a folder it `takes`.
+
+    `refusal` is the error for a file that certainly isn't of the kind, by its first bytes; None for others.
+    """
 
     what: str
     takes: Callable[[Path], bool]
+    refusal: Callable[[Path], LpcodecError | None]
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def plan(
         UsageError: several inputs without a folder, two inputs with one output, an output that is an input, or an
             empty name.
         FileAccessError: a pattern or a folder without files, or a URL, unless `urls` says that they are read.
+        LpcodecError: an input that is an output too, and isn't of the kind.
     """
     inputs, out = _split(words, output, out_dir)
     found, notes = _sources(inputs, kind, recursive, urls)
@@ -93,7 +98,7 @@ def plan(
         if len(inputs) > 1:
             raise UsageError(f"{len(inputs)} inputs: {_MANY}")
         jobs = [_beside(source, ending) for source in found]
-    _check_names(jobs)
+    _check_names(jobs, kind)
     return jobs, notes
 
 
@@ -115,8 +120,10 @@ def is_picture(path: Path) -> bool:
 
 def is_coded(path: Path) -> bool:
     """Whether a file has the ending .lpc or the signature of our files."""
-    if path.suffix.lower() == ".lpc":
-        return True
+    return path.suffix.lower() == ".lpc" or _is_signed(path)
+
+
+def _is_signed(path: Path) -> bool:
     from lpcodec.codec.container import SIGNATURE
 
     try:
@@ -126,8 +133,16 @@ def is_coded(path: Path) -> bool:
         return False
 
 
-PICTURES = Inputs("pictures", is_picture)
-LPC_FILES = Inputs(".lpc files", is_coded)
+def _no_picture(path: Path) -> LpcodecError | None:
+    return FileAccessError(f"{path}: an .lpc file, which is coded already") if _is_signed(path) else None
+
+
+def _not_coded(path: Path) -> LpcodecError | None:
+    return None if _is_signed(path) else DamagedFileError(f"{path}: not an lpcodec file")
+
+
+PICTURES = Inputs("pictures", is_picture, _no_picture)
+LPC_FILES = Inputs(".lpc files", is_coded, _not_coded)
 
 
 def missing(jobs: Sequence[Job], *, skip_existing: bool, overwrite: bool) -> list[Job]:
@@ -287,8 +302,11 @@ def _beside(source: _Source, ending: str) -> Job:
     return Job(source.name, path.parent / (path.stem + ending))
 
 
-def _check_names(jobs: Sequence[Job]) -> None:
-    """UsageError for two inputs of one output, and for an output that is an input."""
+def _check_names(jobs: Sequence[Job], kind: Inputs) -> None:
+    """UsageError for two inputs of one output, and for an output that is an input.
+
+    If that input can't be read anyway, its `refusal` is raised: another name for the output wouldn't help.
+    """
     sources = {_file_number(job.source): job.source for job in jobs if job.source != "-"}
     targets: dict[str, str] = {}
     for job in jobs:
@@ -296,6 +314,8 @@ def _check_names(jobs: Sequence[Job]) -> None:
             continue
         number, name = _file_number(job.target), os.path.normcase(os.path.realpath(job.target))
         if number is not None and number in sources:
+            if refusal := kind.refusal(Path(sources[number])):
+                raise refusal
             raise UsageError(f"{sources[number]}: the output would replace this input; name another OUT")
         if name in targets:
             both = f"{targets[name]} and {job.source} would both become {job.target}"

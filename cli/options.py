@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lpcodec.codec.errors import UsageError
 from lpcodec.codec.limits import MOST_THREADS, UNTRUSTED_MEMORY, UNTRUSTED_PIXELS
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(k|m|g)(i?))?b?", re.IGNORECASE)
@@ -21,6 +22,8 @@ def amount(text: str) -> int:
     if match is None:
         raise typer.BadParameter(f"{text!r} is no amount: write 20000, 20k, 20KB or 1.5M")
     number, prefix, binary = match.groups(default="")
+    if not prefix and not float(number).is_integer():
+        raise typer.BadParameter(f"{text!r}: give a whole number, or one with k, M or G")
     whole = int(float(number) * (1024 if binary else 1000) ** _POWER[prefix.lower()])
     if whole < 1:
         raise typer.BadParameter(f"{text!r}: give at least 1")
@@ -199,12 +202,15 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in found if part and part != "none"))
 
 
-def rates(text: str) -> tuple[float, ...]:
-    """The rates in a list such as `0.15,0.3`, positive and sorted; none for `none`."""
+def rates(text: str, option: str = "--bpp") -> tuple[float, ...]:
+    """The rates in a list such as `0.15,0.3`, positive and sorted; none for `none`. `option` gave the list.
+
+    Raises UsageError for anything else.
+    """
     try:
         found = sorted({float(part) for part in names(text)})
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no list of rates: write 0.15,0.3") from None
+        raise UsageError(f"{option} {text}: no list of rates; write 0.15,0.3") from None
     if any(not 0 < rate < math.inf for rate in found):
-        raise typer.BadParameter(f"{text!r}: rates are positive")
+        raise UsageError(f"{option} {text}: rates are positive")
     return tuple(found)

@@ -93,12 +93,12 @@ def report(
     from lpcodec.codec.evaluation.metrics import extra_metrics
     from lpcodec.codec.evaluation.run import runner
 
+    near, goals = rates(pictures, "--pictures"), rates(targets, "--targets")
     templates = tuple(parse(text) for text in commands or ())
     folder, dataset = _locate(data)
     if check is not None:
         _check(check, folder, dataset, templates, jobs, quiet=quiet)
         return
-    near = rates(pictures)
     wanted = names(codecs) or registry.usual()
     missing = registry.missing(wanted)
     notes = tuple(f"{name} is left out, because it isn't installed here: {advice}." for name, advice in missing.items())
@@ -111,7 +111,7 @@ def report(
         notes=notes,
         dataset=dataset,
         commands=templates,
-        targets=rates(targets),
+        targets=goals,
         extra_metrics=names(metrics) if metrics else extra_metrics.installed(),
         workers=jobs,
         threads=threads,

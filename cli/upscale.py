@@ -17,7 +17,6 @@ from lpcodec.cli.options import (
     Recursive,
     SkipExisting,
     Threads,
-    check_device,
     examples,
     use_threads,
 )
@@ -67,7 +66,7 @@ def upscale(
     formats = {job: picture_format(job.target) for job in todo}
     if todo:
         use_threads(threads)
-        check_device(device)
+        _check(scale, model, device)
 
     def work(job: jobs.Job, progress: Progress) -> None:
         from lpcodec.codec import api
@@ -87,3 +86,10 @@ def upscale(
             say(f"{job.words}: {result.image.width} x {result.image.height} pixels")
 
     batch.run(planned, todo, notes, work, quiet=quiet)
+
+
+def _check(scale: int, model: str, device: str) -> None:
+    """Raise what `api.upscale` would raise for these options, before the first picture is read."""
+    from lpcodec.codec import api
+
+    api.check_upscale(scale, model=model, device=device)

@@ -69,6 +69,8 @@ def _reason(reason: dict[str, Any]) -> str:
     value, kind = reason["input"], reason["type"]
     if kind in ("float_parsing", "int_parsing"):
         return f"{value}: not a {'number' if kind == 'float_parsing' else 'whole number'}{_advice(value, kind)}"
+    if kind in _BOUNDS and str(value).strip().lower().lstrip("+-") == "nan":  # for pydantic it is beyond every bound
+        return f"{value}: not a number"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return f"{value}: give {words} {reason['ctx'][name]:g}"

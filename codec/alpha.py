@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ImageColor
 
 from lpcodec.codec import bounded, lossless
+from lpcodec.codec.arguments import is_whole, number
 from lpcodec.codec.container import deflated, inflate
 from lpcodec.codec.errors import DamagedFileError, UsageError
 from lpcodec.codec.fill import filled
@@ -43,6 +44,7 @@ def error_asked_for(quality: float | None, lossless: bool) -> int:
     """
     if quality is None:
         quality = 100 if lossless else DEFAULT_QUALITY
+    quality = number("alpha quality", quality)
     if not 0 <= quality <= 100:
         raise UsageError(f"alpha quality {quality:g}: it goes from 0 to 100")
     error = math.floor((100 - quality) / _QUALITY_PER_LEVEL)
@@ -65,9 +67,12 @@ def colour(background: Colour) -> tuple[int, int, int]:
         if len(found) == 4 and found[3] != 255:
             raise UsageError(f"background {background!r}: it must be opaque itself")
         return found[0], found[1], found[2]
-    if len(background) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in background):
+    if not isinstance(background, (tuple, list)) or len(background) != 3:
         raise UsageError(advice)
-    return background
+    if not all(is_whole(part) and 0 <= part <= 255 for part in background):
+        raise UsageError(advice)
+    red, green, blue = map(int, background)
+    return red, green, blue
 
 
 def prepared(picture: Picture, *, exact: bool, background: Colour | None) -> Picture:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from lpcodec.codec import (
     alpha,
+    arguments,
     decoding,
     downscaling,
     encoding,
@@ -38,8 +39,9 @@ from lpcodec.codec.sources import FileSource, PictureSource
 from lpcodec.codec.upscaling import UpscaleResult
 
 __all__ = [
-    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "UpscaleResult", "check_encode", "decode", "decode_report",
-    "encode", "encode_report", "info", "upscale", "upscale_report", "verify",
+    "DEFAULT_MAX_PIXELS", "DecodeResult", "EncodeResult", "UpscaleResult", "check_decode", "check_encode",
+    "check_upscale", "decode", "decode_report", "encode", "encode_report", "info", "upscale", "upscale_report",
+    "verify",
 ]  # fmt: skip
 
 DEFAULT_MAX_PIXELS = 1 << 28
@@ -70,7 +72,8 @@ def encode(
         size: the same, in bytes.
         psnr: at least this PSNR in dB of the pixels that can be seen (alpha above 0), in as few bytes as possible. If
             no quality reaches it, the picture is stored losslessly.
-        lossless: store the picture losslessly, with its alpha and the colours of transparent pixels. No model is used.
+        lossless: store the picture losslessly, with its alpha and the colours of transparent pixels. No model is used,
+            so it doesn't go with one, nor with a tune.
         strip: leave out ICC, EXIF and XMP.
         best_effort: if no file fits bpp or size, return the smallest one, with a note, instead of raising TargetError.
         effort: 0..9. A higher effort gives a smaller file of the same PSNR and takes longer; 9 takes tens of times as
@@ -83,7 +86,7 @@ def encode(
         downscale: 2 or 4 codes the picture with its sides divided by that, and decoding enlarges it, which is better at
             low rates. 1 codes it at its own size. "auto" tries them at low rates and takes the best
             (docs/upscaling.md).
-        max_pixels: refuse pictures of more pixels; by default 268 million.
+        max_pixels: refuse pictures of more pixels, at least 1; None, the default, means 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N". Different devices may write slightly different files;
             every device decodes all of them.
         progress: called with (stage, part done 0..1).
@@ -119,7 +122,7 @@ def check_encode(
     """Check arguments of `encode` and load the model. Raises what `encode` would, without a picture."""
     target = Target(quality, bpp, size, psnr, lossless)
     _check_options(effort, background, alpha_quality, downscale, device, lossless=lossless)
-    encoding.models_for(target, _weights(model, tune, target, effort), device, effort)
+    encoding.models_for(target, _weights(model, tune, target, effort), device, effort, downscale)
 
 
 def _check_options(
@@ -136,7 +139,10 @@ def _check_options(
 
 
 def _weights(model: str, tune: str | None, target: Target, effort: int) -> str:
-    """The name of the weights to encode with."""
+    """The name of the weights to encode with. Raises UsageError if there are none, or if none would be used."""
+    arguments.text("model", model)
+    if target.lossless and (model != "default" or tune is not None):
+        raise UsageError("a lossless picture uses no model: leave the model and the tune out")
     return models.tuned(model, tune, squared_error=target.psnr is not None or effort > 0)
 
 
@@ -150,10 +156,14 @@ def encode_report(
     """`encode`, with notes and figures in its result instead of warnings."""
     target = Target(quality, bpp, size, psnr, lossless)
     _check_options(effort, background, alpha_quality, downscale, device, lossless=lossless)
-    source = sources.load(image, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    for name, value in (("strip", strip), ("best_effort", best_effort), ("exact", exact)):
+        arguments.switch(name, value)
+    arguments.progress(progress)
+    weights = _weights(model, tune, target, effort)
+    source = sources.load(image, max_pixels=_pixel_limit(max_pixels))
     source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(
-        source, target, model=_weights(model, tune, target, effort), strip=strip, best_effort=best_effort,
+        source, target, model=weights, strip=strip, best_effort=best_effort,
         effort=effort, device=device, alpha_error=alpha.error_asked_for(alpha_quality, lossless), downscale=downscale,
         progress=progress,
     )  # fmt: skip
@@ -176,8 +186,9 @@ def decode(
             equals that part of the whole picture within float noise. Not with level, scale and allow_partial.
         allow_partial: decode what is left of a damaged file in layers: the leading layers that are whole. The detail of
             the others is predicted; alpha and metadata are lost. The result of `decode_report` says if that happened.
-        max_pixels: refuse pictures of more pixels, at their full size and enlarged; by default 268 million.
-        max_memory: refuse pictures that may take more memory, in bytes; by default no limit.
+        max_pixels: refuse pictures of more pixels, at their full size and enlarged; at least 1. None, the default,
+            means 268 million.
+        max_memory: refuse pictures that may take more memory, in bytes, at least 1; None, the default, means no limit.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
 
@@ -205,19 +216,38 @@ def decode_report(
     progress: Progress | None = None,
 ) -> DecodeResult:  # fmt: skip
     """`decode`, with notes in its result instead of warnings."""
-    check_device(device)
+    check_decode(level=level, scale=scale, region=region, allow_partial=allow_partial, device=device)
+    pixels, memory = _pixel_limit(max_pixels), arguments.limit("max_memory", max_memory)
+    arguments.progress(progress)
     if region is not None:
-        if level or scale != 1 or allow_partial:
-            raise UsageError("a region is decoded at its own size from a whole file: leave out the other options")
         with sources.opened(source) as stream:
             return regions.decode(
-                stream, region, max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, device=device,
-                progress=progress,
+                stream, region, max_pixels=pixels, max_memory=memory, device=device, progress=progress
             )  # fmt: skip
     return decoding.decode(
-        sources.read(source), level=level, scale=scale, allow_partial=allow_partial,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS, max_memory=max_memory, device=device, progress=progress,
+        sources.read(source), level=level, scale=scale, allow_partial=allow_partial, max_pixels=pixels,
+        max_memory=memory, device=device, progress=progress,
     )  # fmt: skip
+
+
+def check_decode(
+    *, level: int = 0, scale: int = 1, region: tuple[int, int, int, int] | None = None, allow_partial: bool = False,
+    device: str = "cpu",
+) -> None:  # fmt: skip
+    """Check arguments of `decode`. Raises what `decode` would, without a file."""
+    check_device(device)
+    decoding.check_level(level)
+    if arguments.whole("scale", scale) != 1:
+        upscaling.check(upscaling.DEFAULT, scale)
+    arguments.switch("allow_partial", allow_partial)
+    if region is None:
+        return
+    regions.check(region)
+    others = {"level": level, "scale": scale != 1, "allow_partial": allow_partial}
+    if given := [name for name, value in others.items() if value]:
+        raise UsageError(
+            f"a region is decoded at its own size, from a whole file: leave out {' and '.join(given)}, or the region"
+        )
 
 
 def info(source: FileSource) -> dict[str, Any]:
@@ -237,7 +267,7 @@ def verify(source: FileSource, *, max_pixels: int | None = None) -> dict[str, An
     Raises:
         LpcodecError: what `decode` would raise.
     """
-    return inspection.verify(sources.read(source), max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+    return inspection.verify(sources.read(source), max_pixels=_pixel_limit(max_pixels))
 
 
 def upscale(
@@ -250,7 +280,7 @@ def upscale(
         image: as `encode` takes it.
         scale: 2 or 4 with the default model; docs/upscaling.md lists the scales of others.
         model: a network for upscaling that `lpcodec models` lists, a front-end (docs/frontends.md), or "bicubic".
-        max_pixels: refuse pictures of more pixels, before or after; by default 268 million.
+        max_pixels: refuse pictures of more pixels, before or after; at least 1. None, the default, means 268 million.
         device: where the networks run: "cpu", "cuda" or "cuda:N".
         progress: called with (stage, part done 0..1).
 
@@ -274,11 +304,23 @@ def upscale_report(
     device: str = "cpu", progress: Progress | None = None,
 ) -> UpscaleResult:  # fmt: skip
     """`upscale`, with notes in its result instead of warnings."""
-    check_device(device)
-    limit = max_pixels or DEFAULT_MAX_PIXELS
+    check_upscale(scale, model=model, device=device)
+    limit = _pixel_limit(max_pixels)
+    arguments.progress(progress)
     loaded = sources.load(image, max_pixels=limit)
     enlarged = upscaling.upscale(loaded, scale, model=model, max_pixels=limit, device=device, progress=progress)
     return UpscaleResult(picture.to_image(enlarged), loaded.notes)
+
+
+def check_upscale(scale: int, *, model: str = upscaling.DEFAULT, device: str = "cpu") -> None:
+    """Check arguments of `upscale`. Raises UsageError as `upscale` would, without a picture."""
+    check_device(device)
+    upscaling.check(model, scale)
+
+
+def _pixel_limit(max_pixels: int | None) -> int:
+    found = arguments.limit("max_pixels", max_pixels)
+    return DEFAULT_MAX_PIXELS if found is None else found
 
 
 def _warn(notes: tuple[str, ...]) -> None:

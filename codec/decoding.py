@@ -20,6 +20,7 @@ from PIL import Image
 
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import cells, container, downscaling, lossless, models, picture, upscaling
+from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.colour import PLAIN
@@ -90,9 +91,9 @@ def _what_is_left(file: LpcFile, codec: models.Codec | None) -> str:
 
 
 def check_level(level: int) -> None:
-    """Raise UsageError for a level outside 0..8."""
-    if not 0 <= level <= MAX_LEVEL:
-        raise UsageError(f"level {level}: it goes from 0, the whole size, to {MAX_LEVEL}")
+    """Raise UsageError unless `level` is a whole number, 0 to 8."""
+    if not is_whole(level) or not 0 <= level <= MAX_LEVEL:
+        raise UsageError(f"level {level!r}: it is a whole number from 0, the whole size, to {MAX_LEVEL}")
 
 
 def open_file(
@@ -128,9 +129,14 @@ def check_memory(header: Header, pixel_count: int, max_memory: int | None) -> No
     needed = BASE_MEMORY + (STORED_MEMORY if network is None else network.decoding_memory) * pixel_count
     if max_memory is not None and needed > max_memory:
         raise LimitError(
-            f"decoding may take {needed / 1e6:,.0f} MB of memory, the limit is {max_memory / 1e6:,.0f} MB",
+            f"decoding may take {needed / 1e6:,.0f} MB of memory, the limit is {_amount(max_memory)}",
             keyword="max_memory",
         )
+
+
+def _amount(count: int) -> str:
+    """`2,000 MB`, `5 bytes`."""
+    return f"{count / 1e6:,.0f} MB" if count >= 10**7 else f"{count:,} byte{'' if count == 1 else 's'}"
 
 
 def _with_advice(damage: DamagedFileError, data: bytes) -> DamagedFileError:

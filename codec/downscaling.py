@@ -58,7 +58,7 @@ class Trial(Generic[T]):
 
 def check(downscale: object, lossless: bool) -> None:
     """Raise UsageError if `downscale` isn't one of `CHOICES`, or asks for a smaller picture that is lossless."""
-    if downscale not in CHOICES or isinstance(downscale, bool):
+    if not isinstance(downscale, (str, int)) or isinstance(downscale, bool) or downscale not in CHOICES:
         raise UsageError(f"downscale {downscale!r}: it is auto, 1, 2 or 4")
     if lossless and downscale in (2, 4):
         raise UsageError("a lossless picture keeps its size: leave the downscale out")

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.progress import Progress
@@ -43,8 +44,8 @@ class Refinable(Protocol):
 
 def check_effort(effort: int) -> None:
     """Raise UsageError unless `effort` is a whole number, 0 to 9."""
-    if effort not in range(MOST + 1):
-        raise UsageError(f"effort {effort}: it is a whole number from 0 to {MOST}")
+    if not is_whole(effort) or effort not in range(MOST + 1):
+        raise UsageError(f"effort {effort!r}: it is a whole number from 0 to {MOST}")
 
 
 def search_refined(

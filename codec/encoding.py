@@ -68,7 +68,7 @@ def encode(
     alpha_error: int, downscale: Downscale, progress: Progress | None,
 ) -> EncodeResult:  # fmt: skip
     """Encode a picture; the arguments and errors are those of `api.encode`. `alpha_error` is in levels of 255."""
-    usable = models_for(target, model, device, effort)
+    usable = models_for(target, model, device, effort, downscale)
     original = Original.of(source, strip=strip, alpha_error=alpha_error)
     if target.lossless:
         return _stored_result(original, original.stored_file(), None)
@@ -90,11 +90,11 @@ def encode(
     return _smallest_result(original, found, stored, target, limit)
 
 
-def models_for(target: Target, model: str, device: str, effort: int) -> tuple[Model, ...]:
+def models_for(target: Target, model: str, device: str, effort: int, downscale: Downscale) -> tuple[Model, ...]:
     """The sets of weights that a model name means, loaded; none for a lossless target.
 
     Raises:
-        UsageError: there is no such model, or it can't do what the target or the effort asks for.
+        UsageError: there is no such model, or it can't do what the target, the effort or the downscale asks for.
         UnknownModelError: the weights don't have the digest that their card gives.
     """
     if target.lossless:
@@ -108,6 +108,10 @@ def models_for(target: Target, model: str, device: str, effort: int) -> tuple[Mo
             raise UsageError(f"{model} has no quality to choose: leave the {name} out, or take another model")
     if effort and not isinstance(trained, efforts.Refinable):
         raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
+    if downscale in (2, 4) and not _codes_smaller(found[0]):
+        raise UsageError(
+            f"downscale {downscale}: {found[0].name} codes pictures at their own size; leave the downscale out"
+        )
     return found
 
 
@@ -115,10 +119,7 @@ def _at_best_size(
     original: Original, target: Target, usable: tuple[Model, ...], downscale: Downscale, iterations: int,
     progress: Progress | None,
 ) -> Found:  # fmt: skip
-    """The file nearest to the target, of the picture at its own size or downscaled, whichever costs less.
-
-    Raises UsageError as `_possible_downscale`.
-    """
+    """The file nearest to the target, of the picture at its own size or downscaled, whichever costs less."""
     limit = target.limit(original.pixel_count)
 
     def trial(halvings: int) -> Trial[Found]:
@@ -132,21 +133,14 @@ def _at_best_size(
             stores_cells=found.reached and found.value.has_cells,
         )
 
-    possible = _possible_downscale(usable[0], downscale)
+    possible = downscale if _codes_smaller(usable[0]) else 1
     return downscaling.choose(trial, possible, min(original.height, original.width)).result
 
 
-def _possible_downscale(model: Model, downscale: Downscale) -> Downscale:
-    """`downscale`, or 1 if it is "auto" and the model codes pictures only at their own size.
-
-    Raises UsageError if the model does so and a smaller size is asked for.
-    """
+def _codes_smaller(model: Model) -> bool:
+    """Whether pictures may be coded at a smaller size than their own."""
     codec = model.trained
-    if isinstance(codec, models.WeighingCodec) and not isinstance(codec, models.ScalableCodec):
-        return downscale
-    if downscale in (2, 4):
-        raise UsageError(f"downscale {downscale}: {model.name} codes pictures at their own size")
-    return 1
+    return isinstance(codec, models.WeighingCodec) and not isinstance(codec, models.ScalableCodec)
 
 
 def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float]:
@@ -226,8 +220,8 @@ def _smallest_result(
     """The result if no file is within the limit: the smallest one, coded or stored."""
     data = found.value.data if stored is None else min(found.value.data, stored, key=len)
     over = len(data) - limit
-    part = f" ({100 * over / limit:.3g} %)" if limit else ""
-    note = f"the file is {over:,} bytes{part} over the limit of {limit:,}: no smaller one is possible"
+    amount = f"{over:,} byte{'' if over == 1 else 's'}" + (f" ({100 * over / limit:,.0f} %)" if limit else "")
+    note = f"the file is {amount} over the limit of {limit:,}: no smaller one is possible"
     if data is not found.value.data:
         return _stored_result(original, data, _SMALLER, note)
     return _coded_result(original, found, target, note)
@@ -248,5 +242,5 @@ def _out_of_reach(original: Original, found: Found, stored: bytes | None, limit:
         keyword = "alpha_quality"
     if not strip and original.metadata_bytes > max(half, original.alpha_bytes):
         keyword = "strip"
-    wanted = f"{limit:,} bytes ({8 * limit / original.pixel_count:.4f} bpp)"
+    wanted = f"{limit:,} byte{'' if limit == 1 else 's'} ({8 * limit / original.pixel_count:.4f} bpp)"
     return TargetError(f"{wanted} can't be reached with model {found.value.model.name}: {reason}", keyword=keyword)

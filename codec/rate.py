@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from numbers import Real
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from lpcodec.codec.arguments import number, switch
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.quality import Quality
 
@@ -70,13 +70,13 @@ class Target:
     lossless: bool = False
 
     def __post_init__(self) -> None:
+        switch("lossless", self.lossless)
         numbers = {"quality": self.quality, "bpp": self.bpp, "size": self.size, "psnr": self.psnr}
         given = {name: value for name, value in numbers.items() if value is not None}
         if len(given) + self.lossless > 1:
             raise UsageError("give one target at most: quality, bpp, size, psnr or lossless")
         for name, value in given.items():
-            if not isinstance(value, Real):
-                raise UsageError(f"{name} {value!r}: give a number")
+            number(name, value)
             if name == "quality" and not 0 <= value <= 100:
                 raise UsageError(f"quality {value:g}: it goes from 0 to 100")
             if name != "quality" and not 0 < value < math.inf:

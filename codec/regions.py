@@ -16,6 +16,7 @@ import numpy as np
 
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import cells, container, decoding, downscaling, outline, picture
+from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.decoding import DecodeResult
@@ -83,8 +84,14 @@ def decode(
     return DecodeResult(picture.to_image(shown), (), False)
 
 
+def check(region: object) -> None:
+    """Raise UsageError unless `region` is four whole numbers."""
+    if not isinstance(region, (tuple, list, np.ndarray)) or len(region) != 4 or not all(map(is_whole, region)):
+        raise UsageError(f"region {region!r}: give four whole numbers, left, top, width and height")
+
+
 def _box(region: tuple[int, int, int, int], found: Outline) -> Box:
-    left, top, width, height = region
+    left, top, width, height = map(int, region)
     header = found.header
     if width < 1 or height < 1:
         raise UsageError(f"the region {left},{top},{width},{height} has no pixels")

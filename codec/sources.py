@@ -23,6 +23,8 @@ from lpcodec.codec.picture import Picture
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 PictureSource = FileSource | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
+_FILES = "a path, bytes, or a file opened in binary mode"
+_PICTURES = "a path, bytes, a file opened in binary mode, an image or array"
 _CHANNELS = (1, 3, 4)
 _READ_AHEAD = 4096
 """Bytes of a remote file that are read ahead: enough for the header and the places of groups."""
@@ -43,14 +45,16 @@ def load(source: PictureSource, *, max_pixels: int | None) -> Picture:
         return picture.load(source, max_pixels=max_pixels)
     if isinstance(source, np.ndarray):
         found = picture.load(_image_of(source), max_pixels=max_pixels)
-        return dataclasses.replace(found, notes=(_REDUCED, *found.notes)) if source.dtype == np.uint16 else found
+        return dataclasses.replace(found, notes=(_REDUCED, *found.notes)) if _is_16_bit(source) else found
     if isinstance(source, (str, os.PathLike)):
         return picture.load(_path(source), max_pixels=max_pixels)
-    return picture.load(read(source), max_pixels=max_pixels)
+    return picture.load(read(source, takes=_PICTURES), max_pixels=max_pixels)
 
 
-def read(source: FileSource) -> bytes:
+def read(source: FileSource, *, takes: str = _FILES) -> bytes:
     """The bytes of the file of a path, of an open file (from its position to its end), or of a bytes-like object.
+
+    `takes` is what the caller may give, in words for the error.
 
     Raises:
         FileAccessError: the file can't be read.
@@ -67,9 +71,7 @@ def read(source: FileSource) -> bytes:
         raise FileAccessError(f"{name}{getattr(error, 'strerror', None) or error}") from error
     if not isinstance(data, bytes):
         what = "a file opened as text" if isinstance(data, str) else type(source).__name__
-        raise UsageError(
-            f"{what} holds no picture: give a path, bytes, a file opened in binary mode, an image or array"
-        )
+        raise UsageError(f"{what} can't be read: give {takes}")
     return data
 
 
@@ -116,13 +118,18 @@ def _begins_here(source: Any) -> bool:
         return False
 
 
+def _is_16_bit(array: npt.NDArray[Any]) -> bool:
+    """Whether its values are uint16, in any byte order."""
+    return array.dtype.newbyteorder("=") == np.uint16
+
+
 def _image_of(array: npt.NDArray[Any]) -> Image.Image:
     planes = array[..., None] if array.ndim == 2 else array
     if planes.ndim != 3 or planes.shape[2] not in _CHANNELS or 0 in planes.shape:
         raise UsageError(
             f"an array of shape {array.shape} is no picture: (H, W), (H, W, 1), (H, W, 3) and (H, W, 4) are"
         )
-    if planes.dtype == np.uint16:
+    if _is_16_bit(planes):
         planes = ((planes.astype(np.uint32) + 128) // 257).astype(np.uint8)
     elif planes.dtype != np.uint8:
         raise UsageError(f"an array of {array.dtype} is no picture: give uint8 or uint16")

@@ -21,7 +21,9 @@ import numpy as np
 from PIL import Image
 
 from lpcodec.codec import models
+from lpcodec.codec.arguments import text, whole
 from lpcodec.codec.errors import LimitError, UsageError
+from lpcodec.codec.families.family import Task
 from lpcodec.codec.picture import Picture, Pixels
 from lpcodec.codec.progress import Progress
 
@@ -75,36 +77,57 @@ def upscale(
     return dataclasses.replace(picture, pixels=pixels, alpha=alpha)
 
 
-def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
-    """The function of a model's name that enlarges pixels, uint8 (H, W, 1 or 3), `scale` times. Raises as `upscale`."""
+def check(model: str, scale: int) -> None:
+    """Raise UsageError if there is no such model, or it doesn't enlarge `scale` times. No weights are loaded."""
+    text("model", model)
+    whole("scale", scale)
     if model == BICUBIC:
         if not 1 <= scale <= MAX_SCALE:
             raise UsageError(f"a scale of {scale}: bicubic enlarges 1 to {MAX_SCALE} times")
-        return lambda pixels, scale, progress: bicubic(pixels, scale)
-    if (predict := _prediction(model)) is not None:
+    elif (task := _task(model)) in (None, "front-end"):
         if scale not in DOUBLINGS:
             raise UsageError(f"{model} enlarges 2, 4 or 8 times, not {scale} times")
+        if task is not None:
+            models.variants(model, task)
+    else:
+        weights_for(model, scale)
+
+
+def enlarger(model: str, scale: int, device: str = "cpu") -> Enlarge:
+    """The function of a model's name that enlarges pixels, uint8 (H, W, 1 or 3), `scale` times. Raises as `upscale`."""
+    check(model, scale)
+    if model == BICUBIC:
+        return lambda pixels, scale, progress: bicubic(pixels, scale)
+    if (predict := _prediction(model)) is not None:
         return lambda pixels, scale, progress: predicted(predict, pixels, scale)
     found: Enlarge = models.load_for("upscaling", weights_for(model, scale), device).trained.enlarge
     return found
 
 
-def _prediction(model: str) -> Predict | None:
-    """The `predict` of a front-end; None for a network of another task. Raises UsageError if there is no such model."""
+def _task(model: str) -> Task | None:
+    """What a network is for; None for a front-end without weights. Raises UsageError if there is no such model."""
     try:
-        task = models.network_of(model).task
+        return models.network_of(model).task
     except UsageError:
         from lpcodec.codec.frontends import dwt, pyramid
 
-        if model == pyramid.NAME:
-            return pyramid.LaplacianPyramid(1).predict
-        if (wavelet := dwt.wavelet_named(model)) is None:
+        if model != pyramid.NAME and dwt.wavelet_named(model) is None:
             trained = ", ".join((*models.names("upscaling"), BICUBIC, *models.names("front-end"), pyramid.NAME))
             raise UsageError(
                 f"no model named {model!r}; there are: {trained}, and the discrete wavelets of PyWavelets,"
                 " such as haar, cdf53 (bior2.2), db2, sym4"
             ) from None
-        return pyramid.LaplacianPyramid(1, wavelet).predict
+        return None
+
+
+def _prediction(model: str) -> Predict | None:
+    """The `predict` of a front-end; None for a network of another task. Raises UsageError if there is no such model."""
+    task = _task(model)
+    if task is None:
+        from lpcodec.codec.frontends import dwt, pyramid
+
+        wavelet = dwt.wavelet_named(model)
+        return (pyramid.LaplacianPyramid(1) if wavelet is None else pyramid.LaplacianPyramid(1, wavelet)).predict
     return models.load_frontend(model).predict if task == "front-end" else None
 
 

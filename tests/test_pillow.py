@@ -8,6 +8,7 @@ import sys
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,6 +215,15 @@ class TestSaving:
         with pytest.raises(ValueError, match="one target at most"):
             face.save(tmp_path / "face.lpc", size=2000, bpp=0.3)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("options", [{"downscale": 2.0}, {"background": 5}, {"lossless": True, "model": "fast"}])
+    def test_invalid_options_are_value_errors(self, thumbnail: Image.Image, options: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=r"downscale|background|leave the model"):
+            thumbnail.save(BytesIO(), "LPC", **options)
+
+    def test_a_picture_without_pixels_is_named(self) -> None:
+        with pytest.raises(OSError, match="no pixels"):
+            Image.new("RGB", (0, 0)).save(BytesIO(), "LPC")
 
     def test_large_pictures_are_not_refused_on_the_way_out(
         self, thumbnail: Image.Image, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ needs a new first directory, which is put at the end of the block.
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -124,9 +125,23 @@ def turned_by_decoder(image: Image.Image) -> bool:
     return image.format == "JXL" and not getattr(image, "jpeg", False)
 
 
+@contextmanager
+def _without_odd_xmp(image: Image.Image) -> Iterator[None]:
+    """Take XMP of a type that no file gives out of `info` for a while: Pillow searches XMP for the orientation, and its
+    search fails for text in place of bytes, or bytes in place of text."""
+    kinds = {"xmp": bytes, "XML:com.adobe.xmp": str}
+    odd = {key: image.info.pop(key) for key, kind in kinds.items() if not isinstance(image.info.get(key, kind()), kind)}
+    try:
+        yield
+    finally:
+        image.info.update(odd)
+
+
 def _rebuilt(image: Image.Image) -> tuple[bytes | None, int | None]:
     """EXIF and orientation from elsewhere than a block: a TIFF's tags, a PNG's text, tags set by hand."""
-    found, kept, is_tiff = image.getexif(), Image.Exif(), hasattr(image, "tag_v2")
+    with _without_odd_xmp(image):
+        found = image.getexif()
+    kept, is_tiff = Image.Exif(), hasattr(image, "tag_v2")
     for tag, value in found.items():
         if tag not in {ORIENTATION, *_FOLDERS} and (tag in _TIFF_TAGS or not is_tiff):
             kept[tag] = value

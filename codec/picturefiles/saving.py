@@ -96,24 +96,24 @@ def save(
         UsageError: as `save_options`.
         OSError: of a stream that is the target.
     """
-    name = str(target) if isinstance(target, (str, Path)) else "the picture"
+    about = f"{target}: " if isinstance(target, (str, Path)) else ""
     Image.init()
     if format is None:
         suffix = Path(target).suffix.lower() if isinstance(target, (str, Path)) else ""
         format = Image.registered_extensions().get(suffix, "")
     format = format.upper()
     if format not in Image.SAVE:
-        raise FileAccessError(f"{name}: Pillow writes no such picture format; use .png")
+        raise FileAccessError(f"{about}Pillow writes no such picture format; use .png")
     if image.mode in {"LA", "RGBA"} and format not in _ALPHA_FORMATS:
-        raise FileAccessError(f"{name}: {format} can't hold the picture's alpha channel; use .png")
+        raise FileAccessError(f"{about}{format} can't hold the picture's alpha channel; use .png")
     options = save_options(image, format, quality)
     coded = BytesIO()  # on a full disk Pillow cuts some formats short without an error, and hangs with JPEG 2000
     try:
         image.save(coded, format, **options)
     except OSError as error:
-        raise FileAccessError(f"{name}: can't be written: {error.strerror or one_line(error)}") from error
+        raise FileAccessError(f"{about}can't be written: {error.strerror or one_line(error)}") from error
     except Exception as error:  # each plugin has its own exception for a picture that is too large for it
-        raise FileAccessError(f"{name}: can't be written as {format}: {one_line(error)}; use .png") from error
+        raise FileAccessError(f"{about}can't be written as {format}: {one_line(error)}; use .png") from error
     if isinstance(target, (str, Path)):
         atomic.write_whole(Path(target), lambda stream: stream.write(coded.getbuffer()))
     else:

@@ -132,7 +132,7 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
         for name, block in own.items():
             image.info[name] = block.tobytes() if isinstance(block, Image.Exif) else block
     try:
-        result = api.encode_report(image, max_pixels=image.width * image.height, **options)
+        result = api.encode_report(image, max_pixels=max(image.width * image.height, 1), **options)
     except UsageError as error:
         raise ValueError(str(error)) from error
     except LpcodecError as error:

@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from lpcodec.cli.app import app
+from lpcodec.codec import devices
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, TargetError, UsageError
 
 MARK = b"fake lpc "
@@ -76,6 +77,9 @@ class FakeApi(types.ModuleType):
         data = MARK + json.dumps({"length": len(image)}).encode()
         lossless = self.psnr == math.inf
         return FakeResult(data, self.notes, 0.15, self.quality, options["model"], 32, 16, self.psnr, lossless=lossless)
+
+    def check_decode(self, **options: Any) -> None:
+        devices.check_device(options["device"])
 
     def decode_report(self, data: str | bytes, **options: Any) -> FakeDecoded:
         """What ends with CUT has lost its end, and is decoded in part where that is allowed."""

@@ -71,7 +71,7 @@ def test_amounts(text: str, number: int) -> None:
     assert amount(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "k", "-5", "1e3", "20x", "1.5.2", "0", "nan", "20ki k"])
+@pytest.mark.parametrize("text", ["", "k", "-5", "1.5", "0.5b", "1e3", "20x", "1.5.2", "0", "nan", "20ki k"])
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         amount(text)

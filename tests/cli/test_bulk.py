@@ -62,6 +62,10 @@ def test_wrong_options_are_found_before_anything_is_written(folder: Path, tmp_pa
     assert "writes no pictures that end in .nothing" in refused("decode", folder, "--to", to, "--format", "nothing")
     assert "nothing to decode there" in refused("decode", folder, "--to", to)
     assert "--address is for --engine ray" in refused("encode", folder, "--to", to, "--address", "auto")
+    assert "lpcae codes pictures at their own size" in refused(
+        "encode", folder, "--to", to, "--model", "lpcae", "--downscale", 2
+    )
+    assert "leave the model and the tune out" in refused("encode", folder, "--to", to, "--lossless", "--model", "fast")
     assert "isn't empty" in refused("encode", folder, "--to", folder)
     assert not to.exists()
 

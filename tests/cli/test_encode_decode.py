@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from lpcodec.codec.container import SIGNATURE
 from lpcodec.codec.errors import LimitError, UnknownModelError
 
 TARGETS = [("--bpp", "0.15"), ("--size", "20k"), ("--psnr", "34"), ("--quality", "50"), ("-q", "50")]
@@ -227,6 +228,18 @@ def test_an_output_that_is_its_input_is_wrong_usage(lpcodec: Any, folder: Path) 
     Path("link.lpc").symlink_to("a.lpc")
     for words in (("a.lpc",), ("a.lpc", "a.lpc"), ("a.lpc", "link.lpc"), ("a.lpc", "--out-dir", ".")):
         assert lpcodec("encode", *words).exit_code == 2
+
+
+def test_an_input_of_the_wrong_kind_is_named_as_that_and_not_as_its_output(lpcodec: Any, folder: Path) -> None:
+    picture("a.png")
+    Path("b.lpc").write_bytes(SIGNATURE + b"the rest")
+    for words, code, line in (
+        (("encode", "b.lpc"), 7, "b.lpc: an .lpc file, which is coded already"),
+        (("encode", "b.lpc", "b.lpc", "--overwrite"), 7, "b.lpc: an .lpc file, which is coded already"),
+        (("decode", "a.png"), 3, "a.png: not an lpcodec file"),
+    ):
+        ran = lpcodec(*words)
+        assert (ran.exit_code, ran.stderr) == (code, f"lpcodec: error: {line}\n")
 
 
 def test_a_batch_fills_the_folder(lpcodec: Any, folder: Path) -> None:

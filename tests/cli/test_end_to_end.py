@@ -111,6 +111,29 @@ def test_errors_are_one_line_with_their_code_and_no_output(photo: Path, lpcodec:
     assert Path("photo.lpc").read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("decode {} out/ --scale 3", "light enlarges 2 or 4 times, not 3 times"),
+        ("decode {} out/ --region 0,0,9,9 --level 1", "leave out level, or the region"),
+        ("upscale {} out/ --scale 3", "light enlarges 2 or 4 times, not 3 times"),
+        ("upscale {} out/ --model nonesuch", "no model named 'nonesuch'"),
+        ("encode {} out/ --model lpcae --downscale 2", "lpcae codes pictures at their own size"),
+        ("encode {} out/ --lossless --model fast", "leave the model and the tune out"),
+    ],
+)
+def test_options_that_do_not_go_together_are_found_before_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lpcodec: Any, words: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = lpcodec(*words.format("one two").split())
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("lpcodec: error: ")
+    assert ran.stderr.count("\n") == 1
+    assert line in ran.stderr
+    assert names(tmp_path) == set()
+
+
 def test_best_effort_writes_the_nearest(photo: Path, lpcodec: Any) -> None:
     assert lpcodec("encode", "photo.png", "--size", "40", "--best-effort").exit_code == 0
     assert Path("photo.lpc").stat().st_size > 40

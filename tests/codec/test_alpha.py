@@ -179,9 +179,11 @@ def test_alpha_of_few_values_is_exact() -> None:
 def test_alpha_qualities_say_how_large_an_error_may_be() -> None:
     assert [alphas.error_asked_for(q, False) for q in (None, 100, 97, 90, 89.5, 50, 0)] == [2, 0, 0, 2, 2, 10, 20]
     assert [alphas.error_asked_for(q, True) for q in (None, 100)] == [0, 0]
-    for quality in (-1, 100.5, float("nan")):
+    for quality in (-1, 100.5):
         with pytest.raises(UsageError, match="goes from 0 to 100"):
             alphas.error_asked_for(quality, False)
+    with pytest.raises(UsageError, match="nan: give a number"):
+        alphas.error_asked_for(float("nan"), False)
 
 
 # The colours below

@@ -94,6 +94,16 @@ def test_orientation_told_by_xmp_alone_is_applied_and_reset() -> None:
         assert loaded.exif is None
 
 
+@pytest.mark.parametrize(("key", "block"), [("xmp", XMP.decode()), ("XML:com.adobe.xmp", XMP), ("xmp", "<x/>")])
+def test_xmp_of_either_type_is_kept_and_is_no_exif(key: str, block: str | bytes) -> None:
+    image = Image.new("RGB", (4, 3))
+    image.info = {"dpi": (300, 300), key: block}
+    loaded = load(image, max_pixels=None)
+    assert loaded.notes == ()
+    assert loaded.xmp == (XMP_RESET if block != "<x/>" else b"<x/>")
+    assert image.info == {"dpi": (300, 300), key: block}
+
+
 def test_exif_comes_before_xmp() -> None:
     image = image_of("RGB", 5, 3)
     image.info = {"xmp": XMP, "exif": exif_bytes(3)}

@@ -289,8 +289,10 @@ class TestLimits:
 
     def test_other_sizes_do_not_go_with_it(self, coded: bytes) -> None:
         for options in ({"level": 1}, {"scale": 2}, {"allow_partial": True}):
-            with pytest.raises(UsageError, match="leave out the other options"):
+            with pytest.raises(UsageError, match=f"leave out {next(iter(options))}, or the region$"):
                 lpcodec.decode(coded, region=(0, 0, 5, 5), **options)
+        with pytest.raises(UsageError, match=r"leave out level and allow_partial, or the region$"):
+            lpcodec.decode(coded, region=(0, 0, 5, 5), level=2, allow_partial=True)
 
     def test_max_pixels_counts_the_region_and_the_whole_if_that_is_decoded(
         self, coded: bytes, thumbnail: Image.Image

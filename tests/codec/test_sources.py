@@ -64,6 +64,18 @@ def test_what_holds_nothing_is_wrong_usage(wrong: Any) -> None:
             call(wrong)
 
 
+def test_each_function_names_what_it_takes() -> None:
+    pixels = np.zeros((2, 2), np.uint8)
+    for call in (lpcodec.decode, lpcodec.info, lpcodec.verify):
+        for wrong in (pixels, Image.fromarray(pixels)):
+            with pytest.raises(
+                UsageError, match=r"(ndarray|Image) can't be read: give a path, bytes, or a file opened"
+            ):
+                call(wrong)  # type: ignore[operator]
+    with pytest.raises(UsageError, match=r"list can't be read: .*, an image or array$"):
+        lpcodec.encode([1])  # type: ignore[arg-type]
+
+
 def test_a_picture_is_encoded_from_wherever_it_is(tmp_path: Path) -> None:
     pixels = ANY.integers(0, 256, (9, 7, 3), np.uint8)
     image, path, stream = Image.fromarray(pixels), tmp_path / "p.png", io.BytesIO()
@@ -96,6 +108,16 @@ def test_arrays_of_16_bits_are_rounded_with_a_note(shape: tuple[int, int, int | 
     decoded = np.asarray(lpcodec.decode(result.data)).reshape(pixels.shape)
     assert np.abs(decoded * 257.0 - pixels).max() <= 128.5
     assert result.notes == ("16-bit input reduced to 8 bit",)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_16_bits_have_any_byte_order(order: str) -> None:
+    pixels = ANY.integers(0, 65536, (6, 5, 3), np.uint16)
+    result = lpcodec.encode_report(pixels.astype(f"{order}u2"), lossless=True)
+    assert (result.data, result.notes) == (
+        lpcodec.encode_report(pixels, lossless=True).data,
+        ("16-bit input reduced to 8 bit",),
+    )
 
 
 def test_white_in_16_bits_is_white() -> None:
