@@ -46,7 +46,9 @@ class AtEffort:
         return f"{self.model}, effort {self.effort}"
 
     def encode(self, pixels: Pixels, quality: float) -> bytes:
-        return lpcodec.encode(Image.fromarray(pixels), model=self.model, quality=quality, effort=self.effort)
+        # All levels with the weights for PSNR: without an effort, the default would be those for the eye.
+        image = Image.fromarray(pixels)
+        return lpcodec.encode(image, model=self.model, tune="psnr", quality=quality, effort=self.effort)
 
     def decode(self, data: bytes) -> Pixels:
         return np.asarray(lpcodec.decode(data).convert("RGB"))
