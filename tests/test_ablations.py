@@ -79,6 +79,17 @@ def test_dc_latents_have_steps_of_their_own_in_their_variant_alone(context: Modu
     assert not all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True))
 
 
+def test_dc_latents_first_and_then_four_steps_decode_each_latent_once(context: ModuleType) -> None:
+    trial = context.Trial(HyperpriorNetwork(SIZES).requires_grad_(False), "averages first, four steps", seed=0)
+    times = torch.zeros(1, SIZES.latents, 8, 8)
+    for step in trial.steps:
+        times[:, step.start : step.stop] += step.places(step.start, step.stop, 8, 8, "cpu")
+    assert times.eq(1).all()
+    assert [step.stop for step in trial.steps] == [context.DC_LATENTS] * 4 + [SIZES.latents] * 4
+    assert list(trial.scales.contexts) == ["grid1", "grid2", "grid3", "checkerboard"]
+    trial.step(torch.rand(2, 3, 64, 64), torch.optim.Adam(trial.parameters, 1e-3))
+
+
 def test_four_steps_learn(context: ModuleType) -> None:
     trial = context.Trial(HyperpriorNetwork(SIZES).requires_grad_(False), "four steps", seed=0)
     before = [parameter.clone() for parameter in trial.parameters]

@@ -180,6 +180,7 @@ TABLES = {
     "context": lambda: context("ablation-context.json", "refined by the first step"),
     "four steps": lambda: context("ablation-four-steps.json", "context"),
     "shared": lambda: context("ablation-shared.json", "context"),
+    "averages four": lambda: context("ablation-averages-four.json", "context"),
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "recipe": recipe,
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
