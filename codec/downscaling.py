@@ -33,7 +33,8 @@ HIGHEST_BPP = 0.12
 it tries half the sides up to 0.12 bpp of the whole picture, and a quarter of the sides up to 0.03. Above 0.12, half the
 sides was hardly ever better (docs/upscaling.md)."""
 SMALLEST_SIDE = 256
-"""`auto` doesn't try smaller sizes for pictures with a shorter side than this, in pixels."""
+"""`auto` doesn't try smaller sizes for pictures with a shorter side than this, in pixels, if their own size meets the
+target."""
 _BISECTIONS = 20
 """Steps of the search for a quality with a given lambda."""
 _REACH = 2
