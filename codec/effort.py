@@ -25,7 +25,7 @@ from lpcodec.codec.rate import SearchResult
 
 T = TypeVar("T")
 
-ITERATIONS = (0, 2, 4, 6, 8, 12, 15, 20, 30, 60)
+ITERATIONS = (0, 3, 4, 6, 8, 12, 15, 20, 30, 60)
 """The iterations of each effort. One takes about as long as three decodings. Effort 0 doesn't refine the latents."""
 MOST = len(ITERATIONS) - 1
 _FIRST_PART = 4

@@ -87,6 +87,16 @@ def effort() -> list[str]:
     return [*table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows), "", about]
 
 
+def effort_parts() -> list[str]:
+    """What each part of the search saves: a row for each variant, a column for each number of iterations."""
+    found: dict[str, dict[int, str]] = {}
+    for row in result("ablation-effort.json")["rows"]:
+        found.setdefault(row["variant"], {})[row["iterations"]] = f"{row['bd_rate_percent']:+.1f} %"
+    counts = sorted(next(iter(found.values())))
+    rows = [(variant, *(cells[count] for count in counts)) for variant, cells in found.items()]
+    return table(("search", *(f"{count} iterations" for count in counts)), rows)
+
+
 def scale() -> list[str]:
     """Pictures per second of `lpcodec batch`, and of each run beside one process (benchmarks/scale.py)."""
     if not (RESULTS / "scale.json").exists():
@@ -282,7 +292,8 @@ def against_before() -> list[str]:
 
 TABLES = {
     "speed": against_before,
-    "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "scale": scale, "damage": damage,
+    "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "effort parts": effort_parts,
+    "scale": scale, "damage": damage,
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
     "upscaling-x2": lambda: upscaling(2), "upscaling-x4": lambda: upscaling(4),

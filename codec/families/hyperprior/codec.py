@@ -33,7 +33,7 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
-from lpcodec.codec.families.hyperprior.finishing import MARGIN, FinishingFilter
+from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import (
@@ -147,7 +147,7 @@ class HyperpriorCodec:
     def finish_with(self, finishing: FinishingFilter | None) -> None:
         """Filter pictures with `finishing` after their synthesis; None: don't filter them. Replaces the earlier one."""
         self.finishing = None if finishing is None else finishing.to(self.device)
-        self.synthesis_halo = self.network.synthesis_halo + (0 if finishing is None else ceil_div(MARGIN, STRIDE))
+        self.synthesis_halo = self.network.synthesis_halo + (0 if finishing is None else HALO)
 
     def compute_in(self, dtype: torch.dtype) -> None:
         """Compute the transforms' non-linear branches in `dtype`; the default is bfloat16 where that is faster."""
@@ -292,7 +292,10 @@ class HyperpriorCodec:
         y = latents if isinstance(latents, Tensor) else self.analyse(pixels, progress, rotation=rotation, packs=False)
         assert isinstance(y, Tensor)
         plain, groups = self.code(y, quality, keep=True).groups, list(self.groups(*size_of(y)))
-        return refine(self.transforms, self.entropy, groups, plain, pixels, y, quality, iterations, progress, rotation)
+        return refine(
+            self.transforms, self.entropy, self.finishing, groups, plain, pixels, y, quality, iterations, progress,
+            rotation,
+        )  # fmt: skip
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:
         """Analyse pixels (H, W, 3 or 1) uint8; return a function of a quality 0..100 that codes them in one layer."""

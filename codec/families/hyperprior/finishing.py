@@ -26,11 +26,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lpcodec.codec.arrays import ceil_div
 from lpcodec.codec.families.hyperprior.qualities import place_of_quality
+from lpcodec.codec.families.hyperprior.sizes import STRIDE
 
 MARGIN = 4
 """A filtered pixel depends on pixels at most this far away: its weights come from the 8 x 8 pixels around its block.
 Even, so that padding keeps the blocks."""
+HALO = ceil_div(MARGIN, STRIDE)
+"""The latents around a tile that have room for the MARGIN."""
 _LUMA = (0.299, 0.587, 0.114)
 """BT.601's weights of red, green and blue."""
 _IN_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -146,7 +150,7 @@ class FinishingFilter:
         return FinishingFilter(self.weights.to(device))
 
     def __call__(self, picture: Tensor, quality: Tensor) -> Tensor:
-        """Return a decoded picture, filtered.
+        """Return a decoded picture, filtered. Gradients take the weights that follow from the picture for constants.
 
         Pixels within MARGIN of its border are right only if that is the border of the whole picture.
 
@@ -155,21 +159,27 @@ class FinishingFilter:
             quality: (1,) 16-bit.
         """
         blocks = _Blocks(_luma(picture))
-        place = float(place_of_quality(quality, len(self.weights)))
-        low = min(int(place), len(self.weights) - 2)
-        weights = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
-        by_block = torch.empty(TAPS, blocks.height, blocks.width, device=picture.device)
-        chunks = (torch.split(values, _CHUNK, 1) for values in (blocks.gradients(), by_block.flatten(1)))
-        for gradients, found in zip(*chunks, strict=True):
-            torch.mm(weights, _features(gradients), out=found)
-        own = by_block.sum(0).mul_(-2)
-        changes = torch.empty(len(_IN_BLOCK), blocks.height, blocks.width, device=picture.device)
-        for change, (row, column) in zip(changes, _IN_BLOCK, strict=True):
-            torch.mul(blocks.at(row, column), own, out=change)
+        with torch.no_grad():
+            by_block = self._by_block(blocks.gradients(), quality).view(TAPS, blocks.height, blocks.width)
+            own = by_block.sum(0).mul_(-2)
+        changes = []
+        for row, column in _IN_BLOCK:
+            change = blocks.at(row, column) * own
             for weight, (down, right) in zip(by_block, _OFFSETS, strict=True):
                 change.addcmul_(weight, blocks.at(row + down, column + right))
                 change.addcmul_(weight, blocks.at(row - down, column - right))
-        return picture + F.pixel_shuffle(changes[None], 2)[0]
+            changes.append(change)
+        return picture + F.pixel_shuffle(torch.stack(changes)[None], 2)[0]
+
+    def _by_block(self, gradients: Tensor, quality: Tensor) -> Tensor:
+        """The weights (TAPS, blocks) of blocks with these `gradients` (3, blocks)."""
+        place = float(place_of_quality(quality, len(self.weights)))
+        low = min(int(place), len(self.weights) - 2)
+        weights = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
+        found = torch.empty(TAPS, gradients.shape[1], device=gradients.device)
+        for part, own in zip(*(torch.split(values, _CHUNK, 1) for values in (gradients, found)), strict=True):
+            torch.mm(weights, _features(part), out=own)
+        return found
 
 
 class Fit:

@@ -1,9 +1,9 @@
 """Better latents for the same decoder: what `--effort` buys for the hyperprior models.
 
 ```
-y, z of the encoder's networks ---> u, z  --soft symbols--> values --synthesis--> picture
-                                    ^                                                |
-                                    +-- distortion's gradient through the decoder ---+     n times, group by group
+y, z of the encoder's networks ---> u, z  --soft symbols--> values --synthesis, finishing--> picture
+                                    ^                                                           |
+                                    +------- distortion's gradient through the decoder ---------+   n times, per group
 u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest is kept
 ```
 
@@ -13,10 +13,12 @@ by sending random signs backwards through the synthesis. Then each latent has a 
 
     bits of its table for symbol n  +  curvature / 2 * (u - mean - n)**2
 
-and u, the value with the least distortion, follows from the gradient: values - gradient / curvature. While the search
-goes on, a symbol is the mean of its few candidates under exp(-cost / temperature), so one that is undecided stays
-between two integers (mean-field annealing). When it is coded, it is the cheapest of them. The gradient includes what
-the symbols of a step do to the means of later steps; z moves too, by its gradient in rate and distortion.
+and u, the value with the least distortion, follows from the gradient: values - gradient / curvature. Latents that move
+together cost more than each alone, up to three times as much at low qualities. How much shows in the gradients of one
+iteration and the next, and the curvature is raised for it (`_Bowl`). While the search goes on, a symbol is the mean of
+its few candidates under exp(-cost / temperature), so one that is undecided stays between two integers (mean-field
+annealing). When it is coded, it is the cheapest of them. The gradient includes what the symbols of a step do to the
+means of later steps; z moves too, by its gradient in rate and distortion.
 
 Results are measured by what will be coded: the codec's own symbols, integer tables and 8-bit pixels. The plain latents
 are among the candidates, so the cost never rises. A group is refined with its neighbours as they are at that time
@@ -24,6 +26,7 @@ are among the candidates, so the cost never rises. A group is refined with its n
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +37,7 @@ from torch import Tensor
 
 from lpcodec.codec.colour import PLAIN, Rotation, rotated_back
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
+from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, level_of_quality, row_of_quality
@@ -48,16 +52,23 @@ from lpcodec.entropy.likelihood import gaussian_bits
 
 STEP_START, STEP_END = 0.4, 0.05
 """How much of the way to its target u goes per iteration; falls geometrically."""
+FURTHEST = 2.0
+"""The most that a latent's target is away from its value, in steps of rounding. At the few places where the curvature
+is many times the channel's mean, targets would be far off, and the search would run away."""
 STEP_SUM, LARGEST_END = 0.8, 0.3
 """With few iterations it falls less: its end is STEP_SUM over their number, at most LARGEST_END."""
 TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
 """The temperature of the soft symbols, in bits; falls geometrically."""
-Z_STEP = 0.02
+Z_STEP = 0.035
 """Adam's step for z, falling linearly."""
 _ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
 STIFFNESS = (1.0, 2.0, 4.0)
-"""Curvatures, in units of the measured one, that the last rounding is tried with: errors of several latents together
-cost more than the sum of their own costs, most of all after few iterations."""
+"""Curvatures, in units of the bowl's, that the last rounding is tried with: a larger one is best after few
+iterations."""
+MOST_RAISED = 2.5
+"""The most that the curvature is raised by."""
+_NEW_RATIO = 0.3
+"""The part of a new measurement in the average that the curvature is raised for."""
 LAMBDA_FACTOR = 1.25
 """The lambda here, in units of that of training; 1.25 gave the smallest files for their quality (docs/effort.md). With
 1, refined files have lower rates than those that the quality's gains and tables were made for."""
@@ -79,20 +90,21 @@ class Refined:
 
 
 def refine(
-    transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]], plain: list[Group],
-    pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int, progress: Progress | None = None,
-    rotation: Rotation = PLAIN,
+    transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
+    places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float,
+    iterations: int, progress: Progress | None = None, rotation: Rotation = PLAIN,
 ) -> Refined:  # fmt: skip
     """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
 
     The picture's cost at that quality (see above) is at most that of the latents given.
 
     Args:
+        finishing: the decoder's filter after the synthesis, if it has one.
         places: (rows, columns) of the groups of latents, in coding order.
         plain: what the latents are coded as at that quality, group by group.
         rotation: of the pixels' colours in the latents.
     """
-    work = _Work(transforms, entropy, places, plain, pixels, latents, quality, iterations, rotation)
+    work = _Work(transforms, entropy, finishing, places, plain, pixels, latents, quality, iterations, rotation)
     refined = Refined(latents.clone(), [], [])
     for number, (rows, columns) in enumerate(places):
 
@@ -112,11 +124,12 @@ class _Work:
     then, group by group, those of the refined ones."""
 
     def __init__(
-        self, transforms: HyperpriorNetwork, entropy: EntropyModel, places: list[tuple[Span, Span]],
-        plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float, iterations: int,
-        rotation: Rotation,
+        self, transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
+        places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor,
+        quality: float, iterations: int, rotation: Rotation,
     ) -> None:  # fmt: skip
         self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
+        self.finishing = finishing
         self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
         self.rotation = rotation
         self.q = torch.tensor([Quality.of(quality).units], device=self.device)
@@ -182,7 +195,7 @@ class _Distortion:
 
     def __init__(self, work: _Work, rows: Span, columns: Span) -> None:
         self.work = work
-        halo = work.transforms.synthesis_halo
+        halo = work.transforms.synthesis_halo + (0 if work.finishing is None else HALO)
         shape = work.latents.shape[1:]
         (seen_y, outer_y), (seen_x, outer_x) = (
             [Span(s.start, s.stop, max(0, s.start - h), min(n, s.stop + h)) for h in (halo, 2 * halo)]
@@ -204,7 +217,10 @@ class _Distortion:
         picture: Tensor = self.work.transforms.synthesise(
             whole.contiguous(memory_format=torch.channels_last), self.work.q
         )
-        picture = rotated_back(picture[:, :, *self.reached], self.work.rotation)
+        picture = rotated_back(picture, self.work.rotation)
+        if self.work.finishing is not None:
+            picture = self.work.finishing(picture[0], self.work.q)[None]
+        picture = picture[:, :, *self.reached]
         return picture.mean(1, keepdim=True) if self.original.shape[1] == 1 else picture
 
     def error(self, values: Tensor) -> Tensor:
@@ -234,6 +250,33 @@ class _Distortion:
         return curvature.clamp_min(max(float(curvature.mean()) / 4, 1e-3))
 
 
+class _Bowl:
+    """The distortion around the present values: a quadratic with a curvature for each channel.
+
+    `curvature` (1, M, 1, 1) is the one measured latent by latent, raised for latents that move together. From one
+    iteration to the next, values change by d and gradients by g, so along d the curvature is g'd / d'd. Its ratio to
+    the measured one is 2 to 3 at low qualities and 1.2 at high ones. The square root of it is best: the measured
+    curvature alone makes the values overshoot, and all of the ratio keeps latents where they are.
+    """
+
+    def __init__(self, measured: Tensor) -> None:
+        self.curvature = self._measured = measured
+        self._ratio: float | None = None
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def learn(self, values: Tensor, gradient: Tensor) -> None:
+        """Raise the curvature as the gradient (1, M, h, w) at the values asks for."""
+        if self._last is not None:
+            moved, change = values - self._last[0], gradient - self._last[1]
+            apart = float((self._measured * moved.square()).sum())
+            if apart > 0:
+                ratio = float((change * moved).sum()) / apart
+                self._ratio = ratio if self._ratio is None else self._ratio + _NEW_RATIO * (ratio - self._ratio)
+                raised = math.sqrt(max(self._ratio, 1.0))
+                self.curvature = self._measured * min(raised, MOST_RAISED)
+        self._last = values, gradient
+
+
 class _Refinement:
     """One group on its way: `u` and `z` move, `best` is the cheapest of what was coded so far."""
 
@@ -251,15 +294,15 @@ class _Refinement:
 
     def run(self, report: Callable[[float], None]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return y (M, h, w), z and curvature of the best that was found, and put its values into the work."""
-        curvature = self.distortion.curvature(self._values(self.plain))
+        bowl = _Bowl(self.distortion.curvature(self._values(self.plain)))
         n = self.work.iterations
         early = (n // 2, 3 * n // 4) if n >= _WORTH_LOOKING_EARLY else ()
-        for done in self._iterate(curvature):
+        for done in self._iterate(bowl):
             report(done / n)
             if done in early:
-                self._try(curvature)
+                self._try(bowl.curvature)
         for factor in STIFFNESS:
-            self._try(factor * curvature)
+            self._try(factor * bowl.curvature)
         report(1.0)
         values = self._values(self.best.group) * self.work.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
@@ -267,8 +310,8 @@ class _Refinement:
         chosen_with = self.best.curvature
         return y, self.best.z.cpu(), None if chosen_with is None else chosen_with[0].cpu()
 
-    def _iterate(self, curvature: Tensor) -> Iterator[int]:
-        """Move u and z; yields after each iteration how many are done."""
+    def _iterate(self, bowl: _Bowl) -> Iterator[int]:
+        """Move u and z, while they are numbers; yields after each iteration how many are done."""
         steps = self.work.iterations
         end = max(STEP_END, min(STEP_SUM / steps, LARGEST_END))
         adam = _Adam(self.z)
@@ -276,12 +319,17 @@ class _Refinement:
             part = step / max(steps - 1, 1)
             rate = STEP_START * (end / STEP_START) ** part
             temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** part
-            values, gradient, z_gradient = self._gradients(curvature, temperature)
-            self.u = self.u + rate * (values - gradient / curvature - self.u)
-            if not self.u.isfinite().all():
-                return
+            values, gradient, z_gradient = self._gradients(bowl.curvature, temperature)
+            bowl.learn(values, gradient)
+            target = values - (gradient / bowl.curvature).clamp(-FURTHEST, FURTHEST)
+            self.u = self.u + rate * (target - self.u)
             self.z = self.z - adam.step(z_gradient, Z_STEP * (1 - step / steps))
+            if not self._is_finite():
+                return
             yield step + 1
+
+    def _is_finite(self) -> bool:
+        return bool(self.u.isfinite().all() and self.z.isfinite().all())
 
     def _gradients(self, curvature: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
         """Soft values, the distortion's gradient for the symbols, and the cost's for z, which is rounded."""
@@ -325,7 +373,7 @@ class _Refinement:
 
     def _try(self, curvature: Tensor) -> None:
         """Code what u and z are now; keep it if it is the cheapest."""
-        if not (self.u.isfinite().all() and self.z.isfinite().all()):
+        if not self._is_finite():
             return
         z = self.z.round().clamp(-Z_MAX, Z_MAX)
         group = self.work.entropy.code(self.u[0].cpu(), z, self.work.q.cpu(), curvature[0].cpu())

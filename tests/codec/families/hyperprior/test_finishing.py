@@ -71,6 +71,20 @@ def test_between_anchors_filters_are_interpolated() -> None:
     assert found[2].abs().max() < 1e-4
 
 
+def test_gradients_take_the_weights_for_constants() -> None:
+    """With weights that don't follow the picture the filter is linear: then they are the gradients exactly."""
+    weights = torch.zeros(ANCHORS, TAPS, FEATURES)
+    weights[:, :, 0] = filters().weights[:, :, 0]  # the one feature that is constant
+    fixed, image, direction, wanted = FinishingFilter(weights), picture(24, 32), picture(24, 32, 1), picture(24, 32, 2)
+    image.requires_grad_()
+    (gradient,) = torch.autograd.grad((fixed(image, MIDDLE) * wanted).sum(), image)
+    with torch.no_grad():
+        change = fixed(image + direction, MIDDLE) - fixed(image, MIDDLE)
+    assert float((gradient * direction).sum()) == pytest.approx(float((change * wanted).sum()), rel=1e-4)
+    (own,) = torch.autograd.grad(filters()(image, MIDDLE).sum(), image)
+    assert own.isfinite().all()
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.floats(0.01, 255), st.integers(0, 20), st.booleans())
 def test_a_little_noise_changes_little(contrast: float, seed: int, fine: bool) -> None:

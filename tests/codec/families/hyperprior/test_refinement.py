@@ -1,15 +1,19 @@
 """Refined latents: never at a higher cost, coded and decoded as any others, the same every time, in groups too."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import refinement
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.entropy import Group
+from lpcodec.codec.families.hyperprior.finishing import FEATURES, TAPS, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import CLASSES, HyperTables
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
@@ -56,6 +60,16 @@ def codec() -> HyperpriorCodec:
     return HyperpriorCodec(network, default_tables(), z_tables, 3)
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "filtered"])
+def finished(codec: HyperpriorCodec, request: pytest.FixtureRequest) -> Iterator[HyperpriorCodec]:
+    """The codec without a finishing filter, and with one that changes pixels by several levels."""
+    if request.param:
+        generator = torch.Generator().manual_seed(1)
+        codec.finish_with(FinishingFilter(0.02 * torch.randn(ANCHORS, TAPS, FEATURES, generator=generator)))
+    yield codec
+    codec.finish_with(None)
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -87,9 +101,9 @@ def both_costs(codec: HyperpriorCodec, pixels: np.ndarray, quality: float, itera
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (70, 5), (64, 64), (5, 150)])
 @pytest.mark.parametrize(("quality", "iterations"), [(3.0, 1), (50.0, 5), (97.0, 20)])
 def test_refined_latents_never_cost_more(
-    codec: HyperpriorCodec, size: tuple[int, int], quality: float, iterations: int
+    finished: HyperpriorCodec, size: tuple[int, int], quality: float, iterations: int
 ) -> None:
-    plain, refined = both_costs(codec, smooth(*size), quality, iterations)
+    plain, refined = both_costs(finished, smooth(*size), quality, iterations)
     assert refined <= plain * (1 + 1e-6)
 
 
@@ -100,6 +114,36 @@ def test_on_a_picture_of_some_size_they_cost_less_and_more_iterations_help(codec
     assert gains[0] > 0.002
     assert gains[1] > gains[0]
     assert gains[2] > gains[0]
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.3])
+def test_curvatures_that_are_far_too_small_dont_make_it_run_away(
+    codec: HyperpriorCodec, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at places where the decoder amplifies many times more than elsewhere in the group."""
+    measured = refinement._Distortion.curvature
+    monkeypatch.setattr(refinement._Distortion, "curvature", lambda self, values: factor * measured(self, values))
+    pixels = smooth(96, 112)
+    plain, refined = both_costs(codec, pixels, 45, 40)
+    assert refined < 0.998 * plain
+
+
+@given(st.floats(0.2, 20), st.floats(0, 30), st.integers(0, 1000))
+def test_the_curvature_rises_for_latents_that_move_together(own: float, shared: float, seed: int) -> None:
+    """A bowl of own / 2 * x**2 for each latent, and shared / 2 * (sum of x)**2 / n for all: along equal moves the
+    curvature is own + shared, so the measured one is raised by the root of the ratio."""
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(1, 3, 2, 2, generator=generator)
+
+    def gradient(x: torch.Tensor) -> torch.Tensor:
+        return own * x + shared * x.sum() / x.numel()
+
+    bowl = refinement._Bowl(torch.full((1, 3, 1, 1), own))
+    bowl.learn(start, gradient(start))
+    assert torch.equal(bowl.curvature, torch.full((1, 3, 1, 1), own))
+    bowl.learn(start + 1, gradient(start + 1))
+    raised = min(math.sqrt(1 + shared / own), refinement.MOST_RAISED)
+    assert torch.allclose(bowl.curvature, torch.full((1, 3, 1, 1), own * raised), rtol=1e-3)
 
 
 def test_a_grey_picture_is_judged_by_its_one_channel(codec: HyperpriorCodec) -> None:
@@ -119,8 +163,9 @@ def test_the_decoder_reads_what_was_refined(
         assert np.array_equal(got.r, put.r)
 
 
-def test_groups_account_for_all_of_the_picture(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_account_for_all_of_the_picture(finished: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the groups think they save, each in its own surroundings, is what the whole picture saves."""
+    codec = finished
     monkeypatch.setattr(codec, "group_side", 4)
     pixels = smooth(150, 170)
     latents = codec.analyse(pixels)
