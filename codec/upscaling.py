@@ -89,6 +89,8 @@ def check(model: str, scale: int) -> None:
             raise UsageError(f"{model} enlarges 2, 4 or 8 times, not {scale} times")
         if task is not None:
             models.variants(model, task)
+    elif task == "codec":
+        raise UsageError(f"{model} codes pictures; these enlarge them: {_choice()}")
     else:
         weights_for(model, scale)
 
@@ -112,12 +114,16 @@ def _task(model: str) -> Task | None:
         from lpcodec.codec.frontends import dwt, pyramid
 
         if model != pyramid.NAME and dwt.wavelet_named(model) is None:
-            trained = ", ".join((*models.names("upscaling"), BICUBIC, *models.names("front-end"), pyramid.NAME))
-            raise UsageError(
-                f"no model named {model!r}; there are: {trained}, and the discrete wavelets of PyWavelets,"
-                " such as haar, cdf53 (bior2.2), db2, sym4"
-            ) from None
+            raise UsageError(f"no model named {model!r}; there are: {_choice()}") from None
         return None
+
+
+def _choice() -> str:
+    """All that enlarges pictures, for people."""
+    from lpcodec.codec.frontends import pyramid
+
+    trained = ", ".join((*models.names("upscaling"), BICUBIC, *models.names("front-end"), pyramid.NAME))
+    return f"{trained}, and the discrete wavelets of PyWavelets, such as haar, cdf53 (bior2.2), db2, sym4"
 
 
 def _prediction(model: str) -> Predict | None:

@@ -74,7 +74,10 @@ def test_without_a_name_the_larger_picture_is_beside_the_other(photo):
     [
         (["{photo}", "{photo}"], "would replace this input"),
         (["{photo}", "out.png", "--scale", "3"], "light enlarges 2 or 4 times, not 3 times"),
-        (["{photo}", "out.png", "--model", "default"], "default codes pictures"),
+        (
+            ["{photo}", "out.png", "--model", "default"],
+            "default codes pictures; these enlarge them: light, stage, stage@visual, bicubic",
+        ),
         (["{photo}", "out.png", "--model", "wsr"], "no weights for 'wsr'"),
         (["{photo}", "out.png", "--model", "haaar"], "no model named 'haaar'; there are: light, stage, "),
         (["{photo}", "out.png", "--model", "db99"], "bicubic, lpae, wae, pyramid, and the discrete wavelets of"),
