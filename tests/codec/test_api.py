@@ -218,7 +218,7 @@ class TestTargets:
         over = len(result.data) - 60
         assert result.quality == 0
         (note,) = result.notes
-        assert note.startswith(f"the file is {over:,} bytes ({100 * over / 60:.3g} %) over the limit of 60:")
+        assert note.startswith(f"the file is {over:,} bytes ({100 * over / 60:.0f} %) over the limit of 60:")
 
     def test_a_limit_with_room_to_spare_gives_the_finest_quality_and_says_so(self, face: Image.Image) -> None:
         finest, stored = len(lpcodec.encode(face, quality=100)), len(lpcodec.encode(face, lossless=True))
