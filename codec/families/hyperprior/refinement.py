@@ -63,8 +63,8 @@ Z_STEP = 0.035
 """Adam's step for z, falling linearly."""
 _ADAM_DECAYS, _TINY = (0.9, 0.99), 1e-8
 STIFFNESS = (1.0, 2.0, 4.0)
-"""Curvatures, in units of the bowl's, that the last rounding is tried with: a larger one is best after few
-iterations."""
+"""Curvatures, in units of the bowl's, that the last rounding is tried with. Mostly 1 is best; larger ones keep more
+latents at their values, if the search hasn't settled."""
 MOST_RAISED = 2.5
 """The most that the curvature is raised by."""
 _NEW_RATIO = 0.3

@@ -230,9 +230,12 @@ def test_progress_goes_from_group_to_group(codec: HyperpriorCodec, monkeypatch: 
     assert len(set(parts)) > 4
 
 
-def test_values_that_are_not_numbers_are_left_out(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["STEP_START", "Z_STEP"])
+def test_values_that_are_not_numbers_are_left_out(
+    codec: HyperpriorCodec, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A search that runs away costs nothing but its time: the plain latents stay."""
-    monkeypatch.setattr(refinement, "STEP_START", float("inf"))
+    monkeypatch.setattr(refinement, step, float("inf"))
     pixels = smooth(40, 40)
     latents = codec.analyse(pixels)
     refined = codec.refine(pixels, latents, 45, 2)
