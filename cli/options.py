@@ -113,7 +113,7 @@ Tune = Annotated[
     typer.Option(
         "--tune",
         help="Weights trained on what people see (visual, the default) or on squared error (psnr, the default with "
-        "--psnr or --effort).",
+        "--psnr).",
     ),
 ]
 Effort = Annotated[
@@ -123,7 +123,8 @@ Effort = Annotated[
         min=0,
         max=9,
         metavar="0..9",
-        help="Search longer for a smaller file of the same PSNR, with the weights for PSNR; 9 is far slower than 0.",
+        help="Search longer for a smaller file that looks the same, or has the same PSNR with --tune psnr; 9 is far "
+        "slower than 0.",
     ),
 ]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC, EXIF and XMP.")]

@@ -64,8 +64,7 @@ def encode(
             (H, W, 3) or (H, W, 4) for grey, RGB and RGBA, uint8 or uint16. docs/pictures.md says what is kept.
         model: a name that `lpcodec models` lists.
         tune: "psnr" takes the model's weights that were trained on squared error, "visual" those that were trained on
-            SSIMULACRA 2 and MS-SSIM. The default is visual if the model has such weights. With `psnr` or an effort the
-            default is psnr: effort reduces the squared error, and with visual weights that makes SSIMULACRA 2 worse.
+            SSIMULACRA 2 and MS-SSIM. The default is visual if the model has such weights; with `psnr` it is psnr.
         quality: 0..100; 100 is the finest. Models without a quality (the wcae family) raise UsageError.
         bpp: at most this many bits per pixel, counting the whole file. The file uses at least 97 % of the limit if the
             picture needs that much. Otherwise it has the finest quality, or is stored losslessly if that fits.
@@ -76,8 +75,9 @@ def encode(
             so it doesn't go with one, nor with a tune.
         strip: leave out ICC, EXIF and XMP.
         best_effort: if no file fits bpp or size, return the smallest one, with a note, instead of raising TargetError.
-        effort: 0..9. A higher effort gives a smaller file of the same PSNR and takes longer; 9 takes tens of times as
-            long as 0 (docs/effort.md). Decoding takes the same time. Only default, fast and hq have efforts above 0.
+        effort: 0..9. A higher effort gives a smaller file that looks the same, or with the psnr weights one of the same
+            PSNR, and takes longer; 9 takes tens of times as long as 0 (docs/effort.md). Decoding takes the same time.
+            Only default, fast and hq have efforts above 0.
         exact: keep the colours of pixels with an alpha of 0. By default a smooth continuation of the visible colours
             replaces them: it takes fewer bytes, and nobody sees it.
         background: put the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
@@ -122,7 +122,7 @@ def check_encode(
     """Check arguments of `encode` and load the model. Raises what `encode` would, without a picture."""
     target = Target(quality, bpp, size, psnr, lossless)
     _check_options(effort, background, alpha_quality, downscale, device, lossless=lossless)
-    encoding.models_for(target, _weights(model, tune, target, effort), device, effort, downscale)
+    encoding.models_for(target, _weights(model, tune, target), device, effort, downscale)
 
 
 def _check_options(
@@ -138,12 +138,12 @@ def _check_options(
         alpha.colour(background)
 
 
-def _weights(model: str, tune: str | None, target: Target, effort: int) -> str:
+def _weights(model: str, tune: str | None, target: Target) -> str:
     """The name of the weights to encode with. Raises UsageError if there are none, or if none would be used."""
     arguments.text("model", model)
     if target.lossless and (model != "default" or tune is not None):
         raise UsageError("a lossless picture uses no model: leave the model and the tune out")
-    return models.tuned(model, tune, squared_error=target.psnr is not None or effort > 0)
+    return models.tuned(model, tune, squared_error=target.psnr is not None)
 
 
 def encode_report(
@@ -159,7 +159,7 @@ def encode_report(
     for name, value in (("strip", strip), ("best_effort", best_effort), ("exact", exact)):
         arguments.switch(name, value)
     arguments.progress(progress)
-    weights = _weights(model, tune, target, effort)
+    weights = _weights(model, tune, target)
     source = sources.load(image, max_pixels=_pixel_limit(max_pixels))
     source = alpha.prepared(source, exact=exact or lossless, background=background)
     return encoding.encode(

@@ -144,8 +144,9 @@ class Plan:
         codec, prepared = self.model.trained, self.prepared
         assert isinstance(codec, efforts.Refinable)
         return codec.refine(
-            prepared.pixels, self.latents, quality, iterations, self.progress, rotation=prepared.rotation
-        )
+            prepared.pixels, self.latents, quality, iterations, self.progress, rotation=prepared.rotation,
+            tune=self.model.tune,
+        )  # fmt: skip
 
     def file(self, quality: float, latents: Any = None) -> CodedFile:
         """The file at a quality 0..100."""

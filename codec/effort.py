@@ -34,11 +34,12 @@ _FIRST_PART = 4
 
 @runtime_checkable
 class Refinable(Protocol):
-    """A codec that can refine its latents (the hyperprior models): `refine` returns better latents for `code`."""
+    """A codec that can refine its latents (the hyperprior models): `refine` returns better latents for `code`,
+    judged by what weights of that `tune` are trained for."""
 
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Any, quality: float, iterations: int,
-        progress: Progress | None = None, /, *, rotation: Rotation = PLAIN,
+        progress: Progress | None = None, /, *, rotation: Rotation = PLAIN, tune: str = "psnr",
     ) -> Any: ...  # fmt: skip
 
 

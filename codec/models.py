@@ -54,7 +54,7 @@ FAMILIES = [
 """Modules that have a `FAMILY`, in the order in which their networks are listed. They are imported on demand."""
 WEIGHTS_VARIABLE = "LPCODEC_WEIGHTS"
 DEFAULT_TUNE = "visual"
-"""The default of encoding, if the model has such weights, unless the target or the effort is about squared error."""
+"""The default of encoding, if the model has such weights, unless the target is a PSNR."""
 _VISUAL = "@visual"
 """How the names of weights for the eye end."""
 _PACKAGED = Path(__file__).parent / "weights"
@@ -264,7 +264,7 @@ def tuned(model: str, tune: str | None, *, squared_error: bool = False) -> str:
     """The name of a model's weights for a tune: MODEL for "psnr", and MODEL@visual for "visual".
 
     Without a tune it is the default one, "visual", if the model has such weights. It is "psnr" if `squared_error` is
-    what counts: for a target of PSNR, and with effort, which reduces it.
+    what counts: for a target of PSNR.
 
     Raises:
         UsageError: there is no such tune, or the model has no weights for it.

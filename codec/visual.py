@@ -7,6 +7,7 @@ distance:        pictures --linear light, XYB--> scales, each half of the one be
                          --published weights--> 0 for equal pictures
 structure_lost:  pictures --luma--> five scales --contrast and structure of each--> 1 - MS-SSIM
 distortion:      both and the squared error, in its units
+distortion_of_parts:   that of pictures of any size
 distortion_of_pixels:  the mean of that over tiles of an 8-bit picture
 ```
 
@@ -147,18 +148,28 @@ def distortion(decoded: Tensor, original: Tensor) -> Tensor:
     return VISUAL_SHARE * seen + STRUCTURE_SHARE * structure + (1 - VISUAL_SHARE - STRUCTURE_SHARE) * squared
 
 
+def distortion_of_parts(decoded: Tensor, original: Tensor) -> Tensor:
+    """Return the `distortion` (B,) of pictures of any size (B, 1 or 3, H, W), both sRGB in 0..1, with gradients.
+
+    They are extended by their last row and column to multiples of 16, and to at least LEAST_SIDE.
+    """
+    height, width = original.shape[2:]
+    below, beside = (ceil_div(max(side, LEAST_SIDE), SIDE_STEP) * SIDE_STEP - side for side in (height, width))
+    extended = (F.pad(p, (0, beside, 0, below), mode="replicate").expand(-1, 3, -1, -1) for p in (decoded, original))
+    return distortion(*extended)
+
+
 @torch.inference_mode()
 def distortion_of_pixels(decoded: Pixels, original: Pixels) -> float:
     """Return the mean `distortion` of the tiles of two pictures of equal shape, uint8 (H, W, 1 or 3).
 
-    Of large pictures only some tiles are compared, evenly spread. Tiles are extended by their last row and column to
-    multiples of 16, and to at least LEAST_SIDE.
+    Of large pictures only some tiles are compared, evenly spread.
     """
     places = [(rows, columns) for rows in _parts(original.shape[0]) for columns in _parts(original.shape[1])]
     count = min(len(places), _MOST_TILES)
     chosen = [places[(2 * number + 1) * len(places) // (2 * count)] for number in range(count)]
     return fmean(
-        float(distortion(*(_tile(pixels[rows.core, columns.core]) for pixels in (decoded, original))))
+        float(distortion_of_parts(*(_tensor(pixels[rows.core, columns.core]) for pixels in (decoded, original))))
         for rows, columns in chosen
     )
 
@@ -170,12 +181,9 @@ def _parts(length: int) -> list[Span]:
     return [Span(start, stop, start, stop) for start, stop in pairwise(bounds)]
 
 
-def _tile(pixels: Pixels) -> Tensor:
-    """Pixels (h, w, 1 or 3) -> (1, 3, H, W) in 0..1, extended to sides that `distortion` takes."""
-    height, width = (ceil_div(max(side, LEAST_SIDE), SIDE_STEP) * SIDE_STEP for side in pixels.shape[:2])
-    padding = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
-    picture = torch.from_numpy(np.ascontiguousarray(np.pad(pixels, padding, mode="edge").transpose(2, 0, 1)[None]))
-    return (picture.float() / 255).expand(-1, 3, -1, -1)
+def _tensor(pixels: Pixels) -> Tensor:
+    """Pixels (h, w, C) -> (1, C, h, w) in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])).float() / 255
 
 
 def score(distance: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Settings:
         from lpcodec.codec import models
 
         asked = self.options.get
-        squared_error = asked("psnr") is not None or (asked("effort") or 0) > 0
+        squared_error = asked("psnr") is not None
         return models.variants(models.tuned(asked("model") or "default", asked("tune"), squared_error=squared_error))
 
     def output_name(self, name: str) -> str:

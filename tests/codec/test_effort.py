@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import lpcodec
-from lpcodec.codec import effort, models
+from lpcodec.codec import effort, models, visual
 from lpcodec.codec.effort import ITERATIONS, check_effort, search_refined
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.rate import SearchResult
@@ -38,8 +38,20 @@ class TestFiles:
 
     def test_at_a_fixed_size_the_picture_is_better(self, head: Image.Image) -> None:
         """Files of nearly one size: what is saved goes into the picture."""
-        plain, refined = (lpcodec.decode(lpcodec.encode(head, size=900, effort=level)) for level in (0, 5))
+        files = (lpcodec.encode(head, size=900, effort=level, tune="psnr") for level in (0, 5))
+        plain, refined = map(lpcodec.decode, files)
         assert psnr(refined, head) > psnr(plain, head) + 0.05
+
+    def test_what_gets_better_is_what_the_weights_are_for(self, portrait: Image.Image) -> None:
+        face = portrait.crop((200, 80, 392, 272))
+
+        def errors(tune: str, level: int) -> tuple[float, float]:
+            shown = lpcodec.decode(lpcodec.encode(face, size=1800, tune=tune, effort=level))
+            return -psnr(shown, face), visual.distortion_of_pixels(np.asarray(shown), np.asarray(face))
+
+        for number, tune in enumerate(("psnr", "visual")):
+            plain, refined = errors(tune, 0)[number], errors(tune, 5)[number]
+            assert refined < (plain - 0.05 if tune == "psnr" else 0.98 * plain)
 
     @pytest.mark.parametrize("size", [(1, 1), (17, 33), (90, 3)])
     @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])

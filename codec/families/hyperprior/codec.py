@@ -279,7 +279,7 @@ class HyperpriorCodec:
 
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, iterations: int,
-        progress: Progress | None = None, *, rotation: Rotation = PLAIN,
+        progress: Progress | None = None, *, rotation: Rotation = PLAIN, tune: str = "psnr",
     ) -> Refined:  # fmt: skip
         """Return latents for `code` with a lower rate-distortion cost at a quality 0..100 and near it (refinement.py).
 
@@ -287,6 +287,7 @@ class HyperpriorCodec:
             pixels: (H, W, 3 or 1) uint8.
             latents: what `analyse` gives for them with the same `rotation`.
             iterations: how often the latents are improved.
+            tune: what the weights were trained for, "psnr" or "visual": the cost has that as its distortion.
         """
         # Packed latents lack values that refinement may move away from zero.
         y = latents if isinstance(latents, Tensor) else self.analyse(pixels, progress, rotation=rotation, packs=False)
@@ -294,7 +295,7 @@ class HyperpriorCodec:
         plain, groups = self.code(y, quality, keep=True).groups, list(self.groups(*size_of(y)))
         return refine(
             self.transforms, self.entropy, self.finishing, groups, plain, pixels, y, quality, iterations, progress,
-            rotation,
+            rotation, tune,
         )  # fmt: skip
 
     def layers_of(self, pixels: npt.NDArray[np.uint8]) -> Callable[[float], tuple[HyperpriorCoded, ...]]:

@@ -4,12 +4,13 @@
 y, z of the encoder's networks ---> u, z  --soft symbols--> values --synthesis, finishing--> picture
                                     ^                                                           |
                                     +------- distortion's gradient through the decoder ---------+   n times, per group
-u, z --hard symbols--> bits of the tables + lambda * squared error: the cheapest is kept
+u, z --hard symbols--> bits of the tables + lambda * distortion: the cheapest is kept
 ```
 
-The cost is bits + lambda * 255**2 * MSE * pixels, as in training, with a somewhat larger lambda. Around the present
-values the distortion is nearly a quadratic bowl, as the synthesis is nearly linear: its curvature per channel is found
-by sending random signs backwards through the synthesis. Then each latent has a cost of its own,
+The cost is bits + lambda * distortion * pixels, as in training, with what the weights were trained for as the
+distortion: 255**2 * MSE, or for `tune="visual"` that of visual.py. Around the present values it is nearly a quadratic
+bowl: its curvature per channel shows in how the gradient changes if all latents move by random signs. Then each latent
+has a cost of its own,
 
     bits of its table for symbol n  +  curvature / 2 * (u - mean - n)**2
 
@@ -27,14 +28,16 @@ are among the candidates, so the cost never rises. A group is refined with its n
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lpcodec.codec import visual
 from lpcodec.codec.colour import PLAIN, Rotation, rotated_back
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
@@ -57,6 +60,9 @@ FURTHEST = 2.0
 is many times the channel's mean, targets would be far off, and the search would run away."""
 STEP_SUM, LARGEST_END = 0.8, 0.3
 """With few iterations it falls less: its end is STEP_SUM over their number, at most LARGEST_END."""
+PACES: Mapping[str, float] = MappingProxyType({"psnr": 1.0, "visual": 0.5})
+"""What these steps are multiplied by for each tune. What the eye sees is less like a bowl: with whole steps the values
+overshoot."""
 TEMPERATURE_START, TEMPERATURE_END = 0.5, 0.2
 """The temperature of the soft symbols, in bits; falls geometrically."""
 Z_STEP = 0.035
@@ -69,9 +75,11 @@ MOST_RAISED = 2.5
 """The most that the curvature is raised by."""
 _NEW_RATIO = 0.3
 """The part of a new measurement in the average that the curvature is raised for."""
-LAMBDA_FACTOR = 1.25
-"""The lambda here, in units of that of training; 1.25 gave the smallest files for their quality (docs/effort.md). With
-1, refined files have lower rates than those that the quality's gains and tables were made for."""
+LAMBDA_FACTORS: Mapping[str, float] = MappingProxyType({"psnr": 1.25, "visual": 1.0})
+"""The lambda here, in units of that of training, for each tune: those that gave the smallest files for their quality
+(docs/effort.md). With 1 for PSNR, refined files have lower rates than the quality's gains and tables were made for."""
+_PROBE = 0.2
+"""How far latents move to find the curvature, in steps of rounding."""
 _PROBED_PLACES, _MOST_PROBES = 256, 8
 """A curvature is the mean over about this many places, in at most this many passes."""
 _SEED = 1
@@ -92,7 +100,7 @@ class Refined:
 def refine(
     transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
     places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float,
-    iterations: int, progress: Progress | None = None, rotation: Rotation = PLAIN,
+    iterations: int, progress: Progress | None = None, rotation: Rotation = PLAIN, tune: str = "psnr",
 ) -> Refined:  # fmt: skip
     """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
 
@@ -103,8 +111,9 @@ def refine(
         places: (rows, columns) of the groups of latents, in coding order.
         plain: what the latents are coded as at that quality, group by group.
         rotation: of the pixels' colours in the latents.
+        tune: what the distortion is, "psnr" or "visual".
     """
-    work = _Work(transforms, entropy, finishing, places, plain, pixels, latents, quality, iterations, rotation)
+    work = _Work(transforms, entropy, finishing, places, plain, pixels, latents, quality, iterations, rotation, tune)
     refined = Refined(latents.clone(), [], [])
     for number, (rows, columns) in enumerate(places):
 
@@ -126,7 +135,7 @@ class _Work:
     def __init__(
         self, transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
         places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor,
-        quality: float, iterations: int, rotation: Rotation,
+        quality: float, iterations: int, rotation: Rotation, tune: str,
     ) -> None:  # fmt: skip
         self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
         self.finishing = finishing
@@ -145,9 +154,14 @@ class _Work:
         for group, (rows, columns) in zip(plain, places, strict=True):
             values = entropy.values(group, self.q.cpu()) * self.inverse_gain
             self.values[:, rows.core, columns.core] = values[0].cpu()
-        self.error_weight = (
-            LAMBDA_FACTOR * float(lambda_of_quality(self.q.double(), entropy.anchors)) * 255**2 / pixels.shape[2]
-        )
+        self.distortion = visual.distortion_of_parts if tune == "visual" else _squared_error
+        self.pace = PACES[tune]
+        self.lmbda = LAMBDA_FACTORS[tune] * float(lambda_of_quality(self.q.double(), entropy.anchors))
+
+
+def _squared_error(decoded: Tensor, original: Tensor) -> Tensor:
+    """The mean squared error (1,) of pictures (1, C, H, W) in 0..1, in 8-bit units."""
+    return (decoded - original).square().mean((1, 2, 3), dtype=torch.float64) * 255**2
 
 
 @dataclass(frozen=True)
@@ -225,35 +239,42 @@ class _Distortion:
 
     def error(self, values: Tensor) -> Tensor:
         """The distortion's part of the cost, with gradients."""
-        error: Tensor = self.work.error_weight * (self.picture(values) - self.original).square().sum()
-        return error
+        return self._weighed(self.picture(values))
 
     @torch.no_grad()
     def shown_error(self, values: Tensor) -> float:
         """The distortion's part of the cost, of the pixels as they will be shown: with 8 bits."""
-        shown = self.picture(values).mul(255).round().clamp(0, 255) / 255
-        error: float = self.work.error_weight * float((shown - self.original).double().square().sum())
-        return error
+        return float(self._weighed(self.picture(values).mul(255).round().clamp(0, 255) / 255))
+
+    def _weighed(self, picture: Tensor) -> Tensor:
+        pixels = picture.shape[2] * picture.shape[3]
+        weighed: Tensor = self.work.lmbda * pixels * self.work.distortion(picture, self.original)[0]
+        return weighed
 
     def curvature(self, values: Tensor) -> Tensor:
-        """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group."""
-        start = values.requires_grad_()
-        picture = self.picture(start)
-        probes = min(max(_PROBED_PLACES // (start.shape[2] * start.shape[3]), 1), _MOST_PROBES)
+        """(1, M, 1, 1): the second derivative of the distortion by a latent, the mean over the group.
+
+        If all latents move by _PROBE with random signs, what the others do to a latent's gradient has a mean of 0.
+        """
         generator = torch.Generator().manual_seed(_SEED)
-        total = torch.zeros_like(start)
-        for number in range(probes):
-            signs = torch.randint(0, 2, picture.shape, generator=generator).to(picture) * 2 - 1
-            (back,) = torch.autograd.grad(picture, start, signs, retain_graph=number + 1 < probes)
-            total += back.square()
-        curvature: Tensor = 2 * self.work.error_weight / probes * total.mean((0, 2, 3), keepdim=True)
+        before, total = self._gradient(values), torch.zeros_like(values)
+        probes = min(max(_PROBED_PLACES // (values.shape[2] * values.shape[3]), 1), _MOST_PROBES)
+        for _ in range(probes):
+            signs = torch.randint(0, 2, values.shape, generator=generator).to(values) * 2 - 1
+            total += signs * (self._gradient(values + _PROBE * signs) - before)
+        curvature = total.mean((0, 2, 3), keepdim=True) / (_PROBE * probes)
         return curvature.clamp_min(max(float(curvature.mean()) / 4, 1e-3))
+
+    def _gradient(self, values: Tensor) -> Tensor:
+        start = values.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.error(start), start)
+        return gradient
 
 
 class _Bowl:
     """The distortion around the present values: a quadratic with a curvature for each channel.
 
-    `curvature` (1, M, 1, 1) is the one measured latent by latent, raised for latents that move together. From one
+    `curvature` (1, M, 1, 1) is the measured one of single latents, raised for latents that move together. From one
     iteration to the next, values change by d and gradients by g, so along d the curvature is g'd / d'd. Its ratio to
     the measured one is 2 to 3 at low qualities and 1.2 at high ones. The square root of it is best: the measured
     curvature alone makes the values overshoot, and all of the ratio keeps latents where they are.
@@ -317,7 +338,7 @@ class _Refinement:
         adam = _Adam(self.z)
         for step in range(steps):
             part = step / max(steps - 1, 1)
-            rate = STEP_START * (end / STEP_START) ** part
+            rate = self.work.pace * STEP_START * (end / STEP_START) ** part
             temperature = TEMPERATURE_START * (TEMPERATURE_END / TEMPERATURE_START) ** part
             values, gradient, z_gradient = self._gradients(bowl.curvature, temperature)
             bowl.learn(values, gradient)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lpcodec.codec import visual
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior import refinement
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
@@ -82,20 +83,26 @@ def header_for(pixels: np.ndarray, quality: float) -> Frame:
     return Frame(pixels.shape[0], pixels.shape[1], Quality.of(quality))
 
 
-def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], quality: float) -> float:
-    """Bits and weighted error of the whole picture, as a decoder shows it."""
-    decoded = codec.synthesise(groups, header_for(pixels, quality)).astype(np.float64)
+def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], quality: float, tune: str = "psnr") -> float:
+    """Bits and weighted distortion of the whole picture, as a decoder shows it."""
+    decoded = codec.synthesise(groups, header_for(pixels, quality))
     if pixels.shape[2] == 1:
         decoded = decoded.mean(2, keepdims=True)
     bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs)
-    lmbda = refinement.LAMBDA_FACTOR * float(lambda_of_quality(torch.tensor(Quality.of(quality).units).double()))
-    return bits + lmbda * np.square(decoded - pixels).sum() / pixels.shape[2]
+    lmbda = float(lambda_of_quality(torch.tensor(Quality.of(quality).units).double()))
+    if tune == "visual":
+        distortion = visual.distortion_of_pixels(decoded, pixels)
+    else:
+        distortion = np.square(decoded.astype(np.float64) - pixels).mean()
+    return bits + refinement.LAMBDA_FACTORS[tune] * lmbda * distortion * pixels.shape[0] * pixels.shape[1]
 
 
-def both_costs(codec: HyperpriorCodec, pixels: np.ndarray, quality: float, iterations: int) -> tuple[float, float]:
+def both_costs(
+    codec: HyperpriorCodec, pixels: np.ndarray, quality: float, iterations: int, tune: str = "psnr"
+) -> tuple[float, float]:
     latents = codec.analyse(pixels)
-    refined = codec.refine(pixels, latents, quality, iterations)
-    return tuple(cost(codec, pixels, codec.code(y, quality).groups, quality) for y in (latents, refined))
+    refined = codec.refine(pixels, latents, quality, iterations, tune=tune)
+    return tuple(cost(codec, pixels, codec.code(y, quality).groups, quality, tune) for y in (latents, refined))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 33), (70, 5), (64, 64), (5, 150)])
@@ -116,6 +123,22 @@ def test_on_a_picture_of_some_size_they_cost_less_and_more_iterations_help(codec
     assert gains[2] > gains[0]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (64, 200)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_with_weights_for_the_eye_they_never_cost_more_of_what_is_seen(
+    finished: HyperpriorCodec, size: tuple[int, int], channels: int
+) -> None:
+    plain, refined = both_costs(finished, smooth(*size, channels), 45, 5, "visual")
+    assert refined <= plain * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+@pytest.mark.parametrize("quality", [25, 60])
+def test_either_tune_lowers_its_own_cost(codec: HyperpriorCodec, quality: float, tune: str) -> None:
+    plain, refined = both_costs(codec, smooth(176, 192), quality, 8, tune)
+    assert refined < 0.99 * plain
+
+
 @pytest.mark.parametrize("factor", [0.1, 0.3])
 def test_curvatures_that_are_far_too_small_dont_make_it_run_away(
     codec: HyperpriorCodec, factor: float, monkeypatch: pytest.MonkeyPatch
@@ -126,6 +149,22 @@ def test_curvatures_that_are_far_too_small_dont_make_it_run_away(
     pixels = smooth(96, 112)
     plain, refined = both_costs(codec, pixels, 45, 40)
     assert refined < 0.998 * plain
+
+
+def test_the_curvature_is_that_of_single_latents(codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sum of c / 2 * x**2 with one c for each channel it is c, and channels of a small c get a quarter of the
+    mean, or values would run away."""
+    own = torch.linspace(0, 8, SMALL.latents).view(1, -1, 1, 1)
+    monkeypatch.setattr(refinement._Distortion, "error", lambda self, values: (own / 2 * values.square()).sum())
+    pixels = smooth(64, 64)
+    latents = codec.analyse(pixels)
+    found: list[torch.Tensor] = []
+    monkeypatch.setattr(refinement._Bowl, "__init__", lambda self, measured: found.append(measured))
+    monkeypatch.setattr(refinement._Refinement, "_iterate", lambda self, bowl: iter(()))
+    monkeypatch.setattr(refinement._Refinement, "_try", lambda self, curvature: None)
+    monkeypatch.setattr(refinement._Bowl, "curvature", 1.0, raising=False)
+    codec.refine(pixels, latents, 45, 1)
+    assert torch.allclose(found[0], own.clamp_min(float(own.mean()) / 4), rtol=1e-3)
 
 
 @given(st.floats(0.2, 20), st.floats(0, 30), st.integers(0, 1000))
