@@ -66,14 +66,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     pictures = [middle(o, SIDE) for name, o in choose(options.data).items() if name in PICTURES]
     if len(pictures) != len(PICTURES):
         parser.error(f"{options.data} has {len(pictures)} of the pictures {', '.join(PICTURES)}")
-    plain = curve(AtEffort("default", 0), pictures, QUALITIES)
+    plain = curve(AtEffort("default", "psnr", 0), pictures, QUALITIES)
     rows = []
     for name, missing in variants().items():
         for level in LEVELS:
             with ExitStack() as stack:
                 for part in missing:
                     stack.enter_context(PARTS[part]())
-                found = curve(AtEffort("default", level), pictures, QUALITIES)
+                found = curve(AtEffort("default", "psnr", level), pictures, QUALITIES)
             percent = bd_rate(plain, found, "psnr", *ALL_RATES).percent
             rows.append({"variant": name, "iterations": ITERATIONS[level], "bd_rate_percent": percent})
             print(rows[-1], flush=True)

@@ -1,10 +1,11 @@
-"""What `--effort` saves and costs: BD-rate against level 0 and time, level by level.
+"""What `--effort` saves and costs: BD-rates against level 0 and time, tune by tune and level by level.
 
     python benchmarks/effort.py --data KODAK --out docs/results/effort.json --pictures 6 --crop 256
 
 Each picture (its middle, `--crop` pixels per side; 0: all of it) is encoded at each quality in each level, as a file,
-and decoded. BD-rates are over the means of the pictures, between the lowest and the highest rates measured. Times are
-those of encoding, relative to level 0 in the same run. Then `python benchmarks/tables.py` writes the table of
+and decoded. The weights for PSNR are judged by PSNR, those for the eye by SSIMULACRA 2 and MS-SSIM too. BD-rates are
+over the means of the pictures, between the lowest and the highest rates measured. Times are those of encoding,
+relative to level 0 of the same tune in the same run. Then `python benchmarks/tables.py` writes the table of
 docs/effort.md.
 """
 
@@ -14,7 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,23 +33,25 @@ from lpcodec.codec.evaluation.run.originals import Original, choose
 
 QUALITIES = (20, 35, 50, 65, 80)
 ALL_RATES = (0.01, 20.0)
+METRICS = {"psnr": ("psnr",), "visual": ("ssimulacra2", "ms_ssim", "psnr")}
+"""What each tune is judged by."""
 
 
 @dataclass(frozen=True)
 class AtEffort:
-    """A model at one level of effort, over its quality."""
+    """A model's weights for one tune at one level of effort, over its quality."""
 
     model: str
+    tune: Literal["psnr", "visual"]
     effort: int
 
     @property
     def name(self) -> str:
-        return f"{self.model}, effort {self.effort}"
+        return f"{self.model}, tune={self.tune}, effort {self.effort}"
 
     def encode(self, pixels: Pixels, quality: float) -> bytes:
-        # All levels with the weights for PSNR: without an effort, the default would be those for the eye.
         image = Image.fromarray(pixels)
-        return lpcodec.encode(image, model=self.model, tune="psnr", quality=quality, effort=self.effort)
+        return lpcodec.encode(image, model=self.model, tune=self.tune, quality=quality, effort=self.effort)
 
     def decode(self, data: bytes) -> Pixels:
         return np.asarray(lpcodec.decode(data).convert("RGB"))
@@ -67,20 +70,24 @@ def middle(original: Original, side: int) -> Original:
 def curve(codec: AtEffort, pictures: Sequence[Original], qualities: Sequence[float]) -> Curve:
     jobs = [(quality, picture) for quality in qualities for picture in pictures]
     bar = track(jobs, description=codec.name, console=Console(stderr=True))
-    return mean_curve([measure(codec, quality, picture) for quality, picture in bar], codec.name)
+    extra = [name for name in METRICS[codec.tune] if name not in ("psnr", "ms_ssim")]
+    return mean_curve([measure(codec, quality, picture, extra) for quality, picture in bar], codec.name)
 
 
-def row(level: int, found: Curve, plain: Curve) -> dict[str, Any]:
+def row(tune: str, level: int, found: Curve, plain: Curve) -> dict[str, Any]:
     """The figures of one level. Megapixels a second are the harmonic mean over the settings."""
     speeds = [len(c.means) / sum(1 / m.encode_mps for m in c.means) for c in (found, plain)]
     figures: dict[str, Any] = {
         "level": level, "iterations": ITERATIONS[level], "encode_mps": speeds[0],
         "times_as_long": speeds[1] / speeds[0],
-        "points": [{"quality": m.setting, "bpp": m.bpp, "psnr": m.psnr} for m in found.means],
+        "points": [
+            {"quality": m.setting, "bpp": m.bpp, **{name: found.qualities(name)[n] for name in METRICS[tune]}}
+            for n, m in enumerate(found.means)
+        ],
     }  # fmt: skip
     if level:
-        bd = bd_rate(plain, found, "psnr", *ALL_RATES)
-        figures |= {"bd_rate_percent": bd.percent, "low_db": bd.low_db, "high_db": bd.high_db}
+        found_rates = {name: bd_rate(plain, found, name, *ALL_RATES).percent for name in METRICS[tune]}
+        figures["bd_rate_percent"] = found_rates
     return figures
 
 
@@ -90,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--tunes", nargs="+", choices=list(METRICS), default=list(METRICS))
     parser.add_argument("--pictures", type=int, default=6, help="this many, evenly spread over the folder")
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--levels", type=int, nargs="+", default=list(range(1, len(ITERATIONS))))
@@ -100,14 +108,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     everything = list(choose(options.data).values())
     step = max(len(everything) // options.pictures, 1)
     pictures = [middle(o, options.crop) for o in everything[::step][: options.pictures]]
-    plain = curve(AtEffort(options.model, 0), pictures, options.qualities)
-    rows = [row(0, plain, plain)]
-    for level in options.levels:
-        rows.append(row(level, curve(AtEffort(options.model, level), pictures, options.qualities), plain))
-        print({name: value for name, value in rows[-1].items() if name != "points"}, flush=True)
+    tunes: dict[str, Any] = {}
+    for tune in options.tunes:
+        plain = curve(AtEffort(options.model, tune, 0), pictures, options.qualities)
+        rows = [row(tune, 0, plain, plain)]
+        for level in options.levels:
+            found = curve(AtEffort(options.model, tune, level), pictures, options.qualities)
+            rows.append(row(tune, level, found, plain))
+            print(tune, {name: value for name, value in rows[-1].items() if name != "points"}, flush=True)
+        weights = models.load(models.tuned(options.model, tune)).digest.hex()
+        tunes[tune] = {"weights": weights, "levels": rows}
     document = {
-        "model": options.model, "weights": models.load(options.model).digest.hex(), "threads": options.threads,
-        "crop": options.crop, "pictures": [p.name for p in pictures], "qualities": options.qualities, "levels": rows,
+        "model": options.model, "threads": options.threads, "crop": options.crop,
+        "pictures": [p.name for p in pictures], "qualities": options.qualities, "tunes": tunes,
     }  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")

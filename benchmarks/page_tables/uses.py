@@ -74,17 +74,25 @@ def scalability() -> list[str]:
 
 
 def effort() -> list[str]:
-    """What each level of effort saves and takes."""
-    rows = [
-        (
-            str(row["level"]), str(row["iterations"]), f"{row['bd_rate_percent']:+.1f} %" if row["level"] else "0",
-            f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}",
-        )
-        for row in result("effort.json")["levels"]
-    ]  # fmt: skip
+    """What each level of effort saves and takes, for either tune."""
     document = result("effort.json")
-    about = of_weights(document["model"], document["weights"])
-    return [*table(("level", "iterations", "BD-rate", "encode MP/s", "times as long"), rows), "", about]
+    head, rows = ["level", "iterations"], []
+    for tune, name in (("psnr", "tune=psnr"), ("visual", "default")):
+        metrics = [METRICS[metric] for metric in document["tunes"][tune]["levels"][1]["bd_rate_percent"]]
+        head += [*(f"{name}: {metric}" for metric in metrics), "encode MP/s", "times as long"]
+    for levels in zip(*(document["tunes"][tune]["levels"] for tune in ("psnr", "visual")), strict=True):
+        cells = [str(levels[0]["level"]), str(levels[0]["iterations"])]
+        for row in levels:
+            metrics = document["tunes"]["psnr" if row is levels[0] else "visual"]["levels"][1]["bd_rate_percent"]
+            saved = row.get("bd_rate_percent", {})
+            cells += [f"{saved[metric]:+.1f} %" if saved else "0" for metric in metrics]
+            cells += [f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}"]
+        rows.append(tuple(cells))
+    weights = [
+        of_weights(name, document["tunes"][tune]["weights"])
+        for name, tune in (("default", "psnr"), ("default@visual", "visual"))
+    ]
+    return [*table(tuple(head), rows), "", " ".join(weights)]
 
 
 def effort_parts() -> list[str]:
