@@ -9,6 +9,7 @@ lpcodec: error: No such option: --outt; see lpcodec encode --help
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -36,8 +37,13 @@ class OneLineErrors(TyperGroup):
         windows_expand_args: bool = False,  # patterns are expanded by the commands that take files
         **extra: Any,
     ) -> Any:
+        words = sys.argv[1:] if args is None else list(args)
+        empty = _empty_value(words)
+        if empty and standalone_mode:
+            say(f"lpcodec: error: {empty}")
+            sys.exit(2)
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:
             if not standalone_mode:
                 raise
@@ -49,6 +55,18 @@ class OneLineErrors(TyperGroup):
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)
         return code
+
+
+def _empty_value(words: Sequence[str]) -> str | None:
+    """What is wrong if the value of an option is empty: an unset variable of a shell. As a path it would be "."."""
+    for before, word in pairwise([*words, "-"]):
+        if before == "--":
+            break
+        if before.startswith("--") and before.endswith("="):
+            return f"{before[:-1]} is empty: leave it out, or give it a value"
+        if before.startswith("-") and before != "-" and not word:
+            return f"what follows {before} is empty: leave it out, or give it a value"
+    return None
 
 
 def in_words(error: typer.TyperException) -> str:

@@ -211,12 +211,13 @@ def test_outputs_that_cannot_be_written_are_found_before_anything_is_coded(
     assert api.calls == []
 
 
-@pytest.mark.parametrize("words", [("",), ("a.png", ""), ("a.png", "-o", ""), ("a.png", "", "--out-dir", "o")])
+@pytest.mark.parametrize("words", [("",), ("a.png", ""), ("a.png", "", "--out-dir", "o")])
 def test_an_empty_name_is_not_the_current_folder(lpcodec: Any, folder: Path, words: tuple[str, ...]) -> None:
     picture("a.png")
     ran = lpcodec("encode", *words)
     assert (ran.exit_code, ran.stderr) == (2, "lpcodec: error: the name of an input or output is empty\n")
     assert lpcodec("info", "").stderr == ran.stderr
+    assert lpcodec("encode", "a.png", "--out-dir", "").exit_code == 2
     assert tree(folder) == {"a.png"}
 
 

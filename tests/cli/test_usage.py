@@ -8,6 +8,10 @@ from lpcodec.codec.rate import DEFAULT_QUALITY
 
 LINES = [
     (("encode", "a.png", "--bpp", "0,15"), "--bpp 0,15: not a number; write 0.15"),
+    (("encode", "a.png", "--out-dir", ""), "what follows --out-dir is empty: leave it out, or give it a value"),
+    (("encode", "a.png", "--out-dir="), "--out-dir is empty: leave it out, or give it a value"),
+    (("decode", "a.lpc", "-o", ""), "what follows -o is empty: leave it out, or give it a value"),
+    (("encode", "a.png", "--", ""), "the name of an input or output is empty"),
     (("encode", "a.png", "--bpp", "much"), "--bpp much: not a number"),
     (("encode", "a.png", "--psnr", "34dB"), "--psnr 34dB: not a number"),
     (("encode", "a.png", "-q", "101"), "--quality 101: give at most 100"),
