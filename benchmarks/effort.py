@@ -5,8 +5,8 @@
 Each picture (its middle, `--crop` pixels per side; 0: all of it) is encoded at each quality in each level, as a file,
 and decoded. The weights for PSNR are judged by PSNR, those for the eye by SSIMULACRA 2 and MS-SSIM too. BD-rates are
 over the means of the pictures, between the lowest and the highest rates measured. Times are those of encoding,
-relative to level 0 of the same tune in the same run. Then `python benchmarks/tables.py` writes the table of
-docs/effort.md.
+relative to level 0 of the same tune in the same run. With `--avif`, every level is also compared with AVIF tuned for
+the same, within 0.1 to 1.2 bpp. Then `python benchmarks/tables.py` writes the tables of docs/effort.md.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from rich.progress import track
 import lpcodec
 from lpcodec.codec import models
 from lpcodec.codec.effort import ITERATIONS
-from lpcodec.codec.evaluation.codecs.codec import Pixels
+from lpcodec.codec.evaluation.codecs.codec import MeasuredCodec, Pixels
+from lpcodec.codec.evaluation.codecs.registry import find_codec
 from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate, mean_curve
 from lpcodec.codec.evaluation.run.measure import measure
 from lpcodec.codec.evaluation.run.originals import Original, choose
@@ -35,6 +36,8 @@ QUALITIES = (20, 35, 50, 65, 80)
 ALL_RATES = (0.01, 20.0)
 METRICS = {"psnr": ("psnr",), "visual": ("ssimulacra2", "ms_ssim", "psnr")}
 """What each tune is judged by."""
+PEERS = {"psnr": "avif", "visual": "avif-default"}
+"""AVIF tuned for the same."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,18 @@ def middle(original: Original, side: int) -> Original:
 
 
 def curve(codec: AtEffort, pictures: Sequence[Original], qualities: Sequence[float]) -> Curve:
-    jobs = [(quality, picture) for quality in qualities for picture in pictures]
+    return curve_of(codec, codec.tune, pictures, qualities)
+
+
+def curve_of(codec: MeasuredCodec, tune: str, pictures: Sequence[Original], settings: Sequence[float]) -> Curve:
+    """The means over the pictures at each setting, with what the tune is judged by."""
+    jobs = [(setting, picture) for setting in settings for picture in pictures]
     bar = track(jobs, description=codec.name, console=Console(stderr=True))
-    extra = [name for name in METRICS[codec.tune] if name not in ("psnr", "ms_ssim")]
-    return mean_curve([measure(codec, quality, picture, extra) for quality, picture in bar], codec.name)
+    extra = [name for name in METRICS[tune] if name not in ("psnr", "ms_ssim")]
+    return mean_curve([measure(codec, setting, picture, extra) for setting, picture in bar], codec.name)
 
 
-def row(tune: str, level: int, found: Curve, plain: Curve) -> dict[str, Any]:
+def row(tune: str, level: int, found: Curve, plain: Curve, avif: Curve | None) -> dict[str, Any]:
     """The figures of one level. Megapixels a second are the harmonic mean over the settings."""
     speeds = [len(c.means) / sum(1 / m.encode_mps for m in c.means) for c in (found, plain)]
     figures: dict[str, Any] = {
@@ -88,6 +96,8 @@ def row(tune: str, level: int, found: Curve, plain: Curve) -> dict[str, Any]:
     if level:
         found_rates = {name: bd_rate(plain, found, name, *ALL_RATES).percent for name in METRICS[tune]}
         figures["bd_rate_percent"] = found_rates
+    if avif is not None:
+        figures["avif_percent"] = {name: bd_rate(avif, found, name).percent for name in METRICS[tune]}
     return figures
 
 
@@ -103,6 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--levels", type=int, nargs="+", default=list(range(1, len(ITERATIONS))))
     parser.add_argument("--qualities", type=float, nargs="+", default=list(QUALITIES))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--avif", action="store_true", help="compare with AVIF too")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     everything = list(choose(options.data).values())
@@ -111,10 +122,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     tunes: dict[str, Any] = {}
     for tune in options.tunes:
         plain = curve(AtEffort(options.model, tune, 0), pictures, options.qualities)
-        rows = [row(tune, 0, plain, plain)]
+        peer = find_codec(PEERS[tune], threads=options.threads) if options.avif else None
+        avif = peer and curve_of(peer.codec, tune, pictures, peer.settings)
+        rows = [row(tune, 0, plain, plain, avif)]
         for level in options.levels:
             found = curve(AtEffort(options.model, tune, level), pictures, options.qualities)
-            rows.append(row(tune, level, found, plain))
+            rows.append(row(tune, level, found, plain, avif))
             print(tune, {name: value for name, value in rows[-1].items() if name != "points"}, flush=True)
         weights = models.load(models.tuned(options.model, tune)).digest.hex()
         tunes[tune] = {"weights": weights, "levels": rows}

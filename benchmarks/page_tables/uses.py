@@ -95,6 +95,27 @@ def effort() -> list[str]:
     return [*table(tuple(head), rows), "", " ".join(weights)]
 
 
+def effort_whole() -> list[str]:
+    """What effort saves on whole pictures, against level 0 and against AVIF."""
+    if not (RESULTS / "effort-whole.json").exists():
+        return ["Not measured yet."]
+    document = result("effort-whole.json")
+    rows = [
+        (
+            "default" if tune == "visual" else f"tune={tune}", str(row["level"]), METRICS[metric],
+            f"{row['bd_rate_percent'][metric]:+.1f} %" if row["level"] else "0", f"{against:+.1f} %",
+        )
+        for tune, found in document["tunes"].items()
+        for metric in found["levels"][0]["avif_percent"]
+        for row in found["levels"]
+        for against in [row["avif_percent"][metric]]
+    ]  # fmt: skip
+    names = {"psnr": "default", "visual": "default@visual"}
+    weights = [of_weights(names[tune], found["weights"]) for tune, found in document["tunes"].items()]
+    head = ("weights", "level", "metric", "against level 0", "against AVIF tuned for the same")
+    return [*table(head, rows), "", " ".join(weights)]
+
+
 def effort_parts() -> list[str]:
     """What each part of the search saves: a row for each variant, a column for each number of iterations."""
     found: dict[str, dict[int, str]] = {}
@@ -301,6 +322,7 @@ def against_before() -> list[str]:
 TABLES = {
     "speed": against_before,
     "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "effort parts": effort_parts,
+    "effort whole": effort_whole,
     "scale": scale, "damage": damage,
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
     "layers": layers, "predicted": predicted, "scalability": scalability,
