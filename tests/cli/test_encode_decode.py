@@ -378,7 +378,7 @@ def test_a_region_is_asked_of_the_file_itself_so_that_not_all_of_it_is_read(lpco
     assert isinstance(api.calls[-1][1], bytes)
 
 
-@pytest.mark.parametrize("words", ["1,2,3", "1,2,3,x", "1,2,0,4", "-1,2,3,4", "1;2;3;4", ""])
+@pytest.mark.parametrize("words", ["1,2,3", "1,2,3,x", "1,2,0,4", "-1,2,3,4", "1;2;3;4", " "])
 def test_what_is_no_region_is_one_line(lpcodec: Any, words: str) -> None:
     lpcodec("encode", picture("a.png"))
     ran = lpcodec("decode", "a.lpc", "part.png", f"--region={words}")
