@@ -24,6 +24,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.arrays import ceil_div
@@ -61,6 +62,9 @@ GROUP = 64
 """Side of a group in latents."""
 TILE = 64
 """Side of a tile of the transforms in latents."""
+LEAST_WIDTH = 2
+"""A narrower picture is analysed as if it had this many columns of latents: where the output of a strided convolution
+has one column, oneDNN computes it from unset memory, in bfloat16 on processors with AMX (torch 2.13)."""
 LARGE = 16 * GROUP**2
 """Pictures of more places than this are encoded in less memory: their latents are packed, and their groups aren't kept
 beside the latents."""
@@ -212,14 +216,16 @@ class HyperpriorCodec:
             outer_height, outer_width = (STRIDE * (s.outer_stop - s.outer_start) for s in (rows, columns))
             beyond = ((0, outer_height - part.shape[0]), (0, outer_width - part.shape[1]), (0, 3 - part.shape[2]))
             part = np.pad(part, beyond, mode="edge")
+            wider = max(LEAST_WIDTH * STRIDE - outer_width, 0)
             if quick is not None:
-                result = quick(part)
+                result = quick(np.pad(part, ((0, 0), (0, wider), (0, 0)), mode="edge"))
             else:
                 tile = torch.from_numpy(part).to(self.device).permute(2, 0, 1).float().div_(255)[None]
                 tile = rotated(tile, rotation)
                 if reference is not None:
                     around = reference.tile(rows.scaled(STRIDE).outer, columns.scaled(STRIDE).outer)
                     tile = tile - around + MIDDLE
+                tile = F.pad(tile, (0, wider, 0, 0), mode="replicate")
                 result = self.transforms.analyse(tile.contiguous(memory_format=torch.channels_last))
             return result[0, :, rows.inner, columns.inner].cpu()
 
