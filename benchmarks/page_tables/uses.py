@@ -75,24 +75,19 @@ def scalability() -> list[str]:
 
 def effort() -> list[str]:
     """What each level of effort saves and takes, for either tune."""
-    document = result("effort.json")
-    head, rows = ["level", "iterations"], []
+    tunes = result("effort.json")["tunes"]
+    levels = tunes["psnr"]["levels"]
+    head, rows = ["level", "iterations"], [[str(row["level"]), str(row["iterations"])] for row in levels]
     for tune, name in (("psnr", "tune=psnr"), ("visual", "default")):
-        metrics = [METRICS[metric] for metric in document["tunes"][tune]["levels"][1]["bd_rate_percent"]]
-        head += [*(f"{name}: {metric}" for metric in metrics), "encode MP/s", "times as long"]
-    for levels in zip(*(document["tunes"][tune]["levels"] for tune in ("psnr", "visual")), strict=True):
-        cells = [str(levels[0]["level"]), str(levels[0]["iterations"])]
-        for row in levels:
-            metrics = document["tunes"]["psnr" if row is levels[0] else "visual"]["levels"][1]["bd_rate_percent"]
-            saved = row.get("bd_rate_percent", {})
+        metrics = list(tunes[tune]["levels"][-1]["bd_rate_percent"])
+        head += [*(f"{name}: {METRICS[metric]}" for metric in metrics), "encode MP/s", "times as long"]
+        for cells, row in zip(rows, tunes[tune]["levels"], strict=True):
+            saved = row.get("bd_rate_percent")
             cells += [f"{saved[metric]:+.1f} %" if saved else "0" for metric in metrics]
             cells += [f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}"]
-        rows.append(tuple(cells))
-    weights = [
-        of_weights(name, document["tunes"][tune]["weights"])
-        for name, tune in (("default", "psnr"), ("default@visual", "visual"))
-    ]
-    return [*table(tuple(head), rows), "", " ".join(weights)]
+    names = {"psnr": "default", "visual": "default@visual"}
+    weights = [of_weights(names[tune], found["weights"]) for tune, found in tunes.items()]
+    return [*table(tuple(head), [tuple(cells) for cells in rows]), "", " ".join(weights)]
 
 
 def effort_whole() -> list[str]:
