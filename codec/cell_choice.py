@@ -76,10 +76,11 @@ class _Estimate:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The cells to store, and the payload of their section."""
+    """The cells to store, and the payload of their section. `drawn`: not all of them are flat."""
 
     cells: Cells
     payload: bytes
+    drawn: bool
 
     @property
     def bits(self) -> int:
@@ -118,7 +119,12 @@ class CellChoice:
         if first is not None and first.gain > -_MOST_LOSS * first.coding:
             second = self._possible.choose(lmbda, first.chosen.cells.stored, first.bits_per_change)
         paying = [choice for choice in (first, second) if choice is not None and choice.pays]
-        return max(paying, key=lambda choice: choice.gain).chosen if paying else self._drawn.even(lmbda)
+        return max(paying, key=lambda choice: choice.gain).chosen if paying else self.even(lmbda)
+
+    def even(self, lmbda: float) -> Chosen | None:
+        """The flat cells alone, or None if coding them is cheaper: an even background comes back exactly even if
+        storing what is on it doesn't pay."""
+        return self._drawn.even(lmbda)
 
 
 @dataclass(frozen=True)
@@ -197,8 +203,7 @@ class _Candidates:
         return choice
 
     def even(self, lmbda: float) -> Chosen | None:
-        """The flat cells alone, or None: an even background comes back exactly even if storing what is on it doesn't
-        pay."""
+        """The flat cells alone, or None if coding them is cheaper."""
         coding = self._coding(lmbda)
         stored = _most_gain(coding, self._flat)
         if coding[stored].sum() <= _SECTION_BITS:
@@ -226,7 +231,7 @@ class _Candidates:
         packed = _whole(replaced[None])[0].take(numbers)
         pixels = packed.view(np.uint8).reshape(*numbers.shape, -1)[..., : replaced.shape[1]]
         found = Cells(stored, np.ascontiguousarray(pixels))
-        return Chosen(found, cells.to_bytes(found))
+        return Chosen(found, cells.to_bytes(found), drawn=bool((stored & ~self._flat).any()))
 
     def _squared_errors(self, replaced: Pixels) -> npt.NDArray[np.float64]:
         """The squared error of each candidate in these colours: a mean over channels, a sum over pixels."""

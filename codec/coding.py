@@ -107,13 +107,15 @@ class Original:
 class CodedFile:
     """A file that a plan made, its header, and the plan's model.
 
-    `has_cells`: some cells are stored instead of coded. If all are, the header's kind is STORED.
+    `has_cells`: some cells are stored instead of coded. If all are, the header's kind is STORED. `has_drawn_cells`:
+    not all of these are flat.
     """
 
     data: bytes
     header: Header
     model: Model
     has_cells: bool
+    has_drawn_cells: bool
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,15 @@ class Plan:
         colours = [Section(section_type, payload) for payload in coded.payloads()]
         if stored is not None:
             colours.append(Section(SectionType.CELLS, stored.payload))
-        return CodedFile(self.original.file(header, colours), header, model, stored is not None)
+        drawn = stored is not None and stored.drawn
+        return CodedFile(self.original.file(header, colours), header, model, stored is not None, drawn)
 
     def _all_stored(self) -> CodedFile:
         """The file of a picture of which all cells are stored: it needs no model."""
-        assert self.prepared.stored is not None
-        pixels = self.prepared.stored.cells.pixels
+        stored = self.prepared.stored
+        assert stored is not None
+        pixels = stored.cells.pixels
         exact = np.array_equal(pixels, self.original.source.pixels)
         header = dataclasses.replace(self.original.header(Kind.STORED), fewer_colours=not exact)
         section = Section(SectionType.STORED, lossless.stored_to_bytes(pixels))
-        return CodedFile(self.original.file(header, [section]), header, self.model, True)
+        return CodedFile(self.original.file(header, [section]), header, self.model, True, stored.drawn)

@@ -25,7 +25,7 @@ from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.rate import Target
-from lpcodec.codec.search import FileSearch, Found, distortion
+from lpcodec.codec.search import FileSearch, Found, cost
 
 _PROMISING = 4
 """Lossless storage is tried after coding if its quick estimate is at most this many times the size to beat."""
@@ -127,7 +127,7 @@ def _at_best_size(
         size = len(found.value.data) if limit is None else min(len(found.value.data), limit)
         return Trial(
             found,
-            cost=lambda: _cost(original, found, target),
+            cost=lambda: cost(found, original, target),
             bpp=8 * (size - original.side_bytes) / original.pixel_count,
             reached=found.reached,
             stores_cells=found.reached and found.value.has_cells,
@@ -141,26 +141,6 @@ def _codes_smaller(model: Model) -> bool:
     """Whether pictures may be coded at a smaller size than their own."""
     codec = model.trained
     return isinstance(codec, models.WeighingCodec) and not isinstance(codec, models.ScalableCodec)
-
-
-def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float]:
-    """What is compared between sizes, the smaller the better: whether the file misses the target, then a number.
-
-    The number is the bytes for a PSNR, the distortion for a rate or size, and rate + lambda * distortion for a quality.
-    The distortion is what the model's weights were trained to keep low. If the target is missed, it is the bytes for a
-    rate or size, and infinite for a PSNR.
-    """
-    file, limit = found.value, target.limit(original.pixel_count)
-    if not found.reached:
-        return True, math.inf if limit is None else len(file.data)
-    if target.psnr is not None:
-        return False, len(file.data)
-    error = distortion(file, original)
-    if limit is not None:
-        return False, error
-    assert isinstance(file.model.trained, models.WeighingCodec)
-    lmbda = file.model.trained.lambda_at(target.fixed_quality)
-    return False, 8 * len(file.data) / original.pixel_count + lmbda * error
 
 
 def _size_to_beat(limit: int | None, found: Found) -> int:

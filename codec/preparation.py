@@ -52,13 +52,14 @@ class Preparation:
         """The picture with no cell stored."""
         return Prepared(self._pixels, self._rotation_for(self._pixels))
 
-    def at(self, quality: float) -> Prepared:
-        """The picture, prepared as is best for a quality 0..100."""
+    def at(self, quality: float, *, drawn: bool = True) -> Prepared:
+        """The picture, prepared as is best for a quality 0..100. Without `drawn`, flat cells alone are stored."""
         codec = self._codec
         chosen = None
         if self._choice is not None:
             assert isinstance(codec, WeighingCodec)
-            chosen = self._choice.at(codec.lambda_at(quality))
+            choose = self._choice.at if drawn else self._choice.even
+            chosen = choose(codec.lambda_at(quality))
         if chosen is None:
             return self.plain()
         rest = cells.smoothed(self._pixels, chosen.cells)

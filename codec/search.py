@@ -9,7 +9,7 @@ target --rate.py: which quality--> Plan --file--> its size or PSNR --> the next 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -41,16 +41,18 @@ _NO_ERROR = 1e-10
 class FileSearch:
     """Searches for files of one picture at one size.
 
-    `pixels` are those that are coded: the original's, or downscaled. `models` are the sets of weights to choose from;
-    only a model without a quality has several. `iterations` is how often latents are refined (effort.py).
+    `preparation` is that of the pixels that are coded: the original's, or downscaled. `models` are the sets of weights
+    to choose from; only a model without a quality has several. `iterations` is how often latents are refined
+    (effort.py). `drawn`: drawn cells may be stored, not flat ones alone.
     """
 
     original: Original
-    pixels: Pixels
+    preparation: Preparation
     downscaled: Downscaled | None
     models: tuple[Model, ...]
     iterations: int
     progress: Progress | None
+    drawn: bool = True
 
     @classmethod
     def at_scale(
@@ -58,13 +60,30 @@ class FileSearch:
     ) -> "FileSearch":
         """The search for the picture with its sides halved `halvings` times, 0 to 2."""
         pixels = downscaling.reduced(original.source.pixels, halvings) if halvings else original.source.pixels
-        return cls(original, pixels, downscaling.downscaled(halvings, models[0].tune), models, iterations, progress)
+        preparation = Preparation(pixels, models[0].trained, own_size=not halvings)
+        how = downscaling.downscaled(halvings, models[0].tune)
+        return cls(original, preparation, how, models, iterations, progress)
 
     def nearest(self, target: Target) -> Found:
         """The file that is nearest to a target, which must not be `lossless`.
 
         A downscaled picture is coded at a higher quality than the target's, because its errors are enlarged too.
+
+        Drawn cells are chosen by their squared error. With weights for the eye, the file without them is made as well,
+        and the better one to the eye is kept: a few sharp words don't help if others are blurred for it.
         """
+        if self.models[0].tune != "visual" or target.psnr is not None or not self.preparation.depends_on_quality:
+            return self._nearest(target)
+        quick = replace(self, iterations=0)
+        found, drawn = quick._nearest(target), True
+        if found.value.has_drawn_cells:
+            plainer = replace(quick, drawn=False)._nearest(target)
+            if cost(plainer, self.original, target) < cost(found, self.original, target):
+                found, drawn = plainer, False
+        return replace(self, drawn=drawn)._nearest(target) if self.iterations else found
+
+    def _nearest(self, target: Target) -> Found:
+        """The file that is nearest to a target, with drawn cells as `drawn` says."""
         limit = target.limit(self.original.pixel_count)
         if limit is not None:
             return self._for_size(limit) if self.models[0].trained.has_quality else self._largest_of_sets(limit)
@@ -78,12 +97,9 @@ class FileSearch:
     def _plan(self, model: Model, prepared: Prepared) -> Plan:
         return Plan(self.original, prepared, model, self.downscaled, self.progress)
 
-    def _preparation(self, model: Model) -> Preparation:
-        return Preparation(self.pixels, model.trained, own_size=self.downscaled is None)
-
     def _at_quality(self, quality: float) -> Found:
         model = self.models[0]
-        plan = self._plan(model, self._preparation(model).at(quality))
+        plan = self._plan(model, self.preparation.at(quality, drawn=self.drawn))
         file = plan.file(quality, plan.refined(quality, self.iterations))
         return rate.SearchResult(quality, file, len(file.data), reached=True)
 
@@ -92,7 +108,8 @@ class FileSearch:
 
         If none is within the limit, the smallest file.
         """
-        files = [self._plan(model, self._preparation(model).plain()).file(0) for model in self.models]
+        plain = self.preparation.plain()
+        files = [self._plan(model, plain).file(0) for model in self.models]
         within = [file for file in files if len(file.data) <= limit]
         if not within:
             smallest = min(files, key=lambda file: len(file.data))
@@ -145,21 +162,19 @@ class FileSearch:
             search: (plan, latents or None, quality to try first or None) -> result; see `efforts.search_refined`.
             less_if_missed: whether to prepare for a lower quality if no quality meets the target.
         """
-        model = self.models[0]
-        preparation = self._preparation(model)
 
         def found_with(prepared: Prepared) -> Found:
             # The plan and its latents are freed before the picture is prepared again: they take much memory.
-            plan = self._plan(model, prepared)
+            plan = self._plan(self.models[0], prepared)
             return efforts.search_refined(target, partial(search, plan), plan.refined, self.iterations)
 
-        if not preparation.depends_on_quality:
-            return found_with(preparation.plain())
+        if not self.preparation.depends_on_quality:
+            return found_with(self.preparation.plain())
         low, high, prepared_for = 0.0, 100.0, DEFAULT_QUALITY
         kept: Found | None = None
         least = math.inf
         for _ in range(_MOST_PREPARATIONS):
-            found = found_with(preparation.at(prepared_for))
+            found = found_with(self.preparation.at(prepared_for, drawn=self.drawn))
             apart = found.quality - prepared_for
             if found.reached and abs(apart) < least:
                 kept, least = found, abs(apart)
@@ -172,16 +187,35 @@ class FileSearch:
                 low = prepared_for
             halfway = prepared_for + apart / 2  # where both meet if they move equally far
             prepared_for = halfway if found.reached and low < halfway < high else (low + high) / 2
-        return found_with(preparation.plain()) if kept is None else kept
+        return found_with(self.preparation.plain()) if kept is None else kept
+
+
+def cost(found: Found, original: Original, target: Target) -> tuple[bool, float]:
+    """What is compared between files for one target, the smaller the better: whether a file misses it, then a number.
+
+    The number is the bytes for a PSNR, the `distortion` for a rate or size, and rate + lambda * distortion for a
+    quality. If the target is missed, it is the bytes for a rate or size, and infinite for a PSNR.
+    """
+    file, limit = found.value, target.limit(original.pixel_count)
+    if not found.reached:
+        return True, math.inf if limit is None else len(file.data)
+    if target.psnr is not None:
+        return False, len(file.data)
+    error = distortion(file, original)
+    if limit is not None:
+        return False, error
+    assert isinstance(file.model.trained, models.WeighingCodec)
+    lmbda = file.model.trained.lambda_at(target.fixed_quality)
+    return False, 8 * len(file.data) / original.pixel_count + lmbda * error
 
 
 def distortion(file: CodedFile, original: Original) -> float:
-    """What the file's weights were trained to keep low, of its picture as it is shown, in the units of `squared_error`:
-    that, or for weights for the eye mostly what SSIMULACRA 2 and MS-SSIM see."""
+    """What the file's weights are for, of its picture as it is shown, in the units of `squared_error`: that, or for
+    weights for the eye what SSIMULACRA 2 and MS-SSIM see."""
     if file.model.tune == "visual":
         from lpcodec.codec import visual  # imports torch
 
-        return visual.distortion_of_pixels(_shown(file), original.source.pixels)
+        return visual.seen_of_pixels(_shown(file), original.source.pixels)
     return squared_error(file, original)
 
 

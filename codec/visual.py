@@ -6,10 +6,12 @@ distance:        pictures --linear light, XYB--> scales, each half of the one be
                      errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
                          --published weights--> 0 for equal pictures
 structure_lost:  pictures --luma--> five scales --contrast and structure of each--> 1 - MS-SSIM
-distortion:      both and the squared error, in its units
-distortion_of_parts:   that of pictures of any size
-distortion_of_pixels:  the mean of that over tiles of an 8-bit picture
+seen:            both, in the units of a squared error; of an 8-bit picture of any size, in tiles: seen_of_pixels
+distortion:      that and the squared error; of pictures of any size: distortion_of_parts
 ```
+Networks are trained on `distortion`: the squared error keeps them from losing what neither metric sees. Two files of
+one picture are compared by `seen`: of text, most of `distortion` would be the squared error, which is large long before
+anyone sees it.
 
 SSIMULACRA 2 is J. Sneyers' metric (github.com/cloudinary/ssimulacra2, 2023); the constants and weights are those of its
 definition. Three things differ from the metric:
@@ -42,13 +44,13 @@ _TINY = 1e-20
 
 VISUAL_SHARE, STRUCTURE_SHARE = 0.5, 0.35
 """How much of `distortion` is the distance of SSIMULACRA 2 and how much the loss of MS-SSIM; the rest is the squared
-error."""
+error. `seen` has them in the same ratio."""
 ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
 """Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios of
 squared error to them are 2 and 700 by the median, 5 and 1500 by the means, and nearly the same at every quality."""
 
 _TILE = 512
-"""Side in pixels of the tiles in which `distortion_of_pixels` compares pictures, about."""
+"""Side in pixels of the tiles in which `seen_of_pixels` compares pictures, about."""
 _MOST_TILES = 16
 """The most tiles of a picture that are compared: of a large one only these are, evenly spread."""
 
@@ -137,15 +139,22 @@ def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
     return 1 - similarity
 
 
-def distortion(decoded: Tensor, original: Tensor) -> Tensor:
-    """Return what the weights for the eye are trained on (B,), in the units of a squared error of 8-bit values.
+def seen(decoded: Tensor, original: Tensor) -> Tensor:
+    """Return how much of a difference is seen (B,), in the units of a squared error of 8-bit values.
 
     Pictures (B, 3, H, W), both sRGB in 0..1, with sides that are multiples of 16 and at least LEAST_SIDE.
     """
-    seen = ERROR_PER_DISTANCE * distance(decoded, original)
-    structure = ERROR_PER_STRUCTURE * structure_lost(decoded, original)
+    by_distance = VISUAL_SHARE * ERROR_PER_DISTANCE * distance(decoded, original)
+    by_structure = STRUCTURE_SHARE * ERROR_PER_STRUCTURE * structure_lost(decoded, original)
+    return (by_distance + by_structure) / (VISUAL_SHARE + STRUCTURE_SHARE)
+
+
+def distortion(decoded: Tensor, original: Tensor) -> Tensor:
+    """Return what the weights for the eye are trained on (B,), in the units of a squared error of 8-bit values; of the
+    same pictures as `seen`."""
+    share = VISUAL_SHARE + STRUCTURE_SHARE
     squared = (decoded - original).square().mean((1, 2, 3)) * 255**2
-    return VISUAL_SHARE * seen + STRUCTURE_SHARE * structure + (1 - VISUAL_SHARE - STRUCTURE_SHARE) * squared
+    return share * seen(decoded, original) + (1 - share) * squared
 
 
 def distortion_of_parts(decoded: Tensor, original: Tensor) -> Tensor:
@@ -153,15 +162,13 @@ def distortion_of_parts(decoded: Tensor, original: Tensor) -> Tensor:
 
     They are extended by their last row and column to multiples of 16, and to at least LEAST_SIDE.
     """
-    height, width = original.shape[2:]
-    below, beside = (ceil_div(max(side, LEAST_SIDE), SIDE_STEP) * SIDE_STEP - side for side in (height, width))
-    extended = (F.pad(p, (0, beside, 0, below), mode="replicate").expand(-1, 3, -1, -1) for p in (decoded, original))
-    return distortion(*extended)
+    return distortion(_extended(decoded), _extended(original))
 
 
 @torch.inference_mode()
-def distortion_of_pixels(decoded: Pixels, original: Pixels) -> float:
-    """Return the mean `distortion` of the tiles of two pictures of equal shape, uint8 (H, W, 1 or 3).
+def seen_of_pixels(decoded: Pixels, original: Pixels) -> float:
+    """Return how much is `seen` of the difference of two pictures of equal shape, uint8 (H, W, 1 or 3): the mean over
+    their tiles, which are extended as in `distortion_of_parts`.
 
     Of large pictures only some tiles are compared, evenly spread.
     """
@@ -169,7 +176,7 @@ def distortion_of_pixels(decoded: Pixels, original: Pixels) -> float:
     count = min(len(places), _MOST_TILES)
     chosen = [places[(2 * number + 1) * len(places) // (2 * count)] for number in range(count)]
     return fmean(
-        float(distortion_of_parts(*(_tensor(pixels[rows.core, columns.core]) for pixels in (decoded, original))))
+        float(seen(*(_extended(_tensor(pixels[rows.core, columns.core])) for pixels in (decoded, original))))
         for rows, columns in chosen
     )
 
@@ -179,6 +186,12 @@ def _parts(length: int) -> list[Span]:
     count = max(1, round(length / _TILE))
     bounds = [length * number // count for number in range(count + 1)]
     return [Span(start, stop, start, stop) for start, stop in pairwise(bounds)]
+
+
+def _extended(pictures: Tensor) -> Tensor:
+    """Pictures (B, 1 or 3, H, W) in three channels, with the last row and column repeated to the sides `seen` needs."""
+    below, beside = (ceil_div(max(side, LEAST_SIDE), SIDE_STEP) * SIDE_STEP - side for side in pictures.shape[2:])
+    return F.pad(pictures, (0, beside, 0, below), mode="replicate").expand(-1, 3, -1, -1)
 
 
 def _tensor(pixels: Pixels) -> Tensor:

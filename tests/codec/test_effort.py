@@ -47,7 +47,7 @@ class TestFiles:
 
         def errors(tune: str, level: int) -> tuple[float, float]:
             shown = lpcodec.decode(lpcodec.encode(face, size=1800, tune=tune, effort=level))
-            return -psnr(shown, face), visual.distortion_of_pixels(np.asarray(shown), np.asarray(face))
+            return -psnr(shown, face), visual.seen_of_pixels(np.asarray(shown), np.asarray(face))
 
         for number, tune in enumerate(("psnr", "visual")):
             plain, refined = errors(tune, 0)[number], errors(tune, 5)[number]

@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import lpcodec
-from lpcodec.codec import api, cells, colour, container
+from lpcodec.codec import api, cells, colour, container, models, picture, visual
 from lpcodec.codec.arrays import ceil_div
+from lpcodec.codec.coding import CodedFile, Original
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Downscaled, Kind, LpcFile, Section, SectionType
+from lpcodec.codec.effort import ITERATIONS
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError
 from lpcodec.codec.preparation import Preparation
+from lpcodec.codec.rate import Target
+from lpcodec.codec.search import FileSearch
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,18 @@ def screen(photo: np.ndarray) -> Image.Image:
         ImageDraw.Draw(page).text((6, line), "the quick brown fox jumps over the lazy dog " * 4, fill=(10, 20, 90))
     page = page.resize((480, 320), Image.Resampling.BOX)
     page.paste(Image.fromarray(photo[:160, :160]), (256, 96))
+    return page
+
+
+@pytest.fixture(scope="module")
+def letters(photo: np.ndarray) -> Image.Image:
+    """A photograph beside large letters in many colours."""
+    page = Image.new("RGB", (480, 320), (240, 240, 250))
+    page.paste(Image.fromarray(photo), (0, 40))
+    rng, font = np.random.default_rng(0), ImageFont.load_default(22)
+    for line in range(0, 320, 30):
+        words = " ".join("".join(rng.choice(list("etaoinshrdlu"), rng.integers(2, 9))) for _ in range(4))
+        ImageDraw.Draw(page).text((262, line), words, tuple(int(v) for v in rng.integers(0, 220, 3)), font)
     return page
 
 
@@ -67,11 +83,30 @@ class TestStoredCells:
         self, screen: Image.Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with_cells = lpcodec.encode(screen, quality=50)
-        monkeypatch.setattr(Preparation, "at", lambda self, quality: self.plain())
+        monkeypatch.setattr(Preparation, "at", lambda self, quality, drawn: self.plain())
         without = lpcodec.encode(screen, quality=50)
         assert section_types(without) == [SectionType.LATENTS]
         assert len(with_cells) < len(without)
         assert psnr(screen, lpcodec.decode(with_cells)) > psnr(screen, lpcodec.decode(without)) + 3
+
+    @pytest.mark.parametrize(("size", "drawn"), [(4000, False), (6000, True)])
+    def test_weights_for_the_eye_store_drawn_cells_only_if_that_looks_better(
+        self, letters: Image.Image, size: int, drawn: bool
+    ) -> None:
+        original = Original.of(picture.load(letters, max_pixels=None), strip=True, alpha_error=0)
+        search = FileSearch.at_scale(original, 0, (models.load("default@visual"),), 0, None)
+
+        def seen(file: CodedFile) -> float:
+            return visual.seen_of_pixels(np.asarray(lpcodec.decode(file.data)), np.asarray(letters))
+
+        others = [replace(search, drawn=which)._nearest(Target(size=size)).value for which in (False, True)]
+        assert [file.has_drawn_cells for file in others] == [False, True]
+        found = search.nearest(Target(size=size)).value
+        assert found.has_drawn_cells == drawn
+        assert seen(found) == min(map(seen, others))
+        refined = replace(search, iterations=ITERATIONS[1]).nearest(Target(size=size)).value
+        assert refined.has_drawn_cells == drawn
+        assert seen(refined) < seen(found)
 
     @pytest.mark.parametrize("bpp", [0.2, 0.5])
     def test_a_rate_is_kept(self, screen: Image.Image, bpp: float) -> None:

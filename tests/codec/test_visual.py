@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from lpcodec.codec import visual
-from lpcodec.codec.visual import distance, distortion, distortion_of_pixels, score, structure_lost
+from lpcodec.codec.visual import distance, score, seen, seen_of_pixels, structure_lost
 
 FACE = Path(__file__).parents[1] / "golden" / "face-default-q60.png"
 
@@ -137,11 +137,11 @@ def test_the_hyperprior_family_trains_on_it() -> None:
         FAMILY.options["tune"].parse("loud")
 
 
-def test_the_distortion_of_pixels_is_that_of_the_picture_if_it_is_one_tile() -> None:
+def test_what_is_seen_of_pixels_is_that_of_the_picture_if_it_is_one_tile() -> None:
     face, other = _face(), _distorted("40")
-    wanted = float(distortion(_tensor(other), _tensor(face)))
-    assert distortion_of_pixels(np.asarray(other), np.asarray(face)) == pytest.approx(wanted, rel=1e-5)
-    assert distortion_of_pixels(np.asarray(face), np.asarray(face)) == pytest.approx(0, abs=1e-2)
+    wanted = float(seen(_tensor(other), _tensor(face)))
+    assert seen_of_pixels(np.asarray(other), np.asarray(face)) == pytest.approx(wanted, rel=1e-5)
+    assert seen_of_pixels(np.asarray(face), np.asarray(face)) == pytest.approx(0, abs=1e-2)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (30, 400), (161, 175), (700, 1100)])
@@ -152,7 +152,7 @@ def test_pictures_of_any_size_have_a_distortion_that_grows_with_the_blur(size: t
     lost = []
     for radius in (0, 1, 3):
         blurred = np.asarray(shown.filter(ImageFilter.GaussianBlur(radius)))
-        lost.append(distortion_of_pixels(blurred.reshape(face.shape), face))
+        lost.append(seen_of_pixels(blurred.reshape(face.shape), face))
     assert lost[0] == pytest.approx(0, abs=1e-2)
     if min(size) > 1:
         assert lost[0] < lost[1] < lost[2]
@@ -167,8 +167,8 @@ def test_of_a_large_picture_as_many_tiles_are_compared_as_of_a_smaller_one(monke
         compared.append(float(wanted.sum()))
         return (decoded - wanted).square().mean((1, 2, 3))
 
-    monkeypatch.setattr(visual, "distortion", counted)
+    monkeypatch.setattr(visual, "seen", counted)
     darker = original.copy()
     darker[:792] -= 51  # the upper half
-    assert distortion_of_pixels(darker, original) == pytest.approx(0.5 * 0.2**2, rel=0.15)
+    assert seen_of_pixels(darker, original) == pytest.approx(0.5 * 0.2**2, rel=0.15)
     assert len(set(compared)) == 16

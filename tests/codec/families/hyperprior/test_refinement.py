@@ -91,7 +91,8 @@ def cost(codec: HyperpriorCodec, pixels: np.ndarray, groups: list[Group], qualit
     bits = sum(p.tables.bits(p.symbols, p.indexes) for g in groups for p in g.runs)
     lmbda = float(lambda_of_quality(torch.tensor(Quality.of(quality).units).double()))
     if tune == "visual":
-        distortion = visual.distortion_of_pixels(decoded, pixels)
+        tensors = (torch.from_numpy(p.transpose(2, 0, 1)[None].astype(np.float32) / 255) for p in (decoded, pixels))
+        distortion = float(visual.distortion_of_parts(*tensors))
     else:
         distortion = np.square(decoded.astype(np.float64) - pixels).mean()
     return bits + refinement.LAMBDA_FACTORS[tune] * lmbda * distortion * pixels.shape[0] * pixels.shape[1]
