@@ -119,12 +119,13 @@ class CellChoice:
         if first is not None and first.gain > -_MOST_LOSS * first.coding:
             second = self._possible.choose(lmbda, first.chosen.cells.stored, first.bits_per_change)
         paying = [choice for choice in (first, second) if choice is not None and choice.pays]
-        return max(paying, key=lambda choice: choice.gain).chosen if paying else self.even(lmbda)
+        return max(paying, key=lambda choice: choice.gain).chosen if paying else self.even
 
-    def even(self, lmbda: float) -> Chosen | None:
-        """The flat cells alone, or None if coding them is cheaper: an even background comes back exactly even if
-        storing what is on it doesn't pay."""
-        return self._drawn.even(lmbda)
+    @functools.cached_property
+    def even(self) -> Chosen | None:
+        """The flat cells alone, or None if coding them is cheaper, whatever lambda is: an even background comes back
+        exactly even if storing what is on it doesn't pay."""
+        return self._drawn.even()
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,9 @@ class _Candidates:
                 choice = _Choice(exact, expected - exact.bits, expected, per_change)
         return choice
 
-    def even(self, lmbda: float) -> Chosen | None:
+    def even(self) -> Chosen | None:
         """The flat cells alone, or None if coding them is cheaper."""
-        coding = self._coding(lmbda)
+        coding = _FLAT_BITS * self._flat
         stored = _most_gain(coding, self._flat)
         if coding[stored].sum() <= _SECTION_BITS:
             return None

@@ -200,8 +200,8 @@ class Plan:
         colours = [Section(section_type, payload) for payload in coded.payloads()]
         if stored is not None:
             colours.append(Section(SectionType.CELLS, stored.payload))
-        drawn = stored is not None and stored.drawn
-        return CodedFile(self.original.file(header, colours), header, model, stored is not None, drawn)
+        data = self.original.file(header, colours)
+        return CodedFile(data, header, model, stored is not None, self.prepared.has_drawn_cells)
 
     def _all_stored(self) -> CodedFile:
         """The file of a picture of which all cells are stored: it needs no model."""

@@ -46,15 +46,13 @@ class Trial(Generic[T]):
     """A picture coded at one size.
 
     `cost` computes what `choose` compares; the smallest is best. `bpp` is the rate of the colours alone, per pixel of
-    the whole picture, and at most the rate that is asked for. `reached`: the target is met. `stores_cells`: parts of
-    the picture are stored exactly.
+    the whole picture, and at most the rate that is asked for. `reached`: the target is met.
     """
 
     result: T
     cost: Callable[[], tuple[bool, float]]
     bpp: float
     reached: bool = True
-    stores_cells: bool = False
 
 
 def check(downscale: object, lossless: bool) -> None:
@@ -68,9 +66,8 @@ def check(downscale: object, lossless: bool) -> None:
 def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side: int) -> Trial[T]:
     """The best of the sizes that `downscale` allows.
 
-    `auto` keeps the size of a picture with stored cells: a smaller size would lose its text and its even background. It
-    stops at the first smaller size that isn't better. If no file at the picture's own size meets the target, it tries
-    the smaller sizes of all pictures, at all rates.
+    `auto` stops at the first smaller size that isn't better. If no file at the picture's own size meets the target, it
+    tries the smaller sizes of all pictures, at all rates.
 
     Args:
         trial: codes the picture with its sides halved 0, 1 or 2 times.
@@ -79,7 +76,7 @@ def choose(trial: Callable[[int], Trial[T]], downscale: Downscale, shorter_side:
     if downscale != "auto":
         return trial(downscale.bit_length() - 1)
     best = trial(0)
-    if best.reached and (best.bpp > HIGHEST_BPP or best.stores_cells or shorter_side < SMALLEST_SIDE):
+    if best.reached and (best.bpp > HIGHEST_BPP or shorter_side < SMALLEST_SIDE):
         return best
     cost = best.cost()
     for halvings in (1, 2):
@@ -123,8 +120,10 @@ def downscaled(halvings: int, tune: str) -> Downscaled | None:
 def reduced(pixels: Pixels, halvings: int) -> Pixels:
     """Pixels (H, W, C) with both sides halved `halvings` times and rounded up, by an antialiased bicubic filter.
 
-    If a side can't be halved evenly, its last row or column is repeated first.
+    If a side can't be halved evenly, its last row or column is repeated first. With 0 halvings, the same array.
     """
+    if not halvings:
+        return pixels
     step = 1 << halvings
     height, width = pixels.shape[:2]
     padding = ((0, -height % step), (0, -width % step), (0, 0))

@@ -14,7 +14,7 @@ There are four outcomes:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lpcodec.codec import downscaling, lossless, models
 from lpcodec.codec import effort as efforts
@@ -25,7 +25,7 @@ from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.rate import Target
-from lpcodec.codec.search import FileSearch, Found, cost
+from lpcodec.codec.search import FileSearch, Found, distortion
 
 _PROMISING = 4
 """Lossless storage is tried after coding if its quick estimate is at most this many times the size to beat."""
@@ -121,16 +121,19 @@ def _at_best_size(
 ) -> Found:  # fmt: skip
     """The file nearest to the target, of the picture at its own size or downscaled, whichever costs less."""
     limit = target.limit(original.pixel_count)
+    drawn = True
 
     def trial(halvings: int) -> Trial[Found]:
-        found = FileSearch.at_scale(original, halvings, usable, iterations, progress).nearest(target)
+        nonlocal drawn
+        search = FileSearch.at_scale(original, halvings, usable, iterations, progress)
+        found = replace(search, drawn=drawn).nearest(target)
+        drawn = found.value.has_drawn_cells or not found.reached  # not tried again at smaller sizes if it didn't pay
         size = len(found.value.data) if limit is None else min(len(found.value.data), limit)
         return Trial(
             found,
-            cost=lambda: cost(found, original, target),
+            cost=lambda: _cost(original, found, target),
             bpp=8 * (size - original.side_bytes) / original.pixel_count,
             reached=found.reached,
-            stores_cells=found.reached and found.value.has_cells,
         )
 
     possible = downscale if _codes_smaller(usable[0]) else 1
@@ -141,6 +144,26 @@ def _codes_smaller(model: Model) -> bool:
     """Whether pictures may be coded at a smaller size than their own."""
     codec = model.trained
     return isinstance(codec, models.WeighingCodec) and not isinstance(codec, models.ScalableCodec)
+
+
+def _cost(original: Original, found: Found, target: Target) -> tuple[bool, float]:
+    """What is compared between sizes, the smaller the better: whether the file misses the target, then a number.
+
+    The number is the bytes for a PSNR, the distortion for a rate or size, and rate + lambda * distortion for a quality.
+    The distortion is what the model's weights are for. If the target is missed, it is the bytes for a rate or size, and
+    infinite for a PSNR.
+    """
+    file, limit = found.value, target.limit(original.pixel_count)
+    if not found.reached:
+        return True, math.inf if limit is None else len(file.data)
+    if target.psnr is not None:
+        return False, len(file.data)
+    error = distortion(file, original)
+    if limit is not None:
+        return False, error
+    assert isinstance(file.model.trained, models.WeighingCodec)
+    lmbda = file.model.trained.lambda_at(target.fixed_quality)
+    return False, 8 * len(file.data) / original.pixel_count + lmbda * error
 
 
 def _size_to_beat(limit: int | None, found: Found) -> int:

@@ -41,9 +41,8 @@ _NO_ERROR = 1e-10
 class FileSearch:
     """Searches for files of one picture at one size.
 
-    `preparation` is that of the pixels that are coded: the original's, or downscaled. `models` are the sets of weights
-    to choose from; only a model without a quality has several. `iterations` is how often latents are refined
-    (effort.py). `drawn`: drawn cells may be stored, not flat ones alone.
+    `models` are the sets of weights to choose from; only a model without a quality has several. `iterations` is how
+    often latents are refined (effort.py). `drawn`: drawn cells may be stored, not flat ones alone.
     """
 
     original: Original
@@ -59,8 +58,7 @@ class FileSearch:
         cls, original: Original, halvings: int, models: tuple[Model, ...], iterations: int, progress: Progress | None
     ) -> "FileSearch":
         """The search for the picture with its sides halved `halvings` times, 0 to 2."""
-        pixels = downscaling.reduced(original.source.pixels, halvings) if halvings else original.source.pixels
-        preparation = Preparation(pixels, models[0].trained, own_size=not halvings)
+        preparation = Preparation(original.source.pixels, models[0].trained, halvings)
         how = downscaling.downscaled(halvings, models[0].tune)
         return cls(original, preparation, how, models, iterations, progress)
 
@@ -69,24 +67,40 @@ class FileSearch:
 
         A downscaled picture is coded at a higher quality than the target's, because its errors are enlarged too.
 
-        Drawn cells are chosen by their squared error. With weights for the eye, the file without them is made as well,
-        and the better one to the eye is kept: a few sharp words don't help if others are blurred for it.
+        Drawn cells are chosen by their squared error. With weights for the eye, a file of the same size without them is
+        made as well, and drawn cells are stored only if the one with them looks better: a few sharp words don't help if
+        others are blurred for it.
         """
-        if self.models[0].tune != "visual" or target.psnr is not None or not self.preparation.depends_on_quality:
+        compares = self.drawn and self.preparation.depends_on_quality and target.psnr is None
+        if not compares or self.models[0].tune != "visual":
             return self._nearest(target)
-        quick = replace(self, iterations=0)
-        found, drawn = quick._nearest(target), True
+        limit = target.limit(self.original.pixel_count)
+        # The first search reports its progress, the others don't.
+        with_drawn = replace(self, iterations=0, progress=self.progress if limit is None else None)
+        without = replace(self, iterations=0, drawn=False, progress=None if limit is None else self.progress)
+        plainer = None if limit is None else without._for_size(limit)
+        found = with_drawn._nearest(target, plainer)
         if found.value.has_drawn_cells:
-            plainer = replace(quick, drawn=False)._nearest(target)
-            if cost(plainer, self.original, target) < cost(found, self.original, target):
-                found, drawn = plainer, False
-        return replace(self, drawn=drawn)._nearest(target) if self.iterations else found
+            other = without._for_size(len(found.value.data)) if plainer is None else plainer
+            if other.reached and not (found.reached and self._looks_better(found, other)):
+                if self.iterations:
+                    return replace(self, drawn=False)._nearest(target)
+                return plainer or without._nearest(target)
+        return self._nearest(target) if self.iterations else found
 
-    def _nearest(self, target: Target) -> Found:
-        """The file that is nearest to a target, with drawn cells as `drawn` says."""
+    def _looks_better(self, one: Found, other: Found) -> bool:
+        """Whether the first file isn't worse by what its weights are for."""
+        return distortion(one.value, self.original) <= distortion(other.value, self.original)
+
+    def _nearest(self, target: Target, plainer: Found | None = None) -> Found:
+        """The file that is nearest to a target, with drawn cells as `drawn` says.
+
+        `plainer`, if given, is the file for the same size without drawn cells.
+        """
         limit = target.limit(self.original.pixel_count)
         if limit is not None:
-            return self._for_size(limit) if self.models[0].trained.has_quality else self._largest_of_sets(limit)
+            has_quality = self.models[0].trained.has_quality
+            return self._for_size(limit, plainer) if has_quality else self._largest_of_sets(limit)
         if target.psnr is not None:
             return self._for_psnr(target.psnr)
         quality = target.fixed_quality
@@ -99,7 +113,8 @@ class FileSearch:
 
     def _at_quality(self, quality: float) -> Found:
         model = self.models[0]
-        plan = self._plan(model, self.preparation.at(quality, drawn=self.drawn))
+        prepared = self.preparation.at(quality) if self.drawn else self.preparation.even()
+        plan = self._plan(model, prepared)
         file = plan.file(quality, plan.refined(quality, self.iterations))
         return rate.SearchResult(quality, file, len(file.data), reached=True)
 
@@ -118,8 +133,8 @@ class FileSearch:
         size = len(largest.data)
         return rate.SearchResult(0, largest, size, reached=True, close=size >= rate.FLOOR * limit)
 
-    def _for_size(self, limit: int) -> Found:
-        """The largest file within `limit` bytes; the smallest file if there is none."""
+    def _for_size(self, limit: int, plainer: Found | None = None) -> Found:
+        """The largest file within `limit` bytes; the smallest file if there is none. `plainer` as for `_nearest`."""
 
         def search(plan: Plan, latents: Any, guess: float | None) -> Found:
             found = rate.quality_for_size(
@@ -129,7 +144,7 @@ class FileSearch:
             file = plan.file(found.quality, latents) if found.value is None else found.value
             return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
 
-        return self._with_preparation(limit, search, less_if_missed=True)
+        return self._with_preparation(limit, search, less_if_missed=True, plainer=plainer)
 
     def _for_psnr(self, target: float) -> Found:
         """The smallest file with at least `target` dB; the best file if there is none.
@@ -149,8 +164,9 @@ class FileSearch:
         return self._with_preparation(target, search, less_if_missed=False)
 
     def _with_preparation(
-        self, target: float, search: Callable[[Plan, Any, float | None], Found], *, less_if_missed: bool
-    ) -> Found:
+        self, target: float, search: Callable[[Plan, Any, float | None], Found], *, less_if_missed: bool,
+        plainer: Found | None = None,
+    ) -> Found:  # fmt: skip
         """What `search` finds, with the picture prepared for about the quality that is found.
 
         A preparation is best for one quality, but with it the search finds another one. The higher the quality that is
@@ -161,6 +177,7 @@ class FileSearch:
             target: bytes or dB, the unit of `Found.measure`.
             search: (plan, latents or None, quality to try first or None) -> result; see `efforts.search_refined`.
             less_if_missed: whether to prepare for a lower quality if no quality meets the target.
+            plainer: what is found without drawn cells, if that is known: it gives the quality to prepare for first.
         """
 
         def found_with(prepared: Prepared) -> Found:
@@ -168,13 +185,16 @@ class FileSearch:
             plan = self._plan(self.models[0], prepared)
             return efforts.search_refined(target, partial(search, plan), plan.refined, self.iterations)
 
-        if not self.preparation.depends_on_quality:
-            return found_with(self.preparation.plain())
-        low, high, prepared_for = 0.0, 100.0, DEFAULT_QUALITY
+        if not self.drawn or not self.preparation.depends_on_quality:
+            return found_with(self.preparation.even())
+        low, high, prepared_for = 0.0, 100.0, DEFAULT_QUALITY if plainer is None else plainer.quality
         kept: Found | None = None
         least = math.inf
         for _ in range(_MOST_PREPARATIONS):
-            found = found_with(self.preparation.at(prepared_for, drawn=self.drawn))
+            prepared = self.preparation.at(prepared_for)
+            if plainer is not None and not prepared.has_drawn_cells:
+                return plainer
+            found = found_with(prepared)
             apart = found.quality - prepared_for
             if found.reached and abs(apart) < least:
                 kept, least = found, abs(apart)
@@ -188,25 +208,6 @@ class FileSearch:
             halfway = prepared_for + apart / 2  # where both meet if they move equally far
             prepared_for = halfway if found.reached and low < halfway < high else (low + high) / 2
         return found_with(self.preparation.plain()) if kept is None else kept
-
-
-def cost(found: Found, original: Original, target: Target) -> tuple[bool, float]:
-    """What is compared between files for one target, the smaller the better: whether a file misses it, then a number.
-
-    The number is the bytes for a PSNR, the `distortion` for a rate or size, and rate + lambda * distortion for a
-    quality. If the target is missed, it is the bytes for a rate or size, and infinite for a PSNR.
-    """
-    file, limit = found.value, target.limit(original.pixel_count)
-    if not found.reached:
-        return True, math.inf if limit is None else len(file.data)
-    if target.psnr is not None:
-        return False, len(file.data)
-    error = distortion(file, original)
-    if limit is not None:
-        return False, error
-    assert isinstance(file.model.trained, models.WeighingCodec)
-    lmbda = file.model.trained.lambda_at(target.fixed_quality)
-    return False, 8 * len(file.data) / original.pixel_count + lmbda * error
 
 
 def distortion(file: CodedFile, original: Original) -> float:
