@@ -73,27 +73,27 @@ class FileSearch:
         """
         compares = self.drawn and self.preparation.depends_on_quality and target.psnr is None
         if not compares or self.models[0].tune != "visual":
-            return self._nearest(target)
+            return self.without_comparing(target)
         limit = target.limit(self.original.pixel_count)
         # The first search reports its progress, the others don't.
         with_drawn = replace(self, iterations=0, progress=self.progress if limit is None else None)
         without = replace(self, iterations=0, drawn=False, progress=None if limit is None else self.progress)
         plainer = None if limit is None else without._for_size(limit)
-        found = with_drawn._nearest(target, plainer)
+        found = with_drawn.without_comparing(target, plainer)
         if found.value.has_drawn_cells:
             other = without._for_size(len(found.value.data)) if plainer is None else plainer
             if other.reached and not (found.reached and self._looks_better(found, other)):
                 if self.iterations:
-                    return replace(self, drawn=False)._nearest(target)
-                return plainer or without._nearest(target)
-        return self._nearest(target) if self.iterations else found
+                    return replace(self, drawn=False).without_comparing(target)
+                return plainer or without.without_comparing(target)
+        return self.without_comparing(target) if self.iterations else found
 
     def _looks_better(self, one: Found, other: Found) -> bool:
         """Whether the first file isn't worse by what its weights are for."""
         return distortion(one.value, self.original) <= distortion(other.value, self.original)
 
-    def _nearest(self, target: Target, plainer: Found | None = None) -> Found:
-        """The file that is nearest to a target, with drawn cells as `drawn` says.
+    def without_comparing(self, target: Target, plainer: Found | None = None) -> Found:
+        """The file that is nearest to a target, with drawn cells as `drawn` says, whatever that looks like.
 
         `plainer`, if given, is the file for the same size without drawn cells.
         """

@@ -162,6 +162,19 @@ def cells() -> list[str]:
     return table(head, rows)
 
 
+def drawn() -> list[str]:
+    """What is seen of drawn cells: a row for each picture and rate, with and without them and as chosen."""
+    rows = []
+    for row in result("ablation-drawn.json")["rows"]:
+        figures = [row[name] for name in ("always", "never", "chosen")]
+        scores = [f"{figure['ssimulacra2']:.1f}" for figure in figures]
+        similar = [f"{figure['ms_ssim']:.4f}" for figure in figures]
+        which = "stored" if row["chosen"]["drawn"] else "coded"
+        rows.append((row["picture"][:8], f"{row['rate']:g}", *scores, *similar, which))
+    head = ("picture", "bpp", "SSIMULACRA 2, stored", "coded", "chosen", "MS-SSIM, stored", "coded", "chosen", "choice")
+    return table(head, rows)
+
+
 def colours() -> list[str]:
     """What rotated colours bring, a row for each set: the mean, the best and the worst picture."""
     rows = []
@@ -184,6 +197,6 @@ TABLES = {
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "recipe": recipe,
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
-    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "colours": colours,
+    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "drawn": drawn, "colours": colours,
     "finishing": finishing,
 }  # fmt: skip

@@ -100,7 +100,7 @@ class TestStoredCells:
         def seen(file: CodedFile) -> float:
             return visual.seen_of_pixels(np.asarray(lpcodec.decode(file.data)), np.asarray(letters))
 
-        others = [replace(search, drawn=which)._nearest(Target(size=size)).value for which in (False, True)]
+        others = [replace(search, drawn=which).without_comparing(Target(size=size)).value for which in (False, True)]
         assert [file.has_drawn_cells for file in others] == [False, True]
         found = search.nearest(Target(size=size)).value
         assert found.has_drawn_cells == drawn
