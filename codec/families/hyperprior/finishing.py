@@ -7,7 +7,7 @@ luma, features, quality --linear--> the block's filter of 13 pixels --> change o
 
 The synthesis makes its pixels in blocks of 8 x 8, and none of its layers sees the pixels that come out. This filter
 does: along an edge it smooths, across an edge it sharpens. What it does is part of the weights, not of the files: an
-export fits it by least squares, to training pictures and to what the network makes of them.
+export fits it (calibration.py) to training pictures and to what the network makes of them.
 
 A filter has 6 weights, one for each pair of opposite neighbours; the weights of all 13 pixels add up to 1, so the pixel
 itself has what the pairs leave. The change is the sum of weight * (neighbour + opposite neighbour - 2 * pixel).
@@ -151,6 +151,7 @@ class FinishingFilter:
 
     def __call__(self, picture: Tensor, quality: Tensor) -> Tensor:
         """Return a decoded picture, filtered. Gradients take the weights that follow from the picture for constants.
+        They flow to `weights` if these require them.
 
         Pixels within MARGIN of its border are right only if that is the border of the whole picture.
 
@@ -160,7 +161,9 @@ class FinishingFilter:
         """
         blocks = _Blocks(_luma(picture))
         with torch.no_grad():
-            by_block = self._by_block(blocks.gradients(), quality).view(TAPS, blocks.height, blocks.width)
+            gradients = blocks.gradients()
+        with torch.set_grad_enabled(self.weights.requires_grad):
+            by_block = self._by_block(gradients, quality).view(TAPS, blocks.height, blocks.width)
             own = by_block.sum(0).mul_(-2)
         changes = []
         for row, column in _IN_BLOCK:
@@ -176,6 +179,8 @@ class FinishingFilter:
         place = float(place_of_quality(quality, len(self.weights)))
         low = min(int(place), len(self.weights) - 2)
         weights = torch.lerp(self.weights[low], self.weights[low + 1], place - low)
+        if weights.requires_grad:
+            return weights @ _features(gradients)
         found = torch.empty(TAPS, gradients.shape[1], device=gradients.device)
         for part, own in zip(*(torch.split(values, _CHUNK, 1) for values in (gradients, found)), strict=True):
             torch.mm(weights, _features(part), out=own)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from lpcodec.codec.families.hyperprior import synthesis
+from lpcodec.codec.families.hyperprior import calibration, synthesis
 from lpcodec.codec.families.hyperprior.calibration import STRENGTHS, fit_finishing
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.finishing import FEATURES, MARGIN, TAPS, FinishingFilter, Fit
@@ -167,7 +167,11 @@ def test_filters_are_stored(codec: HyperpriorCodec) -> None:
 
 
 @pytest.mark.parametrize("tune", STRENGTHS)
-def test_fitting_lowers_the_error_of_what_is_decoded(tune: str, tmp_path: Path) -> None:
+def test_fitting_lowers_the_error_of_what_is_decoded(
+    tune: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "EYE_STEPS", 10)
+    monkeypatch.setattr(calibration, "EYE_RATE", 1e-3)
     codec = random_codec()
     images = [(picture(64, 80, seed) * 255).round().byte().permute(1, 2, 0).numpy() for seed in range(6)]
     for number, image in enumerate(images):
@@ -188,3 +192,18 @@ def test_fitting_lowers_the_error_of_what_is_decoded(tune: str, tmp_path: Path) 
     assert card["pixels"] == 18 * 64 * 80
     assert card["gain_db"] > 0
     assert errors() < before
+    assert ("distortion_change" in card) == (tune == "visual")
+    assert card.get("distortion_change", -1) < 0
+
+
+def test_gradients_flow_to_weights_that_require_them_and_the_result_is_the_same() -> None:
+    image, fixed = picture(48, 40), filters()
+    free = FinishingFilter(fixed.weights.clone().requires_grad_())
+    filtered = free(image, MIDDLE)
+    assert torch.allclose(filtered, fixed(image, MIDDLE), atol=1e-5)
+    step = torch.zeros_like(fixed.weights)
+    step[1, 2, 3] = 1e-2
+    (gradient,) = torch.autograd.grad(filtered.sum(dim=(1, 2)).square().sum(), free.weights)
+    moved = [FinishingFilter(fixed.weights + sign * step)(image, MIDDLE).double().sum(dim=(1, 2)) for sign in (1, -1)]
+    slope = float((moved[0].square().sum() - moved[1].square().sum()) / 2e-2)
+    assert float(gradient[1, 2, 3]) == pytest.approx(slope, rel=0.05)
