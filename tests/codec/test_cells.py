@@ -155,6 +155,7 @@ def test_text_is_stored_and_noise_beside_it_is_not(grey: bool) -> None:
     chosen = choice.at(MIDDLE_LAMBDA)
     assert chosen is not None
     columns = text.shape[1] // cells.CELL
+    assert chosen.drawn
     assert chosen.cells.stored[:, :columns].mean() > 0.9
     assert not chosen.cells.stored[:, columns:].any()
     again = cells.from_bytes(chosen.payload, pixels.shape[1], pixels.shape[0], grey)
@@ -180,7 +181,7 @@ def test_the_choice_that_gains_most_is_taken_of_those_that_pay(
     def candidates(name: str, figures: tuple[float, float] | None) -> Any:
         chosen: Any = SimpleNamespace(name=name, cells=SimpleNamespace(stored=None))
         choice = figures and _Choice(chosen, *figures, bits_per_change=1.0)
-        return SimpleNamespace(cells=None, choose=lambda *_: choice, even=lambda _: SimpleNamespace(name="even"))
+        return SimpleNamespace(cells=None, choose=lambda *_: choice, even=lambda: SimpleNamespace(name="even"))
 
     choice = CellChoice(noise(16, 16), np.ones((1, 1)))
     vars(choice).update(_drawn=candidates("first", first), _possible=candidates("second", second))
@@ -200,6 +201,9 @@ def test_a_flat_background_is_stored_exactly() -> None:
     np.testing.assert_array_equal(chosen.cells.stored, expected)
     assert (chosen.cells.pixels[:96] == 255).all()
     assert len(chosen.payload) < 100
+    assert not chosen.drawn
+    assert choice.even is not None
+    assert choice.even.payload == chosen.payload
 
 
 @pytest.mark.parametrize("ground", [255, 0])
