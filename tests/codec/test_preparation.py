@@ -90,7 +90,7 @@ class TestStoredCells:
         assert len(with_cells) < len(without)
         assert psnr(screen, lpcodec.decode(with_cells)) > psnr(screen, lpcodec.decode(without)) + 3
 
-    @pytest.mark.parametrize(("size", "drawn"), [(4000, False), (6000, True)])
+    @pytest.mark.parametrize(("size", "drawn"), [(3600, False), (6000, True)])
     def test_weights_for_the_eye_store_drawn_cells_only_if_that_looks_better(
         self, letters: Image.Image, size: int, drawn: bool
     ) -> None:
