@@ -205,10 +205,9 @@ class Plan:
 
     def _all_stored(self) -> CodedFile:
         """The file of a picture of which all cells are stored: it needs no model."""
-        stored = self.prepared.stored
-        assert stored is not None
-        pixels = stored.cells.pixels
+        assert self.prepared.stored is not None
+        pixels = self.prepared.stored.cells.pixels
         exact = np.array_equal(pixels, self.original.source.pixels)
         header = dataclasses.replace(self.original.header(Kind.STORED), fewer_colours=not exact)
         section = Section(SectionType.STORED, lossless.stored_to_bytes(pixels))
-        return CodedFile(self.original.file(header, [section]), header, self.model, True, stored.drawn)
+        return CodedFile(self.original.file(header, [section]), header, self.model, True, self.prepared.has_drawn_cells)
