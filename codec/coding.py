@@ -18,17 +18,21 @@ import numpy as np
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import container, lossless, models, rate
 from lpcodec.codec import effort as efforts
+from lpcodec.codec import quality_map as quality_maps
 from lpcodec.codec.container import Downscaled, Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.families.family import Coded
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.preparation import Prepared
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
+from lpcodec.codec.quality_map import QualityMap
 
 Model = models.Model[models.Codec]
 
 _BYTES_AROUND = 50
 """About what a file takes besides its latents and its sections of cells, alpha and metadata."""
+_ALLOCATED_UP_TO = 80.0
+"""Above this quality all squares have the same: what is left to see is little everywhere."""
 _FAR, _FAR_BYTES = 0.05, 64
 """A step of a search makes no file if its size is more than `_FAR * limit + _FAR_BYTES` bytes from the limit."""
 
@@ -119,10 +123,20 @@ class CodedFile:
 
 
 @dataclass(frozen=True)
+class Improved:
+    """What the encoder makes for one quality and codes at that and those near it: latents, and the qualities of
+    squares (None: they are all the same)."""
+
+    latents: Any
+    quality_map: QualityMap | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """A picture, prepared for one model at one size: all that a file needs but the quality.
 
-    Where `latents` are an argument, None means those of the analysis; others come from `refined`.
+    Where `improved` is an argument, None means the latents of the analysis and one quality for all squares; others come
+    from `allocated` and `refined`.
     """
 
     original: Original
@@ -139,24 +153,45 @@ class Plan:
             return codec.analyse(prepared.pixels, self.progress, rotation=prepared.rotation)
         return codec.analyse(prepared.pixels, self.progress)
 
-    def refined(self, quality: float, iterations: int) -> Any:
-        """Latents refined for a quality 0..100; None for 0 iterations. Otherwise the model must be `Refinable`."""
-        if not iterations:
+    def forget_latents(self) -> None:
+        """Free the latents, which take much memory; they are analysed again when they are needed."""
+        self.__dict__.pop("latents", None)
+
+    @property
+    def allocates(self) -> bool:
+        """Whether squares may have qualities of their own."""
+        is_able = isinstance(self.model.trained, models.AllocatingCodec) and self.model.trained.has_quality
+        return is_able and self.model.tune == "visual" and not self.prepared.is_all_stored
+
+    def allocated(self, quality: float) -> Improved | None:
+        """The latents with the qualities of squares that are best at about a quality 0..100; None if one quality for
+        all squares is."""
+        codec, prepared = self.model.trained, self.prepared
+        if not self.allocates or quality > _ALLOCATED_UP_TO:
             return None
+        assert isinstance(codec, models.AllocatingCodec)
+        found = codec.allocated(prepared.pixels, self.latents, quality, rotation=prepared.rotation)
+        return None if found is None else Improved(self.latents, found)
+
+    def refined(self, iterations: int, quality: float, improved: Improved | None = None) -> Improved:
+        """Latents refined for a quality 0..100, with the qualities of squares of `improved`. The model must be
+        `Refinable`."""
         codec, prepared = self.model.trained, self.prepared
         assert isinstance(codec, efforts.Refinable)
-        return codec.refine(
+        quality_map = None if improved is None else improved.quality_map
+        found = codec.refine(
             prepared.pixels, self.latents, quality, iterations, self.progress, rotation=prepared.rotation,
-            tune=self.model.tune,
+            tune=self.model.tune, quality_map=quality_map,
         )  # fmt: skip
+        return Improved(found, quality_map)
 
-    def file(self, quality: float, latents: Any = None) -> CodedFile:
+    def file(self, quality: float, improved: Improved | None = None) -> CodedFile:
         """The file at a quality 0..100."""
         if self.prepared.is_all_stored:
             return self._all_stored()
-        return self._file_of(self._coded(quality, latents), quality)
+        return self._file_of(self._coded(quality, improved), quality, improved)
 
-    def file_near(self, limit: int, quality: float, latents: Any = None) -> tuple[CodedFile | None, int]:
+    def file_near(self, limit: int, quality: float, improved: Improved | None = None) -> tuple[CodedFile | None, int]:
         """The file at a quality 0..100, and its size in bytes.
 
         If the size is far from `limit`, it is only an estimate, and the file is None. That saves most steps of a search
@@ -165,11 +200,11 @@ class Plan:
         if self.prepared.is_all_stored:
             file = self._all_stored()
             return file, len(file.data)
-        coded = self._coded(quality, latents)
-        about = round(coded.bits / 8) + self._bytes_beside
+        coded = self._coded(quality, improved)
+        about = round(coded.bits / 8) + self._bytes_beside + sum(len(section.payload) for section in _map_of(improved))
         if abs(about - limit) > _FAR * limit + _FAR_BYTES:
             return None, about
-        file = self._file_of(coded, quality)
+        file = self._file_of(coded, quality, improved)
         return file, len(file.data)
 
     def expected_sizes(self) -> rate.Expected:
@@ -184,10 +219,16 @@ class Plan:
         """About what a file takes besides its latents."""
         return self.original.side_bytes + self.prepared.stored_bytes + _BYTES_AROUND
 
-    def _coded(self, quality: float, latents: Any) -> Coded:
-        return self.model.trained.code(self.latents if latents is None else latents, quality)
+    def _coded(self, quality: float, improved: Improved | None) -> Coded:
+        codec = self.model.trained
+        if improved is None:
+            return codec.code(self.latents, quality)
+        if improved.quality_map is None:
+            return codec.code(improved.latents, quality)
+        assert isinstance(codec, models.AllocatingCodec)
+        return codec.code(improved.latents, quality, quality_map=improved.quality_map)
 
-    def _file_of(self, coded: Coded, quality: float) -> CodedFile:
+    def _file_of(self, coded: Coded, quality: float, improved: Improved | None) -> CodedFile:
         """The file of symbols that were coded at a quality."""
         model, stored = self.model, self.prepared.stored
         header = dataclasses.replace(
@@ -197,7 +238,7 @@ class Plan:
         )  # fmt: skip
         is_scalable = isinstance(model.trained, models.ScalableCodec)
         section_type = SectionType.LAYER if is_scalable else SectionType.LATENTS
-        colours = [Section(section_type, payload) for payload in coded.payloads()]
+        colours = [*(Section(section_type, payload) for payload in coded.payloads()), *_map_of(improved)]
         if stored is not None:
             colours.append(Section(SectionType.CELLS, stored.payload))
         data = self.original.file(header, colours)
@@ -211,3 +252,10 @@ class Plan:
         header = dataclasses.replace(self.original.header(Kind.STORED), fewer_colours=not exact)
         section = Section(SectionType.STORED, lossless.stored_to_bytes(pixels))
         return CodedFile(self.original.file(header, [section]), header, self.model, True, self.prepared.has_drawn_cells)
+
+
+def _map_of(improved: Improved | None) -> tuple[Section, ...]:
+    """The section with the qualities of squares, if they aren't all the same."""
+    if improved is None or improved.quality_map is None:
+        return ()
+    return (Section(SectionType.QUALITIES, quality_maps.to_bytes(improved.quality_map)),)

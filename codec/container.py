@@ -40,6 +40,7 @@ Section types (the top bit set means ancillary):
                   model's coarsest first, each of twice the sides of the one before it, so its place gives its level;
                   the only type that may occur more than once
     4    CELLS    parts of the picture that are stored instead of coded (cells.py); only beside LATENTS
+    5    QUALITIES  how much the quality of each square differs from the header's (quality_map.py); only beside LATENTS
     6    ALPHA    the alpha channel (alpha.py)
     129  ICC      colour profile, as raw deflate of at most 16 MiB
     130  EXIF     a TIFF structure beginning "II" or "MM", deflated in the same way
@@ -51,8 +52,8 @@ Disallowed, and refused as damaged: overlong varints; sides of 0 or above 2**24;
 specified as 0; grey shown as RGB that isn't grey, and grey with rotated colours; a STORED file that is rotated or coded
 at a smaller size, or a MODEL file that is stored with fewer colours; no section; sections that are not in ascending
 order of type, or of a type that occurs twice and isn't LAYER; type 0; an empty section other than LATENTS; a MODEL file
-with neither LATENTS nor LAYER, with both, with STORED, or with LAYER and CELLS; a STORED file with LATENTS, LAYER or
-CELLS, or without STORED; more than 8 LAYER sections; any byte after the digest.
+with neither LATENTS nor LAYER, with both, with STORED, or with LAYER and CELLS or QUALITIES; a STORED file with
+LATENTS, LAYER, CELLS or QUALITIES, or without STORED; more than 8 LAYER sections; any byte after the digest.
 
 Files that were cut: the layers come before all other sections, so a file's beginning is enough for a coarse picture.
 Such a file has lost its digest, and the header has no checksum of its own. But a layer's checksum covers the file from
@@ -104,6 +105,7 @@ class SectionType(IntEnum):
     STORED = 2
     LAYER = 3
     CELLS = 4
+    QUALITIES = 5
     ALPHA = 6
     ICC = 129
     EXIF = 130
@@ -394,14 +396,15 @@ def _colour_faults(kind: Kind, types: list[int]) -> Iterator[str]:
     if kind == Kind.STORED:
         if SectionType.STORED not in types:
             yield "a STORED file without its STORED section"
-        foreign = [SectionType.LATENTS, SectionType.LAYER, SectionType.CELLS]
+        foreign = [SectionType.LATENTS, SectionType.LAYER, SectionType.CELLS, SectionType.QUALITIES]
     else:
         if SectionType.LATENTS not in types and not layers:
             yield "a MODEL file without a LATENTS or a LAYER section"
         if SectionType.LATENTS in types and layers:
             yield "a MODEL file with LATENTS and LAYER sections at once"
-        if SectionType.CELLS in types and layers:
-            yield "a MODEL file with CELLS and LAYER sections at once"
+        for beside_latents in (SectionType.CELLS, SectionType.QUALITIES):
+            if beside_latents in types and layers:
+                yield f"a MODEL file with {beside_latents.name} and LAYER sections at once"
         foreign = [SectionType.STORED]
     for other in foreign:
         if other in types:

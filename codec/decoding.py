@@ -20,6 +20,7 @@ from PIL import Image
 
 from lpcodec.codec import alpha as alphas
 from lpcodec.codec import cells, container, downscaling, lossless, models, picture, upscaling
+from lpcodec.codec import quality_map as quality_maps
 from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.cells import Cells
@@ -164,10 +165,24 @@ def codec_of(header: Header, device: str) -> models.Codec | None:
     return codec
 
 
-def frame_of(header: Header) -> Frame:
-    """What the codec is told of the file: the size that was coded, the quality and the rotation."""
+def frame_of(header: Header, codec: models.Codec | None, qualities: bytes | None) -> Frame:
+    """What the codec is told of the file: the size that was coded, the quality, the rotation, and the map in the
+    payload of the QUALITIES section, if there is one.
+
+    Raises:
+        DamagedFileError: that isn't one of this picture, or the codec has one quality for a whole picture.
+    """
     width, height = header.coded_size
-    return Frame(height, width, header.quality, header.rotation)
+    quality_map = None
+    if qualities is not None:
+        if not isinstance(codec, models.AllocatingCodec):
+            raise DamagedFileError("the file's quality differs from square to square, which its model doesn't do")
+        quality_map = quality_maps.from_bytes(qualities, height, width)
+    return Frame(height, width, header.quality, header.rotation, quality_map)
+
+
+def _frame(opened: Opened, codec: models.Codec) -> Frame:
+    return frame_of(opened.file.header, codec, opened.file.payload(SectionType.QUALITIES))
 
 
 def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
@@ -190,7 +205,7 @@ def parse(opened: Opened, codec: models.Codec, level: int = 0) -> Any:
         complete = len(needed) == (len(layers) if opened.damage is None else codec.levels + 1)
     else:
         needed = opened.file.payloads(SectionType.LATENTS)
-    symbols = codec.parse(needed, frame_of(header))
+    symbols = codec.parse(needed, _frame(opened, codec))
     if complete and codec.hash_of(symbols) != header.symbols_hash:
         raise DamagedFileError("the decoded symbols aren't those that were encoded; no picture is shown")
     return symbols
@@ -221,9 +236,9 @@ def _coded_pixels(opened: Opened, codec: models.Codec, progress: Progress | None
     header = opened.file.header
     if isinstance(codec, models.ScalableCodec):
         nearest = min(level, codec.levels)
-        decoded = codec.synthesise(parse(opened, codec, nearest), frame_of(header), progress, nearest)
+        decoded = codec.synthesise(parse(opened, codec, nearest), _frame(opened, codec), progress, nearest)
     else:
-        decoded = codec.synthesise(parse(opened, codec), frame_of(header), progress)
+        decoded = codec.synthesise(parse(opened, codec), _frame(opened, codec), progress)
     decoded = in_file_colours(decoded, header)
     if header.downscaled is not None:
         decoded = downscaling.enlarged(decoded, header.width, header.height, header.downscaled, device)

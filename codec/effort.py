@@ -2,8 +2,9 @@
 
 ```
 for a quality:  refine the latents for it --> code
-for a target:   search with the plain latents --> refine a little for the quality found --> search again
-                --> refine more for the quality found now --> search again
+for a target:   search with the plain latents --> first stage, for the quality found --> search again
+                --> next stage, for the quality found now --> search again --> ...
+stages:         qualities of squares (allocation.py), a little refinement, all of it
 ```
 
 Refined latents are good for the quality that they were refined for, and near it. They take fewer bits, so a higher
@@ -11,7 +12,7 @@ quality meets the target; a few iterations are enough to find about which. The l
 target is met. The effort changes neither the format nor the time of decoding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -21,9 +22,11 @@ from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.errors import UsageError
 from lpcodec.codec.progress import Progress
+from lpcodec.codec.quality_map import QualityMap
 from lpcodec.codec.rate import SearchResult
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 ITERATIONS = (0, 3, 4, 6, 8, 12, 15, 20, 30, 60)
 """The iterations of each effort. One takes about as long as three decodings. Effort 0 doesn't refine the latents."""
@@ -40,6 +43,7 @@ class Refinable(Protocol):
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Any, quality: float, iterations: int,
         progress: Progress | None = None, /, *, rotation: Rotation = PLAIN, tune: str = "psnr",
+        quality_map: QualityMap | None = None,
     ) -> Any: ...  # fmt: skip
 
 
@@ -49,27 +53,35 @@ def check_effort(effort: int) -> None:
         raise UsageError(f"effort {effort!r}: it is a whole number from 0 to {MOST}")
 
 
-def search_refined(
+def parts(iterations: int) -> tuple[int, ...]:
+    """The iterations of each refinement for a target, the last of which has all."""
+    return (max(iterations // _FIRST_PART, 1), iterations) if iterations else ()
+
+
+def search_improved(
+    first: SearchResult[T],
     target: float,
-    search: Callable[[Any, float | None], SearchResult[T]],
-    refine: Callable[[float, int], Any],
-    iterations: int,
+    search: Callable[[Made, float], SearchResult[T]],
+    stages: Sequence[Callable[[float, Made | None], Made | None]],
 ) -> SearchResult[T]:
-    """Search for a target with more and more refined latents.
+    """Search for a target with more and more of what an encoder can do.
 
     Returns the last result that is `close`; if none is, the last one that is `reached`; if none is, the nearest one.
 
     Args:
-        target: bytes or dB, as the measure of the results of `search`.
-        search: (latents, quality to try first) -> result. None for latents means the plain ones; None for the quality
-            leaves the choice to the search.
-        refine: (quality, iterations) -> latents.
-        iterations: those of the last refinement; 0 searches with the plain latents alone.
+        first: what was found with the plain latents.
+        target: bytes or dB, as the measure of the results.
+        search: (what a stage made, quality to try first) -> result.
+        stages: each makes something better for the quality found before, from what the last one made (None: nothing).
+            If it has nothing better, it returns None, and there is no search.
     """
-    found = [search(None, None)]
-    for count in (max(iterations // _FIRST_PART, 1), iterations) if iterations else ():
-        quality = found[-1].quality
-        found.append(search(refine(quality, count), quality))
+    found = [first]
+    improved: Made | None = None
+    for stage in stages:
+        better = stage(found[-1].quality, improved)
+        if better is not None:
+            improved = better
+            found.append(search(improved, found[-1].quality))
     for kept in ([r for r in found if r.close], [r for r in found if r.reached]):
         if kept:
             return kept[-1]

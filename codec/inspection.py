@@ -6,10 +6,11 @@ bytes --verify--> the same facts            every symbol is parsed, and their ha
 
 from typing import Any
 
-from lpcodec.codec import container, decoding, downscaling, models
+from lpcodec.codec import container, decoding, downscaling, models, quality_map
 from lpcodec.codec.colour import PLAIN
 from lpcodec.codec.container import Header, Kind, LpcFile, SectionType
 from lpcodec.codec.header import Downscaled
+from lpcodec.codec.quality import Quality
 
 
 def info(data: bytes) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def info(data: bytes) -> dict[str, Any]:
         about["model"] = _model_info(header)
         if about["model"]["has_quality"]:
             about["quality"] = round(header.quality.number, 2)
+        if (qualities := file.payload(SectionType.QUALITIES)) is not None:
+            about["squares"] = _squares_info(header, qualities)
         about["colours_rotated"] = header.rotation != PLAIN
         if header.downscaled is not None:
             about["coded_width"], about["coded_height"] = header.coded_size
@@ -63,6 +66,15 @@ def _levels_info(file: LpcFile, whole: int) -> list[dict[str, Any]]:
 def _model_info(header: Header) -> dict[str, Any]:
     about, network = _identity_info(header.model_number, header.model_digest)
     return about | {"has_quality": network.has_quality if network else True}
+
+
+def _squares_info(header: Header, payload: bytes) -> dict[str, Any]:
+    """The side in pixels of the squares that have qualities of their own, and the ends of these."""
+    width, height = header.coded_size
+    found = quality_map.from_bytes(payload, height, width)
+    units = found.units(header.quality)
+    lowest, highest = (round(Quality(int(end)).number, 2) for end in (units.min(), units.max()))
+    return {"side": found.side, "lowest_quality": lowest, "highest_quality": highest}
 
 
 def _enlarger_info(how: Downscaled) -> dict[str, Any] | str:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lpcodec.codec.errors import DamagedFileError, UnknownModelError, UsageError, in_short
 from lpcodec.codec.families.family import (
     TUNES,
+    AllocatingCodec,
     Codec,
     Family,
     Network,
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
     from lpcodec.codec.frontends.interface import FrontEnd
 
-__all__ = ["Codec", "Network", "RateEstimator", "RotatingCodec", "ScalableCodec", "WeighingCodec"]
+__all__ = [
+    "AllocatingCodec", "Codec", "Network", "RateEstimator", "RotatingCodec", "ScalableCodec", "WeighingCodec",
+]  # fmt: skip
 
 FAMILIES = [
     "lpcodec.codec.families.hyperprior.family",

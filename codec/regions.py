@@ -26,7 +26,7 @@ from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
 from lpcodec.codec.progress import Progress
 
-_IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.ALPHA})
+_IN_PART = frozenset({SectionType.LATENTS, SectionType.CELLS, SectionType.QUALITIES, SectionType.ALPHA})
 """A file can be decoded in part if it has no other critical sections."""
 _AROUND, _GROUP_PIXELS = 512, 1 << 20
 """What takes memory besides a region: this many pixels more on each axis, which the synthesis needs, and the pixels of
@@ -49,12 +49,11 @@ def decode(
     for entry in found.entries:
         if container.needs_newer(entry.type):
             raise UnknownModelError(f"section {container.section_name(entry.type)} needs a newer version of lpcodec")
-    codec, frame = decoding.codec_of(found.header, device), decoding.frame_of(found.header)
-    latents = found.entry(SectionType.LATENTS)
+    codec, latents = decoding.codec_of(found.header, device), found.entry(SectionType.LATENTS)
     # Files with other critical sections are decoded whole.
     critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
     in_part = isinstance(codec, RegionCodec) and latents is not None and critical <= _IN_PART
-    whole = not in_part or bool(critical - {SectionType.LATENTS})
+    whole = not in_part or bool(critical - {SectionType.LATENTS, SectionType.QUALITIES})
     count = found.header.width * found.header.height if whole else box.width * box.height
     if count > max_pixels:
         raise LimitError(f"{count:,} pixels have to be decoded, the limit is {max_pixels:,}", keyword="max_pixels")
@@ -71,6 +70,9 @@ def decode(
         stream.seek(entry.start + start)
         return stream.read(min(length, entry.length - start))
 
+    qualities = found.entry(SectionType.QUALITIES)
+    payload = None if qualities is None else outline.payload(stream, qualities)
+    frame = decoding.frame_of(found.header, codec, payload)
     downscaled = found.header.downscaled
     place = box if downscaled is None else downscaling.needed(box, downscaled, frame.width, frame.height)
     pixels = decoding.in_file_colours(codec.region(read, entry.length, frame, place, progress), found.header)

@@ -2,8 +2,9 @@
 
 ```
 target --rate.py: which quality--> Plan --file--> its size or PSNR --> the next quality
-             |
-             +-- effort.py: latents refined for that quality        +-- preparation.py: prepared for that quality
+                                    |
+                                    +-- preparation.py: prepared for about that quality
+the file found --allocation.py: qualities of squares, effort.py: refined latents--> a better one of the same size
 ```
 """
 
@@ -11,14 +12,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from lpcodec.codec import decoding, downscaling, models, rate
 from lpcodec.codec import effort as efforts
 from lpcodec.codec.arrays import Pixels, psnr_of
-from lpcodec.codec.coding import CodedFile, Model, Original, Plan
+from lpcodec.codec.coding import CodedFile, Improved, Model, Original, Plan
 from lpcodec.codec.container import Downscaled, Kind
 from lpcodec.codec.preparation import Preparation, Prepared
 from lpcodec.codec.progress import Progress
@@ -38,11 +38,20 @@ _NO_ERROR = 1e-10
 
 
 @dataclass(frozen=True)
+class _Attempt:
+    """What was found with the plain latents of a plan, or of the best of several plans."""
+
+    plan: Plan
+    found: Found
+
+
+@dataclass(frozen=True)
 class FileSearch:
     """Searches for files of one picture at one size.
 
     `models` are the sets of weights to choose from; only a model without a quality has several. `iterations` is how
-    often latents are refined (effort.py). `drawn`: drawn cells may be stored, not flat ones alone.
+    often latents are refined (effort.py). `drawn`: drawn cells may be stored, not flat ones alone. `allocates`: squares
+    may have qualities of their own (allocation.py), with weights for the eye.
     """
 
     original: Original
@@ -52,6 +61,7 @@ class FileSearch:
     iterations: int
     progress: Progress | None
     drawn: bool = True
+    allocates: bool = True
 
     @classmethod
     def at_scale(
@@ -71,60 +81,92 @@ class FileSearch:
         made as well, and drawn cells are stored only if the one with them looks better: a few sharp words don't help if
         others are blurred for it.
         """
+        limit = target.limit(self.original.pixel_count)
+        if limit is not None and not self.models[0].trained.has_quality:
+            return self._largest_of_sets(limit)
         compares = self.drawn and self.preparation.depends_on_quality and target.psnr is None
         if not compares or self.models[0].tune != "visual":
             return self.without_comparing(target)
-        limit = target.limit(self.original.pixel_count)
         # The first search reports its progress, the others don't.
-        with_drawn = replace(self, iterations=0, progress=self.progress if limit is None else None)
-        without = replace(self, iterations=0, drawn=False, progress=None if limit is None else self.progress)
-        plainer = None if limit is None else without._for_size(limit)
-        found = with_drawn.without_comparing(target, plainer)
-        if found.value.has_drawn_cells:
-            other = without._for_size(len(found.value.data)) if plainer is None else plainer
-            if other.reached and not (found.reached and self._looks_better(found, other)):
-                if self.iterations:
-                    return replace(self, drawn=False).without_comparing(target)
-                return plainer or without.without_comparing(target)
-        return self.without_comparing(target) if self.iterations else found
+        with_drawn = self if limit is None else replace(self, progress=None)
+        without = replace(self, drawn=False, progress=None if limit is None else self.progress)
+        plainer = None if limit is None else without._attempt(target)
+        attempt = with_drawn._attempt(target, plainer)
+        if attempt.found.value.has_drawn_cells:
+            other = without._attempt(Target(size=len(attempt.found.value.data))) if plainer is None else plainer
+            if other.found.reached and not (attempt.found.reached and self._looks_better(attempt.found, other.found)):
+                attempt = plainer or without._attempt(target)
+        return self._improved(attempt, target)
 
     def _looks_better(self, one: Found, other: Found) -> bool:
         """Whether the first file isn't worse by what its weights are for."""
         return distortion(one.value, self.original) <= distortion(other.value, self.original)
 
-    def without_comparing(self, target: Target, plainer: Found | None = None) -> Found:
-        """The file that is nearest to a target, with drawn cells as `drawn` says, whatever that looks like.
+    def without_comparing(self, target: Target) -> Found:
+        """The file that is nearest to a target, with drawn cells as `drawn` says, whatever that looks like."""
+        return self._improved(self._attempt(target), target)
 
-        `plainer`, if given, is the file for the same size without drawn cells.
+    def _improved(self, attempt: _Attempt, target: Target) -> Found:
+        """The file with all that an encoder can do for it: the qualities of squares, and refined latents."""
+        plan, found = attempt.plan, attempt.found
+        if plan.prepared.is_all_stored:
+            return found
+        is_fixed = target.psnr is None and target.limit(self.original.pixel_count) is None
+        stages: list[Callable[[float, Improved | None], Improved | None]] = []
+        if self.allocates and target.psnr is None:
+            stages.append(lambda quality, _: plan.allocated(quality))
+        for iterations in efforts.parts(self.iterations)[-1 if is_fixed else 0 :]:
+            stages.append(partial(plan.refined, iterations))
+        return efforts.search_improved(
+            found, self._aim(target), lambda improved, quality: self._search(plan, target, improved, quality), stages
+        )
+
+    def _aim(self, target: Target) -> float:
+        """What a target asks for, in bytes or dB; anything if it is a quality."""
+        if target.psnr is not None:
+            return target.psnr
+        limit = target.limit(self.original.pixel_count)
+        return 0.0 if limit is None else limit
+
+    def _attempt(self, target: Target, plainer: _Attempt | None = None) -> _Attempt:
+        """What is found with the plain latents.
+
+        `plainer`, if given, is what is found without drawn cells: it gives the quality to prepare for first.
         """
+        is_fixed = target.psnr is None and target.limit(self.original.pixel_count) is None
+        if is_fixed:
+            quality = self._quality(target)
+            plan = self._plan(self.preparation.at(quality) if self.drawn else self.preparation.even())
+            return _Attempt(plan, self._search(plan, target, None, None))
+        return self._with_preparation(target, plainer)
+
+    def _search(self, plan: Plan, target: Target, improved: Improved | None, guess: float | None) -> Found:
+        """What is found with a plan; `guess` is the quality to try first."""
         limit = target.limit(self.original.pixel_count)
         if limit is not None:
-            has_quality = self.models[0].trained.has_quality
-            return self._for_size(limit, plainer) if has_quality else self._largest_of_sets(limit)
+            return self._for_size(plan, limit, improved, guess)
         if target.psnr is not None:
-            return self._for_psnr(target.psnr)
-        quality = target.fixed_quality
-        if self.downscaled is not None:
-            quality = downscaling.raised_quality(quality, self.downscaled.halvings, self.models[0].trained)
-        return self._at_quality(quality)
-
-    def _plan(self, model: Model, prepared: Prepared) -> Plan:
-        return Plan(self.original, prepared, model, self.downscaled, self.progress)
-
-    def _at_quality(self, quality: float) -> Found:
-        model = self.models[0]
-        prepared = self.preparation.at(quality) if self.drawn else self.preparation.even()
-        plan = self._plan(model, prepared)
-        file = plan.file(quality, plan.refined(quality, self.iterations))
+            return self._for_psnr(plan, target.psnr, improved, guess)
+        quality = self._quality(target)
+        file = plan.file(quality, improved)
         return rate.SearchResult(quality, file, len(file.data), reached=True)
+
+    def _quality(self, target: Target) -> float:
+        """The quality of a target that is one, at the size that is coded."""
+        if self.downscaled is None:
+            return target.fixed_quality
+        return downscaling.raised_quality(target.fixed_quality, self.downscaled.halvings, self.models[0].trained)
+
+    def _plan(self, prepared: Prepared) -> Plan:
+        return Plan(self.original, prepared, self.models[0], self.downscaled, self.progress)
 
     def _largest_of_sets(self, limit: int) -> Found:
         """The largest file within `limit` bytes, of a model without a quality: each set of its weights makes one file.
 
         If none is within the limit, the smallest file.
         """
-        plain = self.preparation.plain()
-        files = [self._plan(model, plain).file(0) for model in self.models]
+        plan = self._plan(self.preparation.plain())
+        files = [replace(plan, model=model).file(0) for model in self.models]
         within = [file for file in files if len(file.data) <= limit]
         if not within:
             smallest = min(files, key=lambda file: len(file.data))
@@ -133,81 +175,69 @@ class FileSearch:
         size = len(largest.data)
         return rate.SearchResult(0, largest, size, reached=True, close=size >= rate.FLOOR * limit)
 
-    def _for_size(self, limit: int, plainer: Found | None = None) -> Found:
-        """The largest file within `limit` bytes; the smallest file if there is none. `plainer` as for `_nearest`."""
+    def _for_size(self, plan: Plan, limit: int, improved: Improved | None, guess: float | None) -> Found:
+        """The largest file within `limit` bytes; the smallest file if there is none."""
+        found = rate.quality_for_size(
+            lambda quality: plan.file_near(limit, quality, improved), limit, plan.expected_sizes(), guess
+        )
+        # A search that ends far from the limit has an estimate of the size, but no file.
+        file = plan.file(found.quality, improved) if found.value is None else found.value
+        return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
 
-        def search(plan: Plan, latents: Any, guess: float | None) -> Found:
-            found = rate.quality_for_size(
-                lambda quality: plan.file_near(limit, quality, latents), limit, plan.expected_sizes(), guess
-            )
-            # A search that ends far from the limit has an estimate of the size, but no file.
-            file = plan.file(found.quality, latents) if found.value is None else found.value
-            return rate.SearchResult(found.quality, file, len(file.data), found.reached, found.close)
-
-        return self._with_preparation(limit, search, less_if_missed=True, plainer=plainer)
-
-    def _for_psnr(self, target: float) -> Found:
+    def _for_psnr(self, plan: Plan, target: float, improved: Improved | None, guess: float | None) -> Found:
         """The smallest file with at least `target` dB; the best file if there is none.
 
         Each step of the search decodes a file.
         """
 
-        def search(plan: Plan, latents: Any, guess: float | None) -> Found:
-            def file_and_psnr(quality: float) -> tuple[CodedFile, float]:
-                file = plan.file(quality, latents)
-                return file, psnr_of(max(squared_error(file, self.original), _NO_ERROR))
+        def file_and_psnr(quality: float) -> tuple[CodedFile, float]:
+            file = plan.file(quality, improved)
+            return file, psnr_of(max(squared_error(file, self.original), _NO_ERROR))
 
-            if guess is None:  # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
-                guess = 40 + (target - 33.5) * 4
-            return rate.quality_for_psnr(file_and_psnr, target, guess)
+        if guess is None:  # Photographs have about 33.5 dB at quality 40, and 1 dB more per 4 of quality.
+            guess = 40 + (target - 33.5) * 4
+        return rate.quality_for_psnr(file_and_psnr, target, guess)
 
-        return self._with_preparation(target, search, less_if_missed=False)
-
-    def _with_preparation(
-        self, target: float, search: Callable[[Plan, Any, float | None], Found], *, less_if_missed: bool,
-        plainer: Found | None = None,
-    ) -> Found:  # fmt: skip
-        """What `search` finds, with the picture prepared for about the quality that is found.
+    def _with_preparation(self, target: Target, plainer: _Attempt | None) -> _Attempt:
+        """What is found with the picture prepared for about the quality that is found.
 
         A preparation is best for one quality, but with it the search finds another one. The higher the quality that is
         prepared for, the lower the quality that is found. So there is one quality at which both are equal. A bracket
-        around it is narrowed until they are near enough.
-
-        Args:
-            target: bytes or dB, the unit of `Found.measure`.
-            search: (plan, latents or None, quality to try first or None) -> result; see `efforts.search_refined`.
-            less_if_missed: whether to prepare for a lower quality if no quality meets the target.
-            plainer: what is found without drawn cells, if that is known: it gives the quality to prepare for first.
+        around it is narrowed until they are near enough. If no quality meets a size, a lower one is prepared for next.
         """
 
-        def found_with(prepared: Prepared) -> Found:
-            # The plan and its latents are freed before the picture is prepared again: they take much memory.
-            plan = self._plan(self.models[0], prepared)
-            return efforts.search_refined(target, partial(search, plan), plan.refined, self.iterations)
+        def attempt_with(prepared: Prepared) -> _Attempt:
+            plan = self._plan(prepared)
+            return _Attempt(plan, self._search(plan, target, None, None))
 
         if not self.drawn or not self.preparation.depends_on_quality:
-            return found_with(self.preparation.even())
-        low, high, prepared_for = 0.0, 100.0, DEFAULT_QUALITY if plainer is None else plainer.quality
-        kept: Found | None = None
+            return attempt_with(self.preparation.even())
+        low, high = 0.0, 100.0
+        prepared_for = DEFAULT_QUALITY if plainer is None else plainer.found.quality
+        kept: _Attempt | None = None
         least = math.inf
         for _ in range(_MOST_PREPARATIONS):
             prepared = self.preparation.at(prepared_for)
-            if plainer is not None and not prepared.has_drawn_cells:
-                return plainer
-            found = found_with(prepared)
+            if plainer is not None:
+                if not prepared.has_drawn_cells:
+                    return plainer
+                plainer.plan.forget_latents()
+            attempt = attempt_with(prepared)
+            found = attempt.found
             apart = found.quality - prepared_for
+            if found.reached and (not found.value.has_cells or abs(apart) <= _QUALITY_NEAR):
+                return attempt
+            attempt.plan.forget_latents()
             if found.reached and abs(apart) < least:
-                kept, least = found, abs(apart)
-            if found.reached and (not found.value.has_cells or least <= _QUALITY_NEAR):
-                return found
-            prepare_for_less = apart < 0 if found.reached else less_if_missed
+                kept, least = attempt, abs(apart)
+            prepare_for_less = apart < 0 if found.reached else target.psnr is None
             if prepare_for_less:
                 high = prepared_for
             else:
                 low = prepared_for
             halfway = prepared_for + apart / 2  # where both meet if they move equally far
             prepared_for = halfway if found.reached and low < halfway < high else (low + high) / 2
-        return found_with(self.preparation.plain()) if kept is None else kept
+        return attempt_with(self.preparation.plain()) if kept is None else kept
 
 
 def distortion(file: CodedFile, original: Original) -> float:

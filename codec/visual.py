@@ -23,17 +23,23 @@ definition. Three things differ from the metric:
 """
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lpcodec.codec.arrays import Pixels, ceil_div
-from lpcodec.codec.tiles import Span
+from lpcodec.codec.threads import in_threads
+from lpcodec.codec.tiles import Span, grid
+
+Sums = npt.NDArray[np.float64]
 
 SIGMA = 1.5
 """Pixels of the blur, at every scale."""
@@ -48,6 +54,10 @@ error. `seen` has them in the same ratio."""
 ERROR_PER_DISTANCE, ERROR_PER_STRUCTURE = 4.0, 1200.0
 """Squared error, in 8-bit units, that a distance of 1 and an MS-SSIM of 0 count as. On training patches the ratios of
 squared error to them are 2 and 700 by the median, 5 and 1500 by the means, and nearly the same at every quality."""
+
+_DISTANCE_SHARE = VISUAL_SHARE / (VISUAL_SHARE + STRUCTURE_SHARE) * ERROR_PER_DISTANCE
+_STRUCTURE_SHARE = STRUCTURE_SHARE / (VISUAL_SHARE + STRUCTURE_SHARE) * ERROR_PER_STRUCTURE
+"""What `seen` multiplies the two with."""
 
 _TILE = 512
 """Side in pixels of the tiles in which `seen_of_pixels` compares pictures, about."""
@@ -105,6 +115,14 @@ def distance(decoded: Tensor, original: Tensor) -> Tensor:
     """Return the distance (B,) of pictures (B, 3, H, W) from their originals, both sRGB in 0..1, with sides that are
     multiples of 16 and at least 128. Gradients flow to `decoded`, also outside 0..1."""
     total = decoded.new_zeros(len(decoded))
+    for _, errors, weights in _error_maps(decoded, original):
+        total = total + _norms(errors, weights)
+    return total
+
+
+def _error_maps(decoded: Tensor, original: Tensor) -> Iterator[tuple[int, Tensor, tuple[float, float]]]:
+    """The maps of errors that `distance` has norms of: the scale (0: that of the pixels), errors (B, H', W'), and the
+    weights of their mean and 4-norm."""
     ours, true = _linear_light(decoded), _linear_light(original)
     for scale in range(1 + max(scale for scale, _ in _WEIGHTS)):
         if scale:
@@ -113,8 +131,8 @@ def distance(decoded: Tensor, original: Tensor) -> Tensor:
         found = _errors(_xyb(ours)[:, channels], _xyb(true)[:, channels])
         for number, channel in enumerate(channels):
             for errors, weights in zip(found, _WEIGHTS[scale, channel], strict=True):
-                total = total + _norms(errors[:, number], weights)
-    return total
+                if any(weights):
+                    yield scale, errors[:, number], weights
 
 
 def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
@@ -122,21 +140,27 @@ def structure_lost(decoded: Tensor, original: Tensor) -> Tensor:
 
     MS-SSIM is that of Wang, Simoncelli and Bovik (2003): window 11, sigma 1.5, five scales, no padding.
     """
+    similarity = decoded.new_ones(len(decoded))
+    for here, weight in zip(_similarity_maps(decoded, original, _windowed), _SCALE_WEIGHTS, strict=True):
+        similarity = similarity * here.mean((1, 2)).clamp_min(_LEAST_SIMILARITY) ** weight
+    return 1 - similarity
+
+
+def _similarity_maps(decoded: Tensor, original: Tensor, blur: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+    """The maps (B, H', W') that `structure_lost` has means of, one for each scale."""
     luma = decoded.new_tensor(_LUMA)
     ours, true = (torch.einsum("c,bchw->bhw", luma, pictures)[:, None] for pictures in (decoded, original))
-    similarity = ours.new_ones(len(ours))
-    for scale, weight in enumerate(_SCALE_WEIGHTS):
+    for scale in range(len(_SCALE_WEIGHTS)):
         if scale:
             ours, true = F.avg_pool2d(ours, 2), F.avg_pool2d(true, 2)
         maps = torch.cat([ours, true, ours * ours, true * true, ours * true], 1)
-        mean, mean_true, square, square_true, product = _windowed(maps).unbind(1)
+        mean, mean_true, square, square_true, product = blur(maps).unbind(1)
         deviations = (square - mean * mean) + (square_true - mean_true * mean_true) + _CONTRAST_STABILISER
         here = (2 * (product - mean * mean_true) + _CONTRAST_STABILISER) / deviations
         if scale == len(_SCALE_WEIGHTS) - 1:
             powers = mean * mean + mean_true * mean_true + _LUMINANCE_STABILISER
             here = here * (2 * mean * mean_true + _LUMINANCE_STABILISER) / powers
-        similarity = similarity * here.mean((1, 2)).clamp_min(_LEAST_SIMILARITY) ** weight
-    return 1 - similarity
+        yield here
 
 
 def seen(decoded: Tensor, original: Tensor) -> Tensor:
@@ -144,9 +168,7 @@ def seen(decoded: Tensor, original: Tensor) -> Tensor:
 
     Pictures (B, 3, H, W), both sRGB in 0..1, with sides that are multiples of 16 and at least LEAST_SIDE.
     """
-    by_distance = VISUAL_SHARE * ERROR_PER_DISTANCE * distance(decoded, original)
-    by_structure = STRUCTURE_SHARE * ERROR_PER_STRUCTURE * structure_lost(decoded, original)
-    return (by_distance + by_structure) / (VISUAL_SHARE + STRUCTURE_SHARE)
+    return _DISTANCE_SHARE * distance(decoded, original) + _STRUCTURE_SHARE * structure_lost(decoded, original)
 
 
 def distortion(decoded: Tensor, original: Tensor) -> Tensor:
@@ -179,6 +201,114 @@ def seen_of_pixels(decoded: Pixels, original: Pixels) -> float:
         float(seen(*(_extended(_tensor(pixels[rows.core, columns.core])) for pixels in (decoded, original))))
         for rows, columns in chosen
     )
+
+
+@dataclass(frozen=True)
+class SquareErrors:
+    """What each square of a picture adds to `seen`; each array's last two axes are (rows, columns) of squares, and the
+    sum over them is that of the picture.
+
+    `means` (K, rows, columns) float64 are parts of the means of errors, `fourths` of the means of their fourth powers,
+    with weights (K,) each; `lost` (5, rows, columns) are parts of the means of what is lost at the scales of MS-SSIM.
+    """
+
+    means: Sums
+    mean_weights: Sums
+    fourths: Sums
+    fourth_weights: Sums
+    lost: Sums
+
+    def seen(self, change: Sums, growth: tuple[float, float, float]) -> float:
+        """How much is `seen` of the picture if the errors in each square grow by factors.
+
+        Means grow by exp(growth[0] * change), fourths by exp(growth[1] * change), `lost` by exp(growth[2] * change);
+        `change` is (rows, columns).
+        """
+        means, fourths, lost = self._grown(change, growth)
+        distance = self.mean_weights @ means.sum((1, 2)) + self.fourth_weights @ (fourths.sum((1, 2)) + _TINY) ** 0.25
+        structure = 1 - np.prod(_kept(lost) ** np.array(_SCALE_WEIGHTS))
+        return float(_DISTANCE_SHARE * distance + _STRUCTURE_SHARE * structure)
+
+    def slopes(self, change: Sums, growth: tuple[float, float, float]) -> Sums:
+        """How fast `seen` falls as the change of each square grows: minus its derivative, (rows, columns)."""
+        means, fourths, lost = self._grown(change, growth)
+        norms = self.fourth_weights / 4 * (fourths.sum((1, 2)) + _TINY) ** -0.75
+        distance = np.tensordot(norms * -growth[1], fourths, 1) + np.tensordot(self.mean_weights * -growth[0], means, 1)
+        kept, weights = _kept(lost), np.array(_SCALE_WEIGHTS)
+        structure = np.tensordot(np.prod(kept**weights) * weights / kept * -growth[2], lost, 1)
+        slopes: Sums = _DISTANCE_SHARE * distance + _STRUCTURE_SHARE * structure
+        return slopes
+
+    def _grown(self, change: Sums, growth: tuple[float, float, float]) -> tuple[Sums, Sums, Sums]:
+        of_means, of_fourths, of_lost = (np.exp(rate * change) for rate in growth)
+        return self.means * of_means, self.fourths * of_fourths, self.lost * of_lost
+
+
+def _kept(lost: Sums) -> Sums:
+    """The mean similarity (5,) of each scale of MS-SSIM, from what is lost in squares (5, rows, columns)."""
+    kept: Sums = np.maximum(1 - lost.sum((1, 2)), _LEAST_SIMILARITY)
+    return kept
+
+
+@torch.inference_mode()
+def errors_of_squares(decoded: Pixels, original: Pixels, side: int, of: int) -> SquareErrors:
+    """Return the errors of squares of a picture or of a part of one, from two of equal shape, uint8 (H, W, 1 or 3).
+
+    Args:
+        side: of a square in pixels, a multiple of 16 that divides 512.
+        of: the pixels of the whole picture.
+    """
+    height, width = original.shape[:2]
+    size = ceil_div(height, side), ceil_div(width, side)
+
+    def of_tile(place: tuple[Span, Span]) -> tuple[list[tuple[float, float]], list[Sums]]:
+        """The weights of maps of errors, and their sums, those of their fourth powers and those of what is lost."""
+        rows, columns = place
+        ours, true = (_extended(_tensor(pixels[rows.core, columns.core])) for pixels in (decoded, original))
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        maps = list(_error_maps(ours, true))
+        sums = [_by_square(errors, scale, shape, side) for scale, errors, _ in maps]
+        sums += [_by_square(errors.square().square(), scale, shape, side) for scale, errors, _ in maps]
+        similarities = enumerate(_similarity_maps(ours, true, _blurred))
+        sums += [_by_square(1 - here, scale, shape, side) for scale, here in similarities]
+        return [own for _, _, own in maps], sums
+
+    places = list(grid(height, width, _TILE, 0))
+    found: Sums | None = None
+    for (rows, columns), (weights, sums) in zip(places, in_threads(of_tile, places, torch.device("cpu")), strict=True):
+        if found is None:
+            found, (mean_weights, fourth_weights) = np.zeros((len(sums), *size)), np.array(weights).T
+        top, left = rows.start // side, columns.start // side
+        part = np.stack(sums) / of
+        found[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+    assert found is not None
+    count = len(mean_weights)
+    means, fourths, lost = found[:count], found[count : 2 * count], found[2 * count :].clip(0)
+    return SquareErrors(means, mean_weights, fourths, fourth_weights, lost)
+
+
+def joined(parts: Sequence[tuple[int, int, SquareErrors]], size: tuple[int, int]) -> SquareErrors:
+    """The errors of a picture of `size` (rows, columns) squares, from those of its parts, each with the row and column
+    of its first square."""
+    first = parts[0][2]
+    whole = replace(first, **{
+        name: np.zeros((len(getattr(first, name)), *size)) for name in ("means", "fourths", "lost")
+    })  # fmt: skip
+    for row, column, part in parts:
+        rows, columns = slice(row, row + part.lost.shape[1]), slice(column, column + part.lost.shape[2])
+        whole.means[:, rows, columns] = part.means
+        whole.fourths[:, rows, columns] = part.fourths
+        whole.lost[:, rows, columns] = part.lost
+    return whole
+
+
+def _by_square(errors: Tensor, scale: int, shape: tuple[int, int], side: int) -> Sums:
+    """The sums over squares of a map of errors (1, H', W'), times the pixels that each place of it stands for."""
+    small = side >> scale
+    inside = errors[:, : ceil_div(shape[0], 1 << scale), : ceil_div(shape[1], 1 << scale)]
+    padded = F.pad(inside, (0, -inside.shape[2] % small, 0, -inside.shape[1] % small))
+    sums: Sums = F.avg_pool2d(padded[None], small)[0, 0].double().numpy() * float(side * side)
+    return sums
 
 
 def _parts(length: int) -> list[Span]:

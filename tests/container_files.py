@@ -51,9 +51,14 @@ SAMPLES = {
         replace(MODEL_HEADER, rotation=Rotation(9, 200), downscaled=Downscaled(2, 40, b"\x05\x06\x07\x08")),
         (Section(SectionType.LATENTS, b"latents" * 9), Section(SectionType.CELLS, b"a map and a picture")),
     ),
+    "with squares": LpcFile(
+        MODEL_HEADER, (Section(SectionType.LATENTS, b"latents" * 9), Section(SectionType.QUALITIES, b"a map"))
+    ),
     "no latents' words": LpcFile(replace(MODEL_HEADER, width=1, height=1), (Section(SectionType.LATENTS, b""),)),
 }
 DAMAGED_OR_NEWER = (DamagedFileError, UnknownModelError)
+
+BESIDE_LATENTS = ((SectionType.CELLS,), (SectionType.QUALITIES,), (SectionType.CELLS, SectionType.QUALITIES))
 
 samples = pytest.mark.parametrize("data", [write(file) for file in SAMPLES.values()], ids=SAMPLES)
 
@@ -84,7 +89,7 @@ def files(draw: st.DrawFn) -> LpcFile:
     model = st.one_of(st.just([SectionType.LATENTS]), layers)
     first = draw(model) if kind == Kind.MODEL else [SectionType.STORED]
     if first == [SectionType.LATENTS] and draw(st.booleans()):
-        first = [SectionType.LATENTS, SectionType.CELLS]
+        first = [SectionType.LATENTS, *draw(st.sampled_from(BESIDE_LATENTS))]
     payload = st.binary(min_size=1, max_size=300)
     return LpcFile(header, tuple(Section(number, draw(payload)) for number in [*first, *types]))
 

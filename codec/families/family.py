@@ -24,6 +24,7 @@ from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
+from lpcodec.codec.quality_map import QualityMap
 
 if TYPE_CHECKING:
     import torch
@@ -36,13 +37,15 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Frame:
-    """What a codec knows of a file: the picture's size in pixels, the quality, and the rotation of its colours, which
-    is PLAIN (none) unless the codec is a `RotatingCodec`."""
+    """What a codec knows of a file: the picture's size in pixels, the quality, the rotation of its colours, which is
+    PLAIN (none) unless the codec is a `RotatingCodec`, and the qualities of its squares, which are None (all the same)
+    unless it is an `AllocatingCodec`."""
 
     height: int
     width: int
     quality: Quality
     rotation: Rotation = PLAIN
+    quality_map: QualityMap | None = None
 
 
 @dataclass(frozen=True)
@@ -318,3 +321,18 @@ class RotatingCodec(Codec, Protocol):
     rotates_colours: bool
 
     def analyse(self, pixels: Pixels, progress: Progress | None = None, *, rotation: Rotation = PLAIN) -> Any: ...
+
+
+@runtime_checkable
+class AllocatingCodec(Codec, Protocol):
+    """A codec whose quality may differ from square to square (quality_map.py).
+
+    `code` multiplies the latents by the gains of the map's qualities; `synthesise` divides by them, if its frame has
+    the map. `allocated` chooses one for a quality 0..100, so that fewer bits look the same; None if one quality for all
+    squares is as good.
+    """
+
+    def code(self, latents: Any, quality: float, *, quality_map: QualityMap | None = None) -> Coded: ...
+    def allocated(
+        self, pixels: Pixels, latents: Any, quality: float, *, rotation: Rotation = PLAIN
+    ) -> QualityMap | None: ...

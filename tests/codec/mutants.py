@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lpcodec.codec import alpha, api, cells, container, lossless, models
+from lpcodec.codec import alpha, api, cells, container, lossless, models, quality_map
 from lpcodec.codec.cells import Cells
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.container import Downscaled, Header, Kind, LpcFile, Section, SectionType
 from lpcodec.codec.errors import LpcodecError
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.quality import Quality
+from lpcodec.codec.quality_map import QualityMap
 
 MAX_PIXELS = 1 << 20
 """The limit that forged files are decoded under: they may declare more, and then have to be refused."""
@@ -204,6 +205,8 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
         Section(SectionType.CELLS, container.varint(len(inflating)) + inflating),
         Section(SectionType.CELLS, random.bytes(30)),
         Section(SectionType.CELLS, cells.to_bytes(Cells(np.ones(cells.grid_size(*ramp.shape), bool), ramp[..., None]))),
+        Section(SectionType.QUALITIES, bytes([1 | 20 << 2]) + random.bytes(8)),
+        Section(SectionType.QUALITIES, _squares(*size, random)),
         Section(SectionType.EXIF, container.metadata_to_bytes(random.bytes(30))),
         Section(SectionType.XMP, random.bytes(9)),
         Section(200, random.bytes(9)),
@@ -211,6 +214,15 @@ def _change_sections(file: LpcFile, _: Sequence[LpcFile], random: Random) -> Lpc
     chosen = candidates[random.integers(len(candidates))]
     rest = [section for section in file.sections if section.type != chosen.type]
     return replace(file, sections=tuple(sorted((*rest, chosen), key=lambda section: section.type)))
+
+
+def _squares(height: int, width: int, random: Random) -> bytes:
+    """A QUALITIES section of a picture of that size, or of a smaller one."""
+    height, width = (height, width) if height * width <= MAX_PIXELS else (1, 1)
+    size = quality_map.grid_size(height, width, 32)
+    offsets = random.integers(-quality_map.MOST, quality_map.MOST + 1, size, np.int32)
+    offsets[0, 0] = 1
+    return quality_map.to_bytes(QualityMap(32, offsets))
 
 
 def _change_layers(file: LpcFile, others: Sequence[LpcFile], random: Random) -> LpcFile:

@@ -137,7 +137,11 @@ AGAINST_THE_RULES = [
     (sections(1, 2, kind=Kind.STORED), "with a LATENTS section"),
     (sections(2, 3, kind=Kind.STORED), "with a LAYER section"),
     (sections(2, 4, kind=Kind.STORED), "with a CELLS section"),
+    (sections(2, 5, kind=Kind.STORED), "with a QUALITIES section"),
     (sections(3, 4), "with CELLS and LAYER sections at once"),
+    (sections(3, 5), "with QUALITIES and LAYER sections at once"),
+    (sections(5), "without a LATENTS or a LAYER section"),
+    (sections(1, 5, payload=b""), "QUALITIES is empty"),
     (sections(4), "without a LATENTS or a LAYER section"),
     (sections(1, 4, payload=b""), "CELLS is empty"),
     (latents(grey=True, rotation=Rotation(3, 4)), "no colours to rotate"),
@@ -254,7 +258,7 @@ def test_colours_are_not_grey_shown_as_rgb() -> None:
         write(latents(grey_as_rgb=True))
 
 
-@pytest.mark.parametrize("number", [5, 7, 77, 127])
+@pytest.mark.parametrize("number", [7, 9, 77, 127])
 def test_unknown_critical_sections_need_a_newer_version(number: int) -> None:
     with pytest.raises(UnknownModelError, match="needs a newer version"):
         read(forged(sections(number)))

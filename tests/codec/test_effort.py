@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import effort, models, visual
-from lpcodec.codec.effort import ITERATIONS, check_effort, search_refined
+from lpcodec.codec.effort import ITERATIONS, check_effort, parts, search_improved
 from lpcodec.codec.errors import TargetError, UsageError
 from lpcodec.codec.rate import SearchResult
 
@@ -118,37 +119,43 @@ class TestOptions:
 
 
 class TestSearch:
-    """`search_refined` with made-up curves: a file has 100 bytes a unit of quality, refined ones fewer."""
+    """`search_improved` with made-up curves: a file has 100 bytes a unit of quality, improved ones fewer."""
 
     @staticmethod
-    def curve(saves: float, limit: float) -> tuple[list[tuple[float, int]], Callable[..., SearchResult[str]]]:
-        def search(latents: Any, guess: float | None) -> SearchResult[str]:
-            factor = 100 * (1 - (saves if latents else 0))
+    def curve(saves: float, limit: float) -> Callable[..., SearchResult[str]]:
+        def search(improved: str | None, guess: float | None) -> SearchResult[str]:
+            factor = 100 * (1 - (saves if improved else 0))
             quality = min(limit / factor, 100)
             size = quality * factor
-            return SearchResult(quality, latents or "plain", size, size <= limit, 0.97 * limit <= size <= limit)
+            return SearchResult(quality, improved or "plain", size, size <= limit, 0.97 * limit <= size <= limit)
 
-        return [], search
+        return search
 
-    def test_a_part_of_the_iterations_finds_the_quality_for_all_of_them(self) -> None:
-        _, search = self.curve(0.2, 4000)
-        asked: list[tuple[float, int]] = []
+    def test_each_stage_is_for_the_quality_found_before_and_knows_what_was_made(self) -> None:
+        search, asked = self.curve(0.2, 4000), list[tuple[float, str | None]]()
 
-        def refine(quality: float, iterations: int) -> str:
-            asked.append((quality, iterations))
-            return f"refined at {quality:g}"
+        def stage(name: str, quality: float, before: str | None) -> str:
+            asked.append((quality, before))
+            return f"{name} at {quality:g}"
 
-        found = search_refined(4000, search, refine, 40)
-        assert asked == [(40, 10), (50, 40)]
+        stages = [partial(stage, "squares"), partial(stage, "refined")]
+        found = search_improved(search(None, None), 4000, search, stages)
+        assert asked == [(40, None), (50, "squares at 40")]
         assert found.value == "refined at 50"
 
-    def test_without_iterations_it_is_the_plain_search(self) -> None:
-        _, search = self.curve(0.2, 4000)
-        assert search_refined(4000, search, lambda *_: pytest.fail("nothing to refine"), 0).value == "plain"
+    def test_a_stage_with_nothing_better_is_passed_over(self) -> None:
+        search = self.curve(0.2, 4000)
+        stages = [lambda *_: "squares", lambda quality, before: None]
+        assert search_improved(search(None, None), 4000, search, stages).value == "squares"
+        assert search_improved(search(None, None), 4000, search, stages[1:]).value == "plain"
+
+    @pytest.mark.parametrize(("iterations", "expected"), [(0, ()), (3, (1, 3)), (40, (10, 40))])
+    def test_a_part_of_the_iterations_comes_first(self, iterations: int, expected: tuple[int, ...]) -> None:
+        assert parts(iterations) == expected
 
     def test_the_plain_file_is_taken_where_only_it_meets_the_target(self) -> None:
-        _, search = self.curve(0.2, 9500)
-        found = search_refined(9500, search, lambda *_: "refined", 40)
+        search = self.curve(0.2, 9500)
+        found = search_improved(search(None, None), 9500, search, [lambda *_: "refined"])
         assert (found.value, found.reached) == ("plain", True)
 
     @pytest.mark.parametrize(
@@ -157,14 +164,14 @@ class TestSearch:
     def test_the_limit_is_used_or_else_kept_or_else_missed_by_least(
         self, measures: tuple[int, ...], chosen: int
     ) -> None:
-        """Of files that only keep it, the one refined most: at the finest quality it is the smallest."""
+        """Of files that only keep it, the one improved most: at the finest quality it is the smallest."""
         left = iter(measures)
 
-        def search(latents: Any, guess: float | None) -> SearchResult[str]:
+        def search(improved: str | None, guess: float | None) -> SearchResult[str]:
             size = next(left)
             return SearchResult(0, "", size, size <= 100, 97 <= size <= 100)
 
-        found = search_refined(100, search, lambda *_: "refined", 40)
+        found = search_improved(search(None, None), 100, search, [lambda *_: "better"] * 2)
         assert found.measure == chosen
 
 

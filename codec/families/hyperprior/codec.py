@@ -33,6 +33,7 @@ from lpcodec.codec.devices import bfloat16_pays
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
+from lpcodec.codec.families.hyperprior.allocation import allocate
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
@@ -42,8 +43,9 @@ from lpcodec.codec.families.hyperprior.network import (
     CoarserContext,
     HyperpriorNetwork,
 )
-from lpcodec.codec.families.hyperprior.packed import Latents, PackedLatents, sample, size_of
+from lpcodec.codec.families.hyperprior.packed import Latents, PackedLatents, sample, scaled_group, size_of
 from lpcodec.codec.families.hyperprior.pixels import PixelAnalysis
+from lpcodec.codec.families.hyperprior.places import Places
 from lpcodec.codec.families.hyperprior.qualities import PLACES, lambda_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.refinement import Refined, refine
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, HyperpriorSizes, hyper_grid, latent_grid
@@ -51,6 +53,7 @@ from lpcodec.codec.families.hyperprior.synthesis import Canvas, Reference, RowsO
 from lpcodec.codec.freed import give_back
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
+from lpcodec.codec.quality_map import QualityMap
 from lpcodec.codec.threads import in_threads, threads
 from lpcodec.codec.tiles import Span, grid, shares
 from lpcodec.entropy.coder import CorruptStreamError, Encoder, SymbolsHash, symbols_hash
@@ -72,6 +75,9 @@ _BITS_FACTOR = 2.1
 """Latents take this many times the bits of independent Gaussians with their magnitudes."""
 _SLACK_BITS = 32
 """A stream may be this much shorter than its ideal length, because the coder and the logarithms round."""
+_TILES = 4
+"""The tiles in which a picture is decoded to choose the qualities of its squares, at least: the same for any number of
+threads, so that float noise at other borders doesn't choose others."""
 _NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
 
 
@@ -286,6 +292,7 @@ class HyperpriorCodec:
     def refine(
         self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, iterations: int,
         progress: Progress | None = None, *, rotation: Rotation = PLAIN, tune: str = "psnr",
+        quality_map: QualityMap | None = None,
     ) -> Refined:  # fmt: skip
         """Return latents for `code` with a lower rate-distortion cost at a quality 0..100 and near it (refinement.py).
 
@@ -294,13 +301,15 @@ class HyperpriorCodec:
             latents: what `analyse` gives for them with the same `rotation`.
             iterations: how often the latents are improved.
             tune: what the weights were trained for, "psnr" or "visual": the cost has that as its distortion.
+            quality_map: the one that they will be coded with, if any.
         """
         # Packed latents lack values that refinement may move away from zero.
         y = latents if isinstance(latents, Tensor) else self.analyse(pixels, progress, rotation=rotation, packs=False)
         assert isinstance(y, Tensor)
-        plain, groups = self.code(y, quality, keep=True).groups, list(self.groups(*size_of(y)))
+        plain = self.code(y, quality, keep=True, quality_map=quality_map).groups
+        of_places, groups = Places(self.network, Quality.of(quality), quality_map), list(self.groups(*size_of(y)))
         return refine(
-            self.transforms, self.entropy, self.finishing, groups, plain, pixels, y, quality, iterations, progress,
+            self.transforms, self.entropy, self.finishing, groups, plain, pixels, y, of_places, iterations, progress,
             rotation, tune,
         )  # fmt: skip
 
@@ -316,7 +325,7 @@ class HyperpriorCodec:
     @torch.inference_mode()
     def code(
         self, latents: Latents | Refined, quality: float, coarser: CoarserContext | None = None,
-        keep: bool | None = None,
+        keep: bool | None = None, *, quality_map: QualityMap | None = None,
     ) -> HyperpriorCoded:  # fmt: skip
         """Return the symbols of latents at a quality 0..100: the encoder's part of the entropy model, without g_a.
 
@@ -324,26 +333,57 @@ class HyperpriorCodec:
             latents: what `analyse` returns, or what `refine` made of it.
             coarser: latents of the next coarser level (1, M', h', w'), for a network that knows of one.
             keep: whether the result holds its groups; by default only if it has at most LARGE places.
+            quality_map: the qualities of the squares, if they aren't all the same.
         """
-        q = torch.tensor([Quality.of(quality).units])
-        gain = self.network.gain(q.to(self.device)).cpu()[0]
+        y = latents.y if isinstance(latents, Refined) else latents
+        h, w = size_of(y)
+        code_group = self._group_coder(latents, Places(self.network, Quality.of(quality), quality_map), coarser)
+        groups = in_threads(code_group, enumerate(self.groups(h, w)), self.device)
+        return HyperpriorCoded(groups, h * w <= LARGE if keep is None else keep)
+
+    def _group_coder(
+        self, latents: Latents | Refined, of_places: Places, coarser: CoarserContext | None = None
+    ) -> Callable[[tuple[int, Tile]], Group]:
+        """The function that codes a group of latents, from its number and place."""
+        q = of_places.quality.cpu()
         refined = latents if isinstance(latents, Refined) else None
         y = latents.y if isinstance(latents, Refined) else latents
 
         def code_group(numbered: tuple[int, Tile]) -> Group:
             number, (rows, columns) = numbered
             z, curvature = (refined.z[number], refined.curvature[number]) if refined else (None, None)
-            if isinstance(y, PackedLatents):
-                scaled = y.scaled(number, rows, columns, gain)
-            else:
-                scaled = y[:, rows.core, columns.core] * gain
+            scaled = scaled_group(y, number, rows, columns, of_places.gain(rows.core, columns.core)[0].cpu())
             if z is None:
                 z = self.transforms.hyper_analysis(scaled[None].to(self.device)).round().clamp(-Z_MAX, Z_MAX)
             return self.entropy.code(scaled, z, q, curvature, _coarser_at(coarser, rows, columns))
 
-        h, w = size_of(y)
-        groups = in_threads(code_group, enumerate(self.groups(h, w)), self.device)
-        return HyperpriorCoded(groups, h * w <= LARGE if keep is None else keep)
+        return code_group
+
+    @torch.inference_mode()
+    def allocated(
+        self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, *, rotation: Rotation = PLAIN
+    ) -> QualityMap | None:
+        """The qualities of squares that give the picture that looks best for its bits, at about a quality 0..100; None
+        if they are all the same (allocation.py). For weights for the eye.
+
+        Args:
+            pixels: (H, W, 3 or 1) uint8.
+            latents: what `analyse` gives for them with the same `rotation`.
+        """
+        places, of_places = list(self.groups(*size_of(latents))), Places(self.network, Quality.of(quality))
+        code_group, first = self._group_coder(latents, of_places), self.network.sizes.dc_latents
+
+        def decoded(numbers: Sequence[int], height: int, width: int) -> npt.NDArray[np.uint8]:
+            groups = list(in_threads(code_group, ((n, places[n]) for n in numbers), self.device))
+            frame = Frame(height, width, Quality.of(quality), rotation)
+            return self.synthesise(groups, frame, least_tiles=_TILES)
+
+        def bits(number: int) -> Tensor:
+            rows, columns = places[number]
+            scaled = scaled_group(latents, number, rows, columns, of_places.gain(rows.core, columns.core)[0].cpu())
+            return _BITS_FACTOR * 0.5 * scaled[first:].mul(2).square_().add_(1).log2_().sum(0)
+
+        return allocate(pixels, places, decoded, bits)
 
     @torch.inference_mode()
     def parse(self, payloads: Sequence[bytes], frame: Frame, coarser_symbols: Tensor | None = None) -> list[Group]:
@@ -411,8 +451,10 @@ class HyperpriorCodec:
         return groups_hash(symbols)
 
     @torch.inference_mode()
-    def synthesise(self, symbols: list[Group], frame: Frame, progress: Progress | None = None) -> npt.NDArray[np.uint8]:
-        """Return the pixels (H, W, 3) uint8 of parsed symbols."""
+    def synthesise(
+        self, symbols: list[Group], frame: Frame, progress: Progress | None = None, least_tiles: int | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the pixels (H, W, 3) uint8 of parsed symbols; `least_tiles` as that of `Canvas`."""
         h, w = latent_grid(frame.height, frame.width)
         in_a_row = ceil_div(w, self.group_side)
 
@@ -421,7 +463,7 @@ class HyperpriorCodec:
             return self.values(groups, replace(frame, height=STRIDE * (stop - first)))
 
         values = RowsOfValues(values_of_rows, h, self.group_side, torch.empty(1, self.network.sizes.latents, 0, w))
-        canvas = self._canvas(frame, progress)
+        canvas = self._canvas(frame, progress, least_tiles=least_tiles)
         for band in canvas.bands():
             top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
             canvas.paint(band, values.since(top, bottom), top)
@@ -436,11 +478,15 @@ class HyperpriorCodec:
         canvas.paint(canvas.tiles, values)
         return canvas.pixels
 
-    def _canvas(self, frame: Frame, progress: Progress | None, reference: Reference | None = None) -> Canvas:
+    def _canvas(
+        self, frame: Frame, progress: Progress | None, reference: Reference | None = None,
+        least_tiles: int | None = None,
+    ) -> Canvas:  # fmt: skip
         finishing = None if reference else self.finishing
         return Canvas(
-            self.transforms, self.tile_side, self.synthesis_halo, self.device, frame, progress, reference, finishing
-        )
+            self.transforms, self.tile_side, self.synthesis_halo, self.device, frame, progress, reference, finishing,
+            least_tiles,
+        )  # fmt: skip
 
     def symbols(self, groups: list[Group], frame: Frame) -> Tensor:
         """The r of all groups (1, M, h, w), whole numbers."""

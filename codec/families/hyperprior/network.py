@@ -86,8 +86,8 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """y (B, M, H/16, W/16) -> maps of the front-end (B, `maps`, H/8, W/8).
 
-    `strengths` (B, 2 * width, 1, 1) multiply the features before and after the residual pairs: how much of the picture
-    the non-linear layers make depends on the quality.
+    `strengths` (B, 2 * width, 1, 1), or (B, 2 * width, H/8, W/8), multiply the features before and after the residual
+    pairs: how much of the picture the non-linear layers make depends on the quality.
     """
 
     def __init__(self, sizes: HyperpriorSizes, maps: int) -> None:
@@ -193,9 +193,10 @@ class HyperpriorNetwork(nn.Module):
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
         place = place_of_quality(quality.to(table.dtype), len(table))
         low = place.floor().clamp(max=len(table) - 2)
-        part = (place - low)[:, None]
+        part = (place - low)[..., None]
         index = low.long()
-        return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
+        found = table[index] * (1 - part) + table[index + 1] * part
+        return found[:, :, None, None] if quality.dim() == 1 else found.permute(0, 3, 1, 2)
 
     @torch.no_grad()
     def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
@@ -247,10 +248,13 @@ class HyperpriorNetwork(nn.Module):
         return y
 
     def synthesise(self, y: Tensor, quality: Tensor) -> Tensor:
-        """y (after the inverse gain), 16-bit qualities (B,) -> pictures (B, 3, H, W), about 0..1, not clamped."""
+        """y (after the inverse gain), 16-bit qualities (B,), or (B, h, w) of all places -> pictures (B, 3, H, W), about
+        0..1, not clamped."""
         return self.merge(self.synthesis(y, self._strengths(quality))) + MIDDLE
 
     def _strengths(self, quality: Tensor) -> Tensor:
+        if quality.dim() == 3:  # the features have twice as many rows and columns
+            quality = quality.repeat_interleave(2, 1).repeat_interleave(2, 2)
         return self._at_anchors(self.log_strength, quality).exp()
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:

@@ -86,22 +86,30 @@ class PackedLatents:
         self._groups.append(dataclasses.replace(group, values=values))
 
     def scaled(self, number: int, rows: Span, columns: Span, gain: Tensor) -> Tensor:
-        """y * gain (M, h, w) float32 of group `number`, which lies at `rows` and `columns`, for the gains (M, 1, 1) of
-        any quality. Linear-only latents that are rounded to zero may already be zero."""
+        """y * gain (M, h, w) float32 of group `number`, which lies at `rows` and `columns`, for gains (M, 1, 1) or
+        (M, h, w) of any qualities. Linear-only latents that are rounded to zero may already be zero."""
         group, main = self._groups[number], len(self._main)
         height, width = rows.stop - rows.start, columns.stop - columns.start
         scaled = torch.zeros(len(gain), height, width)
         torch.mul(self._main[:, rows.core, columns.core], gain[:main], out=scaled[:main])
-        rest, factors = scaled[main:].flatten(1).numpy(), gain[main:].flatten().numpy()
-        for channel in np.flatnonzero(group.largest * factors >= _LEAST):
-            kept = np.unpackbits(group.bits[channel], count=height * width)
+        rest, factors = scaled[main:].flatten(1).numpy(), gain[main:].flatten(1).numpy()
+        for channel in np.flatnonzero(group.largest * factors.max(1) >= _LEAST):
+            kept = np.flatnonzero(np.unpackbits(group.bits[channel], count=height * width))
             values = group.values[group.starts[channel] : group.starts[channel + 1]]
-            rest[channel, np.flatnonzero(kept)] = values * factors[channel]
+            own = factors[channel] if factors.shape[1] == 1 else factors[channel, kept]
+            rest[channel, kept] = values * own
         return scaled
 
 
 Latents = Tensor | PackedLatents
 """y (M, h, w), plain or packed."""
+
+
+def scaled_group(latents: Latents, number: int, rows: Span, columns: Span, gain: Tensor) -> Tensor:
+    """y * gain (M, h, w) of group `number`, which lies at `rows` and `columns`, for gains (M, 1, 1) or (M, h, w)."""
+    if isinstance(latents, PackedLatents):
+        return latents.scaled(number, rows, columns, gain)
+    return latents[:, rows.core, columns.core] * gain
 
 
 def size_of(latents: Latents) -> tuple[int, int]:

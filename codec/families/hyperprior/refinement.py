@@ -43,12 +43,12 @@ from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.places import Places
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, level_of_quality, row_of_quality
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork, ScaleWalk
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.families.hyperprior.steps import Channels, Prediction, Step, combined, walk
 from lpcodec.codec.progress import Progress
-from lpcodec.codec.quality import Quality
 from lpcodec.codec.tiles import Span
 from lpcodec.entropy.choice import code_lengths, symbol_costs
 from lpcodec.entropy.likelihood import gaussian_bits
@@ -99,27 +99,29 @@ class Refined:
 
 def refine(
     transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
-    places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, quality: float,
+    groups: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor, places: Places,
     iterations: int, progress: Progress | None = None, rotation: Rotation = PLAIN, tune: str = "psnr",
 ) -> Refined:  # fmt: skip
-    """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for a quality 0..100. Deterministic on one machine.
+    """Refine latents (M, h, w) of pixels (H, W, 3 or 1) uint8 for the qualities of `places`. Deterministic on one
+    machine.
 
-    The picture's cost at that quality (see above) is at most that of the latents given.
+    The picture's cost (see above) is at most that of the latents given.
 
     Args:
         finishing: the decoder's filter after the synthesis, if it has one.
-        places: (rows, columns) of the groups of latents, in coding order.
-        plain: what the latents are coded as at that quality, group by group.
+        groups: the rows and columns of the groups of latents, in coding order.
+        plain: what the latents are coded as, group by group.
+        places: the qualities at which they are coded.
         rotation: of the pixels' colours in the latents.
         tune: what the distortion is, "psnr" or "visual".
     """
-    work = _Work(transforms, entropy, finishing, places, plain, pixels, latents, quality, iterations, rotation, tune)
+    work = _Work(transforms, entropy, finishing, groups, plain, pixels, latents, places, iterations, rotation, tune)
     refined = Refined(latents.clone(), [], [])
-    for number, (rows, columns) in enumerate(places):
+    for number, (rows, columns) in enumerate(groups):
 
         def report(part: float, before: int = number) -> None:
             if progress:
-                progress("refinement", (before + part) / len(places))
+                progress("refinement", (before + part) / len(groups))
 
         y, z, curvature = _Refinement(work, number, rows, columns).run(report)
         refined.y[:, rows.core, columns.core] = y
@@ -134,15 +136,14 @@ class _Work:
 
     def __init__(
         self, transforms: HyperpriorNetwork, entropy: EntropyModel, finishing: FinishingFilter | None,
-        places: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor,
-        quality: float, iterations: int, rotation: Rotation, tune: str,
+        groups: list[tuple[Span, Span]], plain: list[Group], pixels: npt.NDArray[np.uint8], latents: Tensor,
+        places: Places, iterations: int, rotation: Rotation, tune: str,
     ) -> None:  # fmt: skip
         self.transforms, self.entropy, self.device = transforms, entropy, entropy.device
         self.finishing = finishing
         self.pixels, self.latents, self.iterations, self.plain = pixels, latents, iterations, plain
         self.rotation = rotation
-        self.q = torch.tensor([Quality.of(quality).units], device=self.device)
-        self.gain, self.inverse_gain = (at(self.q).detach() for at in (transforms.gain, transforms.inverse_gain))
+        self.places, self.q = places, places.quality
         self.level = level_of_quality(self.q, entropy.anchors)
         # Exact integers in float32 as well, and with gradients for z.
         self.scales: ScaleNetwork = copy.deepcopy(entropy.scales).float().to(self.device)
@@ -151,8 +152,8 @@ class _Work:
             self.device
         )
         self.values = torch.empty_like(latents)
-        for group, (rows, columns) in zip(plain, places, strict=True):
-            values = entropy.values(group, self.q.cpu()) * self.inverse_gain
+        for group, (rows, columns) in zip(plain, groups, strict=True):
+            values = entropy.values(group, self.q.cpu()) * places.inverse_gain(rows.core, columns.core)
             self.values[:, rows.core, columns.core] = values[0].cpu()
         self.distortion = visual.distortion_of_parts if tune == "visual" else _squared_error
         self.pace = PACES[tune]
@@ -222,14 +223,16 @@ class _Distortion:
         self.reached = (slice(top, top + part.shape[0]), slice(left, left + part.shape[1]))
         self.around = work.values[None, :, outer_y.outer, outer_x.outer].to(work.device)
         self.inside = (outer_y.inner, outer_x.inner)
+        self.inverse_gain = work.places.inverse_gain(rows.core, columns.core)
+        self.qualities = work.places.qualities(outer_y.outer, outer_x.outer)
 
     def picture(self, values: Tensor) -> Tensor:
         """The decoded pixels (1, 3 or 1, H, W) that the group reaches, not rounded, from its values r + mean."""
-        latents = values * self.work.inverse_gain
+        latents = values * self.inverse_gain
         whole = self.around.clone()
         whole[:, :, *self.inside] = latents
         picture: Tensor = self.work.transforms.synthesise(
-            whole.contiguous(memory_format=torch.channels_last), self.work.q
+            whole.contiguous(memory_format=torch.channels_last), self.qualities
         )
         picture = rotated_back(picture, self.work.rotation)
         if self.work.finishing is not None:
@@ -304,7 +307,8 @@ class _Refinement:
     def __init__(self, work: _Work, number: int, rows: Span, columns: Span) -> None:
         self.work, self.rows, self.columns = work, rows, columns
         self.distortion = _Distortion(work, rows, columns)
-        u = (work.latents[None, :, rows.core, columns.core].to(work.device) * work.gain).clone()
+        self.gain = work.places.gain(rows.core, columns.core)
+        u = (work.latents[None, :, rows.core, columns.core].to(work.device) * self.gain).clone()
         self.u = u.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             self.z = work.transforms.hyper_analysis(self.u)
@@ -325,9 +329,9 @@ class _Refinement:
         for factor in STIFFNESS:
             self._try(factor * bowl.curvature)
         report(1.0)
-        values = self._values(self.best.group) * self.work.inverse_gain
+        values = self._values(self.best.group) * self.distortion.inverse_gain
         self.work.values[:, self.rows.core, self.columns.core] = values[0].cpu()
-        y = (self.best.u / self.work.gain)[0].cpu()
+        y = (self.best.u / self.gain)[0].cpu()
         chosen_with = self.best.curvature
         return y, self.best.z.cpu(), None if chosen_with is None else chosen_with[0].cpu()
 

@@ -54,8 +54,10 @@ def decode(codec: Groups, read: payload.Read, length: int, frame: Frame, box: Bo
         values[..., to_rows, to_columns] = codec.entropy.values(group, q).cpu()[..., of_rows, of_columns]
         if progress:
             progress("entropy decoding", (done + 1) / len(wanted))
+    quality_map = frame.quality_map
     part = replace(
         frame,
+        quality_map=quality_map and quality_map.part(STRIDE * rows.start, STRIDE * columns.start),
         height=min(STRIDE * rows.stop, frame.height) - STRIDE * rows.start,
         width=min(STRIDE * columns.stop, frame.width) - STRIDE * columns.start,
     )

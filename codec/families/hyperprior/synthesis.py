@@ -20,6 +20,7 @@ from lpcodec.codec.colour import rotated_back
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.finishing import MARGIN, FinishingFilter
 from lpcodec.codec.families.hyperprior.network import MIDDLE, HyperpriorNetwork
+from lpcodec.codec.families.hyperprior.places import Places
 from lpcodec.codec.families.hyperprior.sizes import STRIDE, latent_grid
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.threads import in_threads, threads
@@ -47,23 +48,23 @@ class Canvas:
         side: of a tile, in latents.
         halo: latents around a tile that its pixels depend on.
         device: of the synthesis.
-        frame: size, quality and rotation of the picture.
+        frame: size, qualities and rotation of the picture.
         progress: is given the part of the tiles that are painted.
         reference: added to what is synthesised, if given.
         finishing: the filter, if any; not together with `reference`. The halo must have room for its MARGIN.
+        least_tiles: if possible there are this many tiles; by default one for each thread.
     """
 
     def __init__(
         self, transforms: HyperpriorNetwork, side: int, halo: int, device: torch.device, frame: Frame,
         progress: Progress | None = None, reference: Reference | None = None,
-        finishing: FinishingFilter | None = None,
+        finishing: FinishingFilter | None = None, least_tiles: int | None = None,
     ) -> None:  # fmt: skip
         self.transforms, self.device, self.frame = transforms, device, frame
         self.reference, self.finishing = reference, finishing
         self.pixels = np.empty((frame.height, frame.width, 3), np.uint8)
-        self.tiles = shares(*latent_grid(frame.height, frame.width), side, halo, threads(device))
-        self._quality = torch.tensor([frame.quality.units], device=device)
-        self._inverse_gain = transforms.inverse_gain(self._quality)
+        self.tiles = shares(*latent_grid(frame.height, frame.width), side, halo, least_tiles or threads(device))
+        self._places = Places(transforms, frame.quality, frame.quality_map)
         self._progress, self._painted = progress, 0
 
     def bands(self) -> Iterator[list[Tile]]:
@@ -95,8 +96,9 @@ class Canvas:
     def _paint(self, tile: Tile, values: Tensor, first: int) -> None:
         rows, columns = tile
         outer = slice(rows.outer_start - first, rows.outer_stop - first)
-        y = values[..., outer, columns.outer].to(self.device) * self._inverse_gain
-        picture = self.transforms.synthesise(y.contiguous(memory_format=torch.channels_last), self._quality)
+        y = values[..., outer, columns.outer].to(self.device) * self._places.inverse_gain(rows.outer, columns.outer)
+        qualities = self._places.qualities(rows.outer, columns.outer)
+        picture = self.transforms.synthesise(y.contiguous(memory_format=torch.channels_last), qualities)
         pixel_rows, pixel_columns = rows.scaled(STRIDE), columns.scaled(STRIDE)
         margin = 0 if self.finishing is None else MARGIN
         near_rows, near_columns = pixel_rows.trimmed(margin), pixel_columns.trimmed(margin)
@@ -105,7 +107,7 @@ class Canvas:
             part = part + self.reference.tile(pixel_rows.core, pixel_columns.core)[0] - MIDDLE
         part = rotated_back(part, self.frame.rotation)
         if self.finishing is not None:
-            part = self.finishing(part, self._quality)[:, near_rows.inner, near_columns.inner]
+            part = self.finishing(part, self._places.quality)[:, near_rows.inner, near_columns.inner]
         part = part.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu()
         target = self.pixels[pixel_rows.core, pixel_columns.core]  # smaller than `part` at the right and bottom border
         target[:] = part.numpy()[: target.shape[0], : target.shape[1]]
