@@ -39,7 +39,7 @@ def measured(path: Path, rate: float) -> dict[str, dict[str, float]] | None:
     """The three files of one picture at one rate in bits per pixel; None if the first has no drawn cells."""
     with Image.open(path) as image:
         original = Original.of(picture.load(image.convert("RGB"), max_pixels=None), strip=True, alpha_error=0)
-    search = FileSearch.at_scale(original, 0, (models.load(MODEL),), 0, None)
+    search = FileSearch.at_scale(original, 0, (models.load(MODEL),), 1, None)
     target = Target(bpp=rate)
     always = search.without_comparing(target)
     if not always.value.has_drawn_cells:

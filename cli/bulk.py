@@ -125,7 +125,7 @@ def encode(
         ),
     ] = "default",
     tune: Tune = None,
-    effort: Effort = 0,
+    effort: Effort = 1,
     downscale: Downscale = "auto",
     strip: Strip = False,
     best_effort: BestEffort = False,

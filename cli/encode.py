@@ -79,7 +79,7 @@ def encode(
         ),
     ] = None,
     tune: Tune = None,
-    effort: Effort = 0,
+    effort: Effort = 1,
     downscale: Downscale = "auto",
     strip: Strip = False,
     background: Annotated[

@@ -30,6 +30,7 @@ from lpcodec.codec.alpha import Colour
 from lpcodec.codec.decoding import DecodeResult
 from lpcodec.codec.devices import check_device
 from lpcodec.codec.downscaling import Downscale
+from lpcodec.codec.effort import DEFAULT as DEFAULT_EFFORT
 from lpcodec.codec.effort import check_effort
 from lpcodec.codec.encoding import EncodeResult
 from lpcodec.codec.errors import PictureWarning, UsageError
@@ -51,7 +52,7 @@ DEFAULT_MAX_PIXELS = 1 << 28
 def encode(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
-    strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
+    strip: bool = False, best_effort: bool = False, effort: int = DEFAULT_EFFORT, exact: bool = False,
     background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> bytes:  # fmt: skip
@@ -76,8 +77,8 @@ def encode(
         strip: leave out ICC, EXIF and XMP.
         best_effort: if no file fits bpp or size, return the smallest one, with a note, instead of raising TargetError.
         effort: 0..9. A higher effort gives a smaller file that looks the same, or with the psnr weights one of the same
-            PSNR, and takes longer; 9 takes tens of times as long as 0 (docs/effort.md). Decoding takes the same time.
-            Only default, fast and hq have efforts above 0.
+            PSNR, and takes longer; 9 takes tens of times as long as 1 (docs/effort.md). Decoding takes the same time.
+            Only default, fast and hq have efforts above 1, and the psnr weights do the same with 0 and 1.
         exact: keep the colours of pixels with an alpha of 0. By default a smooth continuation of the visible colours
             replaces them: it takes fewer bytes, and nobody sees it.
         background: put the picture on this colour, and code no alpha: a name, "#rrggbb", or (red, green, blue).
@@ -115,7 +116,7 @@ def encode(
 
 def check_encode(
     *, model: str = "default", tune: str | None = None, quality: float | None = None, bpp: float | None = None,
-    size: int | None = None, psnr: float | None = None, lossless: bool = False, effort: int = 0,
+    size: int | None = None, psnr: float | None = None, lossless: bool = False, effort: int = DEFAULT_EFFORT,
     background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     device: str = "cpu",
 ) -> None:  # fmt: skip
@@ -149,7 +150,7 @@ def _weights(model: str, tune: str | None, target: Target) -> str:
 def encode_report(
     image: PictureSource, *, model: str = "default", tune: str | None = None, quality: float | None = None,
     bpp: float | None = None, size: int | None = None, psnr: float | None = None, lossless: bool = False,
-    strip: bool = False, best_effort: bool = False, effort: int = 0, exact: bool = False,
+    strip: bool = False, best_effort: bool = False, effort: int = DEFAULT_EFFORT, exact: bool = False,
     background: Colour | None = None, alpha_quality: float | None = None, downscale: Downscale = "auto",
     max_pixels: int | None = None, device: str = "cpu", progress: Progress | None = None,
 ) -> EncodeResult:  # fmt: skip

@@ -4,7 +4,8 @@
 Picture --Original.of--> Original: the picture, with the sections that every file of it has
 Original, Prepared, model --> Plan --at a quality--> CodedFile
 ```
-All three are frozen: a `Plan` always gives the same file for the same arguments. It caches the latents of its analysis.
+All three are frozen: a `Plan` always gives the same file for the same arguments. It keeps the latents of its analysis,
+and the symbols that it made of them last.
 """
 
 import dataclasses
@@ -154,8 +155,9 @@ class Plan:
         return codec.analyse(prepared.pixels, self.progress)
 
     def forget_latents(self) -> None:
-        """Free the latents, which take much memory; they are analysed again when they are needed."""
-        self.__dict__.pop("latents", None)
+        """Free the latents and their symbols, which take much memory; they are made again when they are needed."""
+        for name in ("latents", "_latest"):
+            self.__dict__.pop(name, None)
 
     @property
     def allocates(self) -> bool:
@@ -170,7 +172,10 @@ class Plan:
         if not self.allocates or quality > _ALLOCATED_UP_TO:
             return None
         assert isinstance(codec, models.AllocatingCodec)
-        found = codec.allocated(prepared.pixels, self.latents, quality, rotation=prepared.rotation)
+        at, coded = self.__dict__.pop("_latest", (None, None))
+        found = codec.allocated(
+            prepared.pixels, self.latents, quality, rotation=prepared.rotation, coded=coded if at == quality else None
+        )
         return None if found is None else Improved(self.latents, found)
 
     def refined(self, iterations: int, quality: float, improved: Improved | None = None) -> Improved:
@@ -222,7 +227,9 @@ class Plan:
     def _coded(self, quality: float, improved: Improved | None) -> Coded:
         codec = self.model.trained
         if improved is None:
-            return codec.code(self.latents, quality)
+            coded = codec.code(self.latents, quality)
+            self.__dict__["_latest"] = quality, coded  # `allocated` is often for the same quality
+            return coded
         if improved.quality_map is None:
             return codec.code(improved.latents, quality)
         assert isinstance(codec, models.AllocatingCodec)

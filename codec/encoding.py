@@ -78,7 +78,7 @@ def encode(
     stored = original.stored_file() if original.pixel_count <= _TINY or quick.at_most(cheap_bytes) else None
     if limit is not None and stored is not None and len(stored) <= limit:
         return _stored_result(original, stored, _WITHIN)
-    found = _at_best_size(original, target, usable, downscale, efforts.ITERATIONS[effort], progress)
+    found = _at_best_size(original, target, usable, downscale, effort, progress)
     if stored is None and (not found.reached or quick.at_most(_PROMISING * _size_to_beat(limit, found))):
         stored = original.stored_file()
     if stored is not None and (reason := _why_stored(len(stored), limit, found)):
@@ -98,7 +98,7 @@ def models_for(target: Target, model: str, device: str, effort: int, downscale: 
         UnknownModelError: the weights don't have the digest that their card gives.
     """
     if target.lossless:
-        if effort:
+        if effort > efforts.DEFAULT:
             raise UsageError(f"effort {effort}: a lossless picture has nothing to refine; leave the effort out")
         return ()
     found = tuple(models.load(name, device) for name in models.variants(model))
@@ -106,7 +106,7 @@ def models_for(target: Target, model: str, device: str, effort: int, downscale: 
     for name, value in (("quality", target.quality), ("PSNR", target.psnr)):
         if value is not None and not trained.has_quality:
             raise UsageError(f"{model} has no quality to choose: leave the {name} out, or take another model")
-    if effort and not isinstance(trained, efforts.Refinable):
+    if effort > efforts.DEFAULT and not isinstance(trained, efforts.Refinable):
         raise UsageError(f"effort {effort}: {model} has nothing to refine; leave the effort out")
     if downscale in (2, 4) and not _codes_smaller(found[0]):
         raise UsageError(
@@ -116,7 +116,7 @@ def models_for(target: Target, model: str, device: str, effort: int, downscale: 
 
 
 def _at_best_size(
-    original: Original, target: Target, usable: tuple[Model, ...], downscale: Downscale, iterations: int,
+    original: Original, target: Target, usable: tuple[Model, ...], downscale: Downscale, effort: int,
     progress: Progress | None,
 ) -> Found:  # fmt: skip
     """The file nearest to the target, of the picture at its own size or downscaled, whichever costs less."""
@@ -125,7 +125,7 @@ def _at_best_size(
 
     def trial(halvings: int) -> Trial[Found]:
         nonlocal drawn
-        search = FileSearch.at_scale(original, halvings, usable, iterations, progress)
+        search = FileSearch.at_scale(original, halvings, usable, effort, progress)
         found = replace(search, drawn=drawn).nearest(target)
         drawn = found.value.has_drawn_cells or not found.reached  # not tried again at smaller sizes if it didn't pay
         size = len(found.value.data) if limit is None else min(len(found.value.data), limit)

@@ -60,17 +60,20 @@ class FileSearch:
     models: tuple[Model, ...]
     iterations: int
     progress: Progress | None
+    allocates: bool
     drawn: bool = True
-    allocates: bool = True
 
     @classmethod
     def at_scale(
-        cls, original: Original, halvings: int, models: tuple[Model, ...], iterations: int, progress: Progress | None
+        cls, original: Original, halvings: int, models: tuple[Model, ...], effort: int, progress: Progress | None
     ) -> "FileSearch":
-        """The search for the picture with its sides halved `halvings` times, 0 to 2."""
+        """The search for the picture with its sides halved `halvings` times, 0 to 2, at an effort 0..9."""
         preparation = Preparation(original.source.pixels, models[0].trained, halvings)
         how = downscaling.downscaled(halvings, models[0].tune)
-        return cls(original, preparation, how, models, iterations, progress)
+        return cls(
+            original, preparation, how, models, efforts.ITERATIONS[effort], progress,
+            allocates=effort >= efforts.DEFAULT,
+        )  # fmt: skip
 
     def nearest(self, target: Target) -> Found:
         """The file that is nearest to a target, which must not be `lossless`.

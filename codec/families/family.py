@@ -329,10 +329,10 @@ class AllocatingCodec(Codec, Protocol):
 
     `code` multiplies the latents by the gains of the map's qualities; `synthesise` divides by them, if its frame has
     the map. `allocated` chooses one for a quality 0..100, so that fewer bits look the same; None if one quality for all
-    squares is as good.
+    squares is as good. `coded`, if given, is what `code` gave for these latents at that quality.
     """
 
     def code(self, latents: Any, quality: float, *, quality_map: QualityMap | None = None) -> Coded: ...
     def allocated(
-        self, pixels: Pixels, latents: Any, quality: float, *, rotation: Rotation = PLAIN
+        self, pixels: Pixels, latents: Any, quality: float, *, rotation: Rotation = PLAIN, coded: Any = None
     ) -> QualityMap | None: ...

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from lpcodec.codec.effort import DEFAULT
 
-@pytest.mark.parametrize(("words", "effort"), [((), 0), (("--effort", "7"), 7)])
+
+@pytest.mark.parametrize(("words", "effort"), [((), DEFAULT), (("--effort", "7"), 7)])
 def test_the_effort_is_passed_on(api: Any, folder: Path, lpcodec: Any, words: tuple[str, ...], effort: int) -> None:
     Image.new("RGB", (8, 8)).save(folder / "a.png")
     assert lpcodec("encode", "a.png", *words).exit_code == 0

@@ -100,7 +100,7 @@ class TestOptions:
         name = next(n for n in models.names() if n.startswith("wcae"))
         assert not isinstance(models.load(name).trained, effort.Refinable)
         with pytest.raises(UsageError, match="leave the effort out"):
-            lpcodec.encode(crop, model=name, effort=1)
+            lpcodec.encode(crop, model=name, effort=2)
 
     def test_progress_names_the_stage(self, crop: Image.Image) -> None:
         told: list[tuple[str, float]] = []

@@ -38,7 +38,7 @@ if __name__ == "__main__":
         "encode": lambda: None,
         "decode": lambda: lpcodec.decode(expected),
         "verify": lambda: lpcodec.verify(expected),
-        "refine": lambda: lpcodec.encode(image, quality=40, effort=1),
+        "refine": lambda: lpcodec.encode(image, quality=40, effort=2),
         "target": lambda: lpcodec.encode(image, bpp=0.5),
         "wcae": lambda: lpcodec.decode(lpcodec.encode(image, model="wcae")),
     }

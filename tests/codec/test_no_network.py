@@ -21,7 +21,7 @@ picture, folder = sys.argv[1:]
 for model in ("default", "lpcae", "wcae"):
     data = lpcodec.encode(picture, model=model)
     lpcodec.decode(data), lpcodec.info(data), lpcodec.verify(data)
-lpcodec.encode(picture, bpp=0.5, effort=1)
+lpcodec.encode(picture, bpp=0.5, effort=2)
 for words in (
     ["encode", picture, f"{folder}/a.lpc", "--psnr", "25"],
     ["info", f"{folder}/a.lpc"],

@@ -361,20 +361,26 @@ class HyperpriorCodec:
 
     @torch.inference_mode()
     def allocated(
-        self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, *, rotation: Rotation = PLAIN
-    ) -> QualityMap | None:
+        self, pixels: npt.NDArray[np.uint8], latents: Latents, quality: float, *, rotation: Rotation = PLAIN,
+        coded: HyperpriorCoded | None = None,
+    ) -> QualityMap | None:  # fmt: skip
         """The qualities of squares that give the picture that looks best for its bits, at about a quality 0..100; None
         if they are all the same (allocation.py). For weights for the eye.
 
         Args:
             pixels: (H, W, 3 or 1) uint8.
             latents: what `analyse` gives for them with the same `rotation`.
+            coded: what `code` gives for them at that quality, if it is known; that saves some time.
         """
+        known = coded.groups if coded is not None else []
         places, of_places = list(self.groups(*size_of(latents))), Places(self.network, Quality.of(quality))
         code_group, first = self._group_coder(latents, of_places), self.network.sizes.dc_latents
 
         def decoded(numbers: Sequence[int], height: int, width: int) -> npt.NDArray[np.uint8]:
-            groups = list(in_threads(code_group, ((n, places[n]) for n in numbers), self.device))
+            if known:
+                groups = [known[number] for number in numbers]
+            else:
+                groups = list(in_threads(code_group, ((n, places[n]) for n in numbers), self.device))
             frame = Frame(height, width, Quality.of(quality), rotation)
             return self.synthesise(groups, frame, least_tiles=_TILES)
 
