@@ -175,6 +175,29 @@ def drawn() -> list[str]:
     return table(head, rows)
 
 
+def squares() -> list[str]:
+    """What qualities of squares bring, a row for each picture and one for each set."""
+    rows = []
+    document = result("ablation-squares.json")
+    for name in dict.fromkeys(row["set"] for row in document["rows"]):
+        own = [row for row in document["rows"] if row["set"] == name]
+        for row in own:
+            changes = [f"{row['change'][metric]:+.1f} %" for metric in ("ssimulacra2", "ms_ssim", "psnr")]
+            share = f"{100 * row['largest_share']:.1f} %"
+            rows.append(
+                (row["picture"][:8], *changes, str(row["files_with_squares"]), share, f"{row['times_as_long']:.1f}")
+            )
+        means = (sum(row["change"][metric] for row in own) / len(own) for metric in ("ssimulacra2", "ms_ssim", "psnr"))
+        longer = sum(row["times_as_long"] for row in own) / len(own)
+        rows.append((f"**{name}, mean**", *(f"{mean:+.1f} %" for mean in means), "", "", f"{longer:.1f}"))
+    count = len(document["qualities"])
+    head = (
+        "picture", "SSIMULACRA 2", "MS-SSIM (dB)", "PSNR", f"files with a map, of {count}", "largest share of a map",
+        "encoding, times as long",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def colours() -> list[str]:
     """What rotated colours bring, a row for each set: the mean, the best and the worst picture."""
     rows = []
@@ -198,5 +221,6 @@ TABLES = {
     "recipe": recipe,
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
     "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "drawn": drawn, "colours": colours,
+    "squares": squares,
     "finishing": finishing,
 }  # fmt: skip
