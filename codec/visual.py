@@ -6,7 +6,8 @@ distance:        pictures --linear light, XYB--> scales, each half of the one be
                      errors of structure (SSIM), new edges, lost edges; mean and 4-norm of each
                          --published weights--> 0 for equal pictures
 structure_lost:  pictures --luma--> five scales --contrast and structure of each--> 1 - MS-SSIM
-seen:            both, in the units of a squared error; of an 8-bit picture of any size, in tiles: seen_of_pixels
+seen:            both, in the units of a squared error; of an 8-bit picture of any size, in tiles: seen_of_pixels;
+                     what each square of a picture adds to it: errors_of_squares
 distortion:      that and the squared error; of pictures of any size: distortion_of_parts
 ```
 Networks are trained on `distortion`: the squared error keeps them from losing what neither metric sees. Two files of

@@ -24,11 +24,12 @@ from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.colour import PLAIN, Rotation
 from lpcodec.codec.progress import Progress
 from lpcodec.codec.quality import Quality
-from lpcodec.codec.quality_map import QualityMap
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from lpcodec.codec.quality_map import QualityMap
 
 Task = Literal["codec", "front-end", "upscaling", "classification"]
 """What a network is for: it codes pictures, splits them into bands and merges them, enlarges them, or labels them."""

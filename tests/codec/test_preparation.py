@@ -69,7 +69,7 @@ class TestStoredCells:
     def test_text_is_stored_beside_a_coded_photograph(self, screen: Image.Image) -> None:
         data = lpcodec.encode(screen, quality=50)
         file = container.read(data)
-        assert section_types(data) == [SectionType.LATENTS, SectionType.CELLS]
+        assert section_types(data)[:2] == [SectionType.LATENTS, SectionType.CELLS]
         stored = cells.from_bytes(file.payload(SectionType.CELLS) or b"", 480, 320, False).stored
         assert stored.mean() > 0.7
         assert not stored[6:16, 16:26].any()
@@ -82,10 +82,10 @@ class TestStoredCells:
     def test_it_is_smaller_for_its_error_than_coding_everything(
         self, screen: Image.Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with_cells = lpcodec.encode(screen, quality=50)
+        with_cells = lpcodec.encode(screen, quality=50, effort=0)
         for how in ("at", "even"):
             monkeypatch.setattr(Preparation, how, lambda self, *_: self.plain())
-        without = lpcodec.encode(screen, quality=50)
+        without = lpcodec.encode(screen, quality=50, effort=0)
         assert section_types(without) == [SectionType.LATENTS]
         assert len(with_cells) < len(without)
         assert psnr(screen, lpcodec.decode(with_cells)) > psnr(screen, lpcodec.decode(without)) + 3
@@ -105,7 +105,7 @@ class TestStoredCells:
         found = search.nearest(Target(size=size)).value
         assert found.has_drawn_cells == drawn
         assert (seen(found) < seen(others[0])) == drawn
-        refined = replace(search, iterations=ITERATIONS[1]).nearest(Target(size=size)).value
+        refined = replace(search, iterations=ITERATIONS[2]).nearest(Target(size=size)).value
         assert refined.has_drawn_cells == drawn
         assert seen(refined) < seen(found)
 
@@ -138,7 +138,7 @@ class TestStoredCells:
 
     def test_a_photograph_has_none(self, photo: np.ndarray) -> None:
         for quality in (20, 80):
-            assert section_types(lpcodec.encode(Image.fromarray(photo), quality=quality)) == [SectionType.LATENTS]
+            assert SectionType.CELLS not in section_types(lpcodec.encode(Image.fromarray(photo), quality=quality))
 
     def test_a_picture_that_is_all_drawn_is_stored_with_fewer_colours(self) -> None:
         page = Image.new("RGB", (640, 640), "white")

@@ -24,7 +24,8 @@ from torch import Tensor
 
 from lpcodec.codec import visual
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.coded import HyperpriorCoded
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.finishing import FinishingFilter, Fit
 from lpcodec.codec.families.hyperprior.hyperlatents import (

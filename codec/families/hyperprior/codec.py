@@ -34,6 +34,7 @@ from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Box, Frame
 from lpcodec.codec.families.hyperprior import payload, region
 from lpcodec.codec.families.hyperprior.allocation import allocate
+from lpcodec.codec.families.hyperprior.coded import HyperpriorCoded, groups_hash
 from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
@@ -56,7 +57,7 @@ from lpcodec.codec.quality import Quality
 from lpcodec.codec.quality_map import QualityMap
 from lpcodec.codec.threads import in_threads, threads
 from lpcodec.codec.tiles import Span, grid, shares
-from lpcodec.entropy.coder import CorruptStreamError, Encoder, SymbolsHash, symbols_hash
+from lpcodec.entropy.coder import CorruptStreamError
 from lpcodec.entropy.tables import TableSet
 
 T = TypeVar("T")
@@ -79,50 +80,6 @@ _TILES = 4
 """The tiles in which a picture is decoded to choose the qualities of its squares, at least: the same for any number of
 threads, so that float noise at other borders doesn't choose others."""
 _NETWORK, _TABLES, _FINISHING = "network.", "tables.", "finishing"
-
-
-class HyperpriorCoded:
-    """A picture's symbols at one quality. `bits` is their ideal size.
-
-    Args:
-        groups: in coding order.
-        keep: whether the attribute `groups` holds them, up to 18 bytes per pixel; their bytes are then made on demand.
-            If not, each group is turned into bytes as it comes, and `groups` is empty.
-    """
-
-    def __init__(self, groups: Iterable[Group], keep: bool = True) -> None:
-        self.groups = list[Group]()
-        self._streams, self._hash = list[bytes](), SymbolsHash()
-        bits = list[float]()
-        for group in groups:
-            bits += [run.tables.bits(run.symbols, run.indexes) for run in group.runs]
-            if keep:
-                self.groups.append(group)
-                continue
-            self._streams.append(_stream(group))
-            for run in group.runs:
-                self._hash.add(run.symbols)
-        self.bits = float(sum(bits))
-
-    @property
-    def symbols_hash(self) -> bytes:
-        return groups_hash(self.groups) if self.groups else self._hash.digest()
-
-    def payloads(self) -> tuple[bytes]:
-        return (payload.join(self._streams or [_stream(group) for group in self.groups]),)
-
-
-def _stream(group: Group) -> bytes:
-    """The range-coded stream of a group."""
-    encoder = Encoder()
-    for run in group.runs:
-        encoder.put(run.symbols, run.indexes, run.tables)
-    return encoder.finish()
-
-
-def groups_hash(groups: list[Group]) -> bytes:
-    """The 4-byte hash of all coded symbols, in coding order."""
-    return symbols_hash(*(run.symbols for g in groups for run in g.runs))
 
 
 class HyperpriorCodec:

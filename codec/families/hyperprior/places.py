@@ -49,13 +49,13 @@ class Places:
         """What the latents of those rows and columns are multiplied by: (1, M, 1, 1), or (1, M, h, w)."""
         if not self.varies:
             return self._gain
-        return self._gains[self._numbers(rows, columns)].permute(2, 0, 1)[None]
+        return self._gains.T[:, self._numbers(rows, columns)][None]  # in the order of the encoder's latents
 
     def inverse_gain(self, rows: slice, columns: slice) -> Tensor:
         """What values r + mean are multiplied by, as `gain`."""
         if not self.varies:
             return self._inverse_gain
-        return self._inverse_gains[self._numbers(rows, columns)].permute(2, 0, 1)[None]
+        return self._inverse_gains[self._numbers(rows, columns)].permute(2, 0, 1)[None]  # as values: channels last
 
     def qualities(self, rows: slice, columns: slice) -> Tensor:
         """What `HyperpriorNetwork.synthesise` takes: (1,), or (1, h, w)."""

@@ -25,7 +25,8 @@ from torch import Tensor
 from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
-from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec, HyperpriorCoded, groups_hash
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.coded import HyperpriorCoded, groups_hash
 from lpcodec.codec.families.hyperprior.entropy import Group
 from lpcodec.codec.families.hyperprior.network import CoarserContext
 from lpcodec.codec.families.hyperprior.packed import Latents
