@@ -46,7 +46,8 @@ assert FURTHEST <= MOST
 def chosen(errors: SquareErrors, bits: npt.NDArray[np.float64], side: int) -> QualityMap | None:
     """The qualities of squares, from their errors and bits (rows, columns) at one quality; None if one quality for all
     is as good."""
-    change = np.zeros_like(bits)
+    even = np.zeros_like(bits)
+    change = even.copy()
     for _ in range(_ROUNDS):
         gains = errors.slopes(change, _ERRORS_GROWTH) + _TINY
         costs = _bits(bits, change) * _BITS_GROWTH
@@ -55,12 +56,11 @@ def chosen(errors: SquareErrors, bits: npt.NDArray[np.float64], side: int) -> Qu
     offsets = cheap(change, _STIFFNESS * bits, FURTHEST)
     if not offsets.any():
         return None
-    found = QualityMap(side, offsets)
-    # What is seen less, as the bits that it is worth where the picture is now.
-    gains, costs = errors.slopes(0.0 * bits, _ERRORS_GROWTH), _bits(bits, 0.0 * bits) * _BITS_GROWTH
-    better = errors.seen(0.0 * bits, _ERRORS_GROWTH) - errors.seen(offsets.astype(float), _ERRORS_GROWTH)
-    saved = better * costs.sum() / max(gains.sum(), _TINY)
-    saved += _bits(bits, 0.0 * bits).sum() - _bits(bits, offsets.astype(float)).sum()
+    found, moved = QualityMap(side, offsets), offsets.astype(np.float64)
+    # What is seen less, as the bits that it is worth where the picture is now, and the bits that are saved.
+    worth = _BITS_GROWTH * _bits(bits, even).sum() / max(errors.slopes(even, _ERRORS_GROWTH).sum(), _TINY)
+    saved = worth * (errors.seen(even, _ERRORS_GROWTH) - errors.seen(moved, _ERRORS_GROWTH))
+    saved += _bits(bits, even).sum() - _bits(bits, moved).sum()
     return found if saved > 8 * (_HEAD + len(to_bytes(found))) + _DOUBT * bits.sum() else None
 
 
