@@ -19,7 +19,7 @@ from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.quality_map import QualityMap
 from lpcodec.codec.tiles import Span
 
-_BLOCK = 256
+_BLOCK = 128
 """Side in latents of what is decoded at a time, a multiple of a group's: memory is that of a block."""
 _LATENTS = SIDE // STRIDE
 
