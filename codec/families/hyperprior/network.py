@@ -193,10 +193,9 @@ class HyperpriorNetwork(nn.Module):
     def _at_anchors(self, table: Tensor, quality: Tensor) -> Tensor:
         place = place_of_quality(quality.to(table.dtype), len(table))
         low = place.floor().clamp(max=len(table) - 2)
-        part = (place - low)[..., None]
+        part = (place - low)[:, None]
         index = low.long()
-        found = table[index] * (1 - part) + table[index + 1] * part
-        return found[:, :, None, None] if quality.dim() == 1 else found.permute(0, 3, 1, 2)
+        return (table[index] * (1 - part) + table[index + 1] * part)[:, :, None, None]
 
     @torch.no_grad()
     def for_coding(self, dtype: torch.dtype) -> "HyperpriorNetwork":
@@ -253,9 +252,11 @@ class HyperpriorNetwork(nn.Module):
         return self.merge(self.synthesis(y, self._strengths(quality))) + MIDDLE
 
     def _strengths(self, quality: Tensor) -> Tensor:
-        if quality.dim() == 3:  # the features have twice as many rows and columns
-            quality = quality.repeat_interleave(2, 1).repeat_interleave(2, 2)
-        return self._at_anchors(self.log_strength, quality).exp()
+        if quality.dim() == 1:
+            return self._at_anchors(self.log_strength, quality).exp()
+        own, numbers = torch.unique(quality, return_inverse=True)  # few: computed once, not at every place
+        numbers = numbers.repeat_interleave(2, 1).repeat_interleave(2, 2)  # the features have twice as many
+        return self._strengths(own)[:, :, 0, 0][numbers].permute(0, 3, 1, 2)
 
     def hyper_scale_indexes(self, quality: Tensor) -> Tensor:
         """16-bit qualities (B,) -> scale indexes (B, Z) of z: integers, with straight-through gradients."""
