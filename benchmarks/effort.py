@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tunes[tune] = {"weights": weights, "levels": rows}
     document = {
         "model": options.model, "threads": options.threads, "crop": options.crop,
-        "pictures": [p.name for p in pictures], "qualities": options.qualities, "tunes": tunes,
+        "pictures": [p.name for p in pictures], "qualities": options.qualities, "squares": True, "tunes": tunes,
     }  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")

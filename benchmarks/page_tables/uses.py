@@ -73,9 +73,14 @@ def scalability() -> list[str]:
     return [*table(("lpcae against", "metric", "BD-rate"), rows), "", of_weights("lpcae", weights)]
 
 
+WITHOUT_SQUARES = "Measured before squares had qualities of their own: no level has them here, and there is no level 1."
+"""The note under results of effort that are older."""
+
+
 def effort() -> list[str]:
     """What each level of effort saves and takes, for either tune."""
-    tunes = result("effort.json")["tunes"]
+    document = result("effort.json")
+    tunes = document["tunes"]
     levels = tunes["psnr"]["levels"]
     head, rows = ["level", "iterations"], [[str(row["level"]), str(row["iterations"])] for row in levels]
     for tune, name in (("psnr", "tune=psnr"), ("visual", "default")):
@@ -87,6 +92,8 @@ def effort() -> list[str]:
             cells += [f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}"]
     names = {"psnr": "default", "visual": "default@visual"}
     weights = [of_weights(names[tune], found["weights"]) for tune, found in tunes.items()]
+    if not document["squares"]:
+        weights.append(WITHOUT_SQUARES)
     return [*table(tuple(head), [tuple(cells) for cells in rows]), "", " ".join(weights)]
 
 
@@ -107,6 +114,8 @@ def effort_whole() -> list[str]:
     ]  # fmt: skip
     names = {"psnr": "default", "visual": "default@visual"}
     weights = [of_weights(names[tune], found["weights"]) for tune, found in document["tunes"].items()]
+    if not document["squares"]:
+        weights.append(WITHOUT_SQUARES)
     head = ("weights", "level", "metric", "against level 0", "against AVIF tuned for the same")
     return [*table(head, rows), "", " ".join(weights)]
 
