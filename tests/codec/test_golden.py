@@ -37,12 +37,15 @@ def test_a_golden_file_decodes_to_its_symbols_and_nearly_to_its_pixels(stem: str
 
 @pytest.mark.parametrize("stem", sorted(FIGURES))
 def test_the_shipped_weights_still_reach_the_bytes_and_psnr_they_had(stem: str) -> None:
+    """Within 1 % and 0.1 dB; three times as far for weights for the eye, because float noise may choose other qualities
+    for single squares, and these pictures have nine."""
     figures = FIGURES[stem]
     picture = golden.crop(figures["picture"])
+    far = 3 if figures["model"].endswith("@visual") else 1
     asked = {"quality": figures["quality"], "downscale": figures.get("downscale", 1)}
     data = lpcodec.encode(picture, model=figures["model"], tune="psnr", **asked)
-    assert len(data) == pytest.approx(figures["bytes"], rel=0.01, abs=8)
-    assert golden.psnr(picture, lpcodec.decode(data)) == pytest.approx(figures["psnr"], abs=0.1)
+    assert len(data) == pytest.approx(figures["bytes"], rel=0.01 * far, abs=8)
+    assert golden.psnr(picture, lpcodec.decode(data)) == pytest.approx(figures["psnr"], abs=0.1 * far)
 
 
 def test_there_is_a_golden_file_of_every_codec_s_weights() -> None:
