@@ -228,7 +228,8 @@ class Plan:
         codec = self.model.trained
         if improved is None:
             coded = codec.code(self.latents, quality)
-            self.__dict__["_latest"] = quality, coded  # `allocated` is often for the same quality
+            if self.allocates:
+                self.__dict__["_latest"] = quality, coded  # `allocated` is often for the same quality
             return coded
         if improved.quality_map is None:
             return codec.code(improved.latents, quality)

@@ -12,6 +12,7 @@ from lpcodec.codec import container, models, quality_map
 from lpcodec.codec.container import Section, SectionType
 from lpcodec.codec.errors import DamagedFileError
 from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.hyperprior import allocation
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.packed import PackedLatents
 from lpcodec.codec.families.hyperprior.places import Places
@@ -98,6 +99,22 @@ def test_packed_latents_give_the_same_symbols(codec: HyperpriorCodec, picture: n
     for quality in (40, 90):
         wanted = codec.code(y, quality, quality_map=MAP).payloads()
         assert codec.code(packed, quality, quality_map=MAP).payloads() == wanted
+
+
+def test_qualities_are_chosen_block_by_block_as_for_the_whole(
+    codec: HyperpriorCodec, portrait: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of 256 pixels, each of four groups. Errors are larger at their borders, so the offsets are others, but the
+    same squares have high ones."""
+    pixels = np.asarray(portrait)
+    latents = codec.analyse(pixels)
+    whole = codec.allocated(pixels, latents, 30)
+    monkeypatch.setattr(codec, "group_side", 8)
+    monkeypatch.setattr(allocation, "_BLOCK", 16)
+    blocks = codec.allocated(pixels, latents, 30)
+    assert whole is not None
+    assert blocks is not None
+    assert np.corrcoef(whole.offsets.ravel(), blocks.offsets.ravel())[0, 1] > 0.7
 
 
 def test_tiles_and_groups_decode_as_the_whole(
