@@ -51,7 +51,7 @@ def weights_of(source: Source) -> dict[str, Tensor]:
     """
     state = None if source.state is None else current_names(source.state)
     if source.tensors is not None and "network.log_gain" in source.tensors:
-        state = _thawed(HyperpriorCodec.from_tensors(source.tensors, source.card["sizes"]).network.state_dict())
+        state = thawed(HyperpriorCodec.from_tensors(source.tensors, source.card["sizes"]).network)
     if state is None or "log_gain" not in state:
         raise UsageError(f"can't start from {source.name}: only the hyperprior networks start from earlier weights")
     return state
@@ -81,12 +81,13 @@ def sizes_of(state: dict[str, Tensor]) -> HyperpriorSizes:
     )  # fmt: skip
 
 
-def _thawed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The scale network's integers as the reals in natural units that are trained."""
+def thawed(network: HyperpriorNetwork) -> dict[str, Tensor]:
+    """The state of an installed network, with the scale network's integers as the reals in natural units that are
+    trained."""
     unit = {"weight": 2.0**-WEIGHT_BITS, "bias": 2.0 ** -(WEIGHT_BITS + ACTIVATION_BITS)}
     return {
         name: (value.double() * unit[name.rsplit(".", 1)[1]] if name.startswith("scales.") else value).float()
-        for name, value in state.items()
+        for name, value in network.state_dict().items()
     }
 
 

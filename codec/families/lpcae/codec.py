@@ -45,7 +45,8 @@ LEFT_OUT_BELOW = 0.03
 _HASH = 4
 _HALVING_HALO = 4
 """Even, and at least the kernel's reach."""
-_PREDICTION = "prediction."
+PREDICTION = "prediction."
+"""What the names of the prediction's tensors begin with."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ class LpcaeCodec:
             for place, fields in enumerate(sizes["levels"])
         ]
         prediction = Prediction()
-        prediction.load_state_dict(with_prefix(tensors, _PREDICTION))
+        prediction.load_state_dict(with_prefix(tensors, PREDICTION))
         return cls(coders, prediction, device)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Weights, tables and thresholds of all coders, and the prediction in full precision, for storage."""
-        stored = {_PREDICTION + key: value.contiguous() for key, value in self.prediction.state_dict().items()}
+        stored = {PREDICTION + key: value.contiguous() for key, value in self.prediction.state_dict().items()}
         for place, coder in enumerate(self.coders):
             stored |= {f"{place}.{key}": value for key, value in coder.to_tensors().items()}
         return stored

@@ -13,7 +13,8 @@ from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality, train
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
 from lpcodec.codec.families.hyperprior.stored import current_names
 from lpcodec.codec.families.hyperprior.training import LEAST_SIDE, parameter_groups
-from lpcodec.codec.families.lpcae.codec import with_prefix
+from lpcodec.codec.families.hyperprior.warmstart import thawed
+from lpcodec.codec.families.lpcae.codec import PREDICTION, LpcaeCodec, with_prefix
 from lpcodec.codec.families.lpcae.network import LpcaeNetwork
 from lpcodec.codec.training.augmentation import with_rotated_colours
 from lpcodec.codec.training.cost import kmac_per_pixel
@@ -43,17 +44,17 @@ class LpcaeObjective(PictureObjective):
 
     def start(self, generator: torch.Generator, source: Source | None) -> None:
         """Start the prediction from the installed LPAE's and the coders from principal components; or everything from
-        the weights of another run.
+        the weights of another run or of the installed `lpcae`.
 
         Raises:
-            UsageError: the source isn't a run of the same network.
+            UsageError: the source is another network.
         """
         if source is not None:
             self.network.load_state_dict(_state_of(source, self.network))
             return
         lpae, _ = models.tensors_of("lpae")
         self.network.start_from(
-            with_prefix(lpae, "prediction."), self.store.batch(START_PATCHES, START_SIZE, generator)
+            with_prefix(lpae, PREDICTION), self.store.batch(START_PATCHES, START_SIZE, generator)
         )
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
@@ -94,17 +95,24 @@ class LpcaeObjective(PictureObjective):
 
 
 def _state_of(source: Source, network: LpcaeNetwork) -> dict[str, Tensor]:
-    """The averaged weights of a run of the same network.
+    """The averaged weights of a run of the same network, or the installed weights as float32 parameters.
 
     Raises:
-        UsageError: the source isn't a run, or one of another network.
+        UsageError: the source is another network.
     """
-    if source.state is None:
-        raise UsageError(f"can't start from {source.name}: give the folder of a run of this model")
-    state = current_names(source.state)
-    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
-        raise UsageError(f"can't start from {source.name}: that run trained another network")
+    state = None if source.state is None else current_names(source.state)
+    if source.tensors is not None and "levels" in source.card.get("sizes", {}):
+        state = _thawed(LpcaeCodec.from_tensors(source.tensors, source.card["sizes"]))
+    if state is None or {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in network.state_dict().items()}:
+        raise UsageError(f"can't start from {source.name}: only the same network's weights are a start for it")
     return state
+
+
+def _thawed(codec: LpcaeCodec) -> dict[str, Tensor]:
+    """The state of the network that an installed codec was made from."""
+    prediction = {f"{PREDICTION}{name}": value for name, value in codec.prediction.state_dict().items()}
+    coders = ({f"coders.{place}.{k}": v for k, v in thawed(c.network).items()} for place, c in enumerate(codec.coders))
+    return {**prediction, **{name: value for coder in coders for name, value in coder.items()}}
 
 
 def cost(network: LpcaeNetwork, side: int = 512) -> dict[str, float]:

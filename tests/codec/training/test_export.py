@@ -20,6 +20,7 @@ from lpcodec.codec.families.lpcae import network as lpcae
 from lpcodec.codec.families.lpcae import training as lpcae_training
 from lpcodec.codec.training.checkpoint import Checkpoint
 from lpcodec.codec.training.export import export
+from lpcodec.codec.training.source import read_source
 from tests.training_runs import SMALL, entries, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,7 +98,7 @@ def test_the_lpcae_from_pictures_to_files(
     again = run("lpcae", data, tmp_path / "again", steps=1, patch=128, source=str(out))
     assert (again / "checkpoint.pt").exists()
     monkeypatch.setattr(lpcae, "SIZES", levels[:1])
-    with pytest.raises(UsageError, match="that run trained another network"):
+    with pytest.raises(UsageError, match="only the same network's weights"):
         run("lpcae", data, tmp_path / "other", steps=1, source=str(out))
     monkeypatch.setattr(lpcae, "SIZES", levels)
     path = export(out, "lpcae", tmp_path / "exported", data=data)
@@ -109,6 +110,12 @@ def test_the_lpcae_from_pictures_to_files(
     (picture,) = pictures_of(data)
     decoded = round_trip("lpcae", picture)
     assert np.square(decoded.astype(float) - np.asarray(picture)).mean() < 3000
+    installed = lpcae_training.LpcaeObjective(lpcae.LpcaeNetwork(levels), amp=False)
+    installed.start(torch.Generator(), read_source("lpcae"))
+    for name, averaged in Checkpoint.load(out).averaged.items():
+        torch.testing.assert_close(installed.network.state_dict()[name], averaged, rtol=1e-3, atol=1e-3)
+    with pytest.raises(UsageError, match="can't start from lpae"):
+        installed.start(torch.Generator(), read_source("lpae"))
 
 
 def test_the_wcae_with_a_channel_prior_from_pictures_to_files(data: Path, tmp_path: Path, registry: Path) -> None:
