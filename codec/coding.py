@@ -172,11 +172,13 @@ class Plan:
         if not self.allocates or quality > _ALLOCATED_UP_TO:
             return None
         assert isinstance(codec, models.AllocatingCodec)
-        at, coded = self.__dict__.pop("_latest", (None, None))
         found = codec.allocated(
-            prepared.pixels, self.latents, quality, rotation=prepared.rotation, coded=coded if at == quality else None
+            prepared.pixels, self.latents, quality, rotation=prepared.rotation, coded=self._known(quality)
         )
-        return None if found is None else Improved(self.latents, found)
+        if found is None:
+            return None
+        self.__dict__.pop("_latest", None)  # none of its symbols is needed again
+        return Improved(self.latents, found)
 
     def refined(self, iterations: int, quality: float, improved: Improved | None = None) -> Improved:
         """Latents refined for a quality 0..100, with the qualities of squares of `improved`. The model must be
@@ -206,12 +208,17 @@ class Plan:
             file = self._all_stored()
             return file, len(file.data)
         coded = self._coded(quality, improved)
-        about = round(coded.bits / 8) + self._bytes_beside + sum(len(section.payload) for section in _map_of(improved))
+        about = self._size_of(coded, improved)
         if abs(about - limit) > _FAR * limit + _FAR_BYTES:
             return None, about
         file = self._file_of(coded, quality, improved)
         return file, len(file.data)
 
+    def size_near(self, quality: float) -> int:
+        """About how many bytes the file has at a quality 0..100. Not all cells may be stored."""
+        return self._size_of(self._coded(quality, None), None)
+
+    @cached_property
     def expected_sizes(self) -> rate.Expected:
         """The sizes of files to expect at each quality: the model's estimate, or those of an average photograph."""
         if not isinstance(self.model.trained, models.RateEstimator):
@@ -224,12 +231,21 @@ class Plan:
         """About what a file takes besides its latents."""
         return self.original.side_bytes + self.prepared.stored_bytes + _BYTES_AROUND
 
+    def _size_of(self, coded: Coded, improved: Improved | None) -> int:
+        """About the bytes of the file of symbols."""
+        return round(coded.bits / 8) + self._bytes_beside + sum(len(section.payload) for section in _map_of(improved))
+
+    def _known(self, quality: float) -> Coded | None:
+        """The symbols of the plain latents at a quality, if they were made last."""
+        at, coded = self.__dict__.get("_latest", (None, None))
+        return coded if at == quality else None
+
     def _coded(self, quality: float, improved: Improved | None) -> Coded:
         codec = self.model.trained
         if improved is None:
-            coded = codec.code(self.latents, quality)
+            coded = self._known(quality) or codec.code(self.latents, quality)
             if self.allocates:
-                self.__dict__["_latest"] = quality, coded  # `allocated` is often for the same quality
+                self.__dict__["_latest"] = quality, coded  # `allocated` and a search often need them again
             return coded
         if improved.quality_map is None:
             return codec.code(improved.latents, quality)

@@ -2,8 +2,8 @@
 
 ```
 for a quality:  refine the latents for it --> code
-for a target:   search with the plain latents --> first stage, for the quality found --> search again
-                --> next stage, for the quality found now --> search again --> ...
+for a target:   about the quality with the plain latents --> first stage, for that quality --> search
+                --> next stage, for the quality found --> search again --> ...
 stages:         qualities of squares (allocation.py), a little refinement, all of it
 ```
 
@@ -62,7 +62,8 @@ def parts(iterations: int) -> tuple[int, ...]:
 
 
 def search_improved(
-    first: SearchResult[T],
+    plain: Callable[[], SearchResult[T]],
+    guess: float,
     target: float,
     search: Callable[[Made, float], SearchResult[T]],
     stages: Sequence[Callable[[float, Made | None], Made | None]],
@@ -72,19 +73,23 @@ def search_improved(
     Returns the last result that is `close`; if none is, the last one that is `reached`; if none is, the nearest one.
 
     Args:
-        first: what was found with the plain latents.
+        plain: the search with the plain latents. It is called only if no other result is `close`.
+        guess: about the quality that the first stage needs.
         target: bytes or dB, as the measure of the results.
         search: (what a stage made, quality to try first) -> result.
         stages: each makes something better for the quality found before, from what the last one made (None: nothing).
             If it has nothing better, it returns None, and there is no search.
     """
-    found = [first]
+    found = list[SearchResult[T]]()
     improved: Made | None = None
     for stage in stages:
-        better = stage(found[-1].quality, improved)
+        better = stage(guess, improved)
         if better is not None:
             improved = better
-            found.append(search(improved, found[-1].quality))
+            found.append(search(improved, guess))
+            guess = found[-1].quality
+    if not any(result.close for result in found):
+        found.insert(0, plain())
     for kept in ([r for r in found if r.close], [r for r in found if r.reached]):
         if kept:
             return kept[-1]

@@ -31,6 +31,8 @@ MAX_STEPS = 12
 """A search for a size ends after this many steps."""
 _AIM = 0.99
 """The fraction of the limit that a search aims at."""
+_ROUGH, _ROUGH_STEPS = 0.15, 4
+"""How far log(bytes) may be from the aim, and the most steps, if a quality is only roughly looked for."""
 _USUAL_GROWTH = 5.3 / 100
 """d log(bytes) / d quality of photographs; between 0.02 and 0.09."""
 _USUAL_DB = 0.24
@@ -125,6 +127,10 @@ class Expected:
     def quality(self, measure: float) -> float:
         """The quality that has a measure; 0 or 100 beyond the ends of the curve."""
         return float(np.interp(measure, self.measures, self.qualities))
+
+    def quality_for_size(self, limit: int, quality: float, size: float) -> float:
+        """The quality to try for a file of `limit` bytes at most, if one at `quality` has `size` bytes."""
+        return self.quality(self.at(quality) + math.log(max(_AIM * limit, 1) / max(size, 1)))
 
 
 @dataclass(frozen=True)
@@ -241,6 +247,29 @@ def quality_for_size(
     result = under or over
     assert result is not None
     return result
+
+
+def quality_near_size(at: Callable[[float], int], limit: int, expected: Expected) -> tuple[float, int]:
+    """Return a quality with roughly `limit` bytes, within 15 % unless there is none, and its bytes.
+
+    Args:
+        at: quality 0..100 -> about the bytes of the whole file; called once or twice, 4 times at most.
+        limit: bytes.
+        expected: the expected curve of log(bytes) of the whole file.
+    """
+    bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
+    quality = Quality.of(expected.quality(bracket.aim)).number
+    for _ in range(_ROUGH_STEPS):
+        size = at(quality)
+        measure = math.log(max(size, 1))
+        if abs(measure - bracket.aim) <= _ROUGH:
+            break
+        bracket.add(quality, measure, measure < bracket.aim)
+        wanted = bracket.next_quality()
+        if wanted is None:
+            break
+        quality = wanted
+    return quality, size
 
 
 def quality_for_psnr(at: Callable[[float], tuple[T, float]], target: float, guess: float) -> SearchResult[T]:

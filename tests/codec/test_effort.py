@@ -140,15 +140,25 @@ class TestSearch:
             return f"{name} at {quality:g}"
 
         stages = [partial(stage, "squares"), partial(stage, "refined")]
-        found = search_improved(search(None, None), 4000, search, stages)
+        found = search_improved(lambda: search(None, None), 40, 4000, search, stages)
         assert asked == [(40, None), (50, "squares at 40")]
         assert found.value == "refined at 50"
 
     def test_a_stage_with_nothing_better_is_passed_over(self) -> None:
         search = self.curve(0.2, 4000)
         stages = [lambda *_: "squares", lambda quality, before: None]
-        assert search_improved(search(None, None), 4000, search, stages).value == "squares"
-        assert search_improved(search(None, None), 4000, search, stages[1:]).value == "plain"
+        assert search_improved(lambda: search(None, None), 40, 4000, search, stages).value == "squares"
+        assert search_improved(lambda: search(None, None), 40, 4000, search, stages[1:]).value == "plain"
+
+    def test_the_plain_latents_are_searched_with_only_if_nothing_better_is_close(self) -> None:
+        search = self.curve(0.2, 4000)
+
+        def plain() -> SearchResult[str]:
+            raise AssertionError("a search too many")
+
+        assert search_improved(plain, 40, 4000, search, [lambda *_: "squares"]).value == "squares"
+        with pytest.raises(AssertionError, match="too many"):
+            search_improved(plain, 40, 4000, search, [lambda *_: None])
 
     @pytest.mark.parametrize(("iterations", "expected"), [(0, ()), (3, (1, 3)), (40, (10, 40))])
     def test_a_part_of_the_iterations_comes_first(self, iterations: int, expected: tuple[int, ...]) -> None:
@@ -156,7 +166,7 @@ class TestSearch:
 
     def test_the_plain_file_is_taken_where_only_it_meets_the_target(self) -> None:
         search = self.curve(0.2, 9500)
-        found = search_improved(search(None, None), 9500, search, [lambda *_: "refined"])
+        found = search_improved(lambda: search(None, None), 95, 9500, search, [lambda *_: "refined"])
         assert (found.value, found.reached) == ("plain", True)
 
     @pytest.mark.parametrize(
@@ -172,7 +182,8 @@ class TestSearch:
             size = next(left)
             return SearchResult(0, "", size, size <= 100, 97 <= size <= 100)
 
-        found = search_improved(search(None, None), 100, search, [lambda *_: "better"] * 2)
+        plain = search(None, None)
+        found = search_improved(lambda: plain, 1, 100, search, [lambda *_: "better"] * 2)
         assert found.measure == chosen
 
 

@@ -15,6 +15,7 @@ from lpcodec.codec.rate import (
     SearchResult,
     quality_for_psnr,
     quality_for_size,
+    quality_near_size,
     usual_sizes,
 )
 
@@ -264,3 +265,28 @@ def test_a_curve_that_is_a_little_too_high_or_too_low_takes_two_codings(error: f
 
     assert quality_for_size(at, 6000, expected).close
     assert len(tried) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0.012, 0.07), st.floats(0, 0.8), st.floats(1, 99), st.sampled_from([0.5, 0.9, 1.0, 1.1, 2.0]))
+def test_a_quality_is_found_roughly_in_few_steps(slope: float, bend: float, place: float, offset: float) -> None:
+    at = Counted(exponential(20_000, slope, bend))
+    limit = int(at.curve(place))
+    found, size = quality_near_size(lambda quality: int(at(quality)[1]), limit, around(20_000 * offset))
+    assert size == math.ceil(at.curve(found))
+    assert len(at.calls) <= 4
+    assert abs(math.log(size / limit)) < 0.17 or len(at.calls) == 4
+
+
+def test_sizes_out_of_reach_are_given_up_roughly_too() -> None:
+    for limit, quality in ((10, 0.0), (10**9, 100.0)):
+        found, size = quality_near_size(lambda q: math.ceil(1000 + 100 * q), limit, USUAL)
+        assert (found, size) == (quality, 1000 + 100 * quality)
+
+
+def test_the_quality_to_try_next_follows_the_expected_curve() -> None:
+    expected = Expected.of_sizes([0, 50, 100], [1000, 4000, 40_000])
+    # An easy picture with half of these sizes: at 50 it has 2000 bytes, and 20,000 at 100.
+    assert expected.quality_for_size(round(20_000 / 0.99), 50, 2000) == pytest.approx(100, abs=0.01)
+    assert expected.quality_for_size(round(500 / 0.99), 50, 2000) == pytest.approx(0, abs=0.1)
+    assert expected.quality_for_size(round(2000 / 0.99), 50, 2000) == pytest.approx(50, abs=0.01)
