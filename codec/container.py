@@ -71,7 +71,7 @@ Reading is bounded: a declared length is compared with the bytes that are there 
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate, chain, pairwise
@@ -149,7 +149,7 @@ def write(file: LpcFile) -> bytes:
     for section in file.sections:
         if needs_newer(section.type):
             raise ValueError(f"section {section_name(section.type)} has no place in format version {VERSION}")
-    if fault := next(chain(header_faults(file.header), _section_faults(file)), None):
+    if fault := next(chain(header_faults(file.header), _section_faults(file.header.kind, _sizes(file))), None):
         raise ValueError(fault)
     body = bytearray(_header_bytes(file))
     for section in file.sections:
@@ -211,12 +211,8 @@ def read(data: bytes, *, max_pixels: int | None = None) -> LpcFile:
         raise DamagedFileError(f"damaged: {left} bytes follow the end of the file")
     if digest != _file_digest(memoryview(data)[:body_end]):
         raise DamagedFileError("damaged: the digest over the whole file differs")
-    for section in sections:
-        if needs_newer(section.type):
-            raise UnknownModelError(f"section {section_name(section.type)} needs a newer version of lpcodec")
     file = LpcFile(header, sections)
-    if fault := next(_section_faults(file), None):
-        raise DamagedFileError(f"damaged: {fault}")
+    check_sections(header.kind, _sizes(file))
     _check_pixels(header, max_pixels)
     return file
 
@@ -367,9 +363,28 @@ def needs_newer(section_type: int) -> bool:
     return section_type not in _KNOWN and 0 < section_type < FIRST_ANCILLARY
 
 
-def _section_faults(file: LpcFile) -> Iterator[str]:
-    """One text for each rule about sections that the file breaks."""
-    types = [section.type for section in file.sections]
+def check_sections(kind: Kind, sizes: Sequence[tuple[int, int]]) -> None:
+    """Check the rules about the sections of a whole file, from the type of each and the length of its payload.
+
+    Raises:
+        UnknownModelError: only a newer version can show the picture.
+        DamagedFileError: a rule is broken.
+    """
+    for section_type, _ in sizes:
+        if needs_newer(section_type):
+            raise UnknownModelError(f"section {section_name(section_type)} needs a newer version of lpcodec")
+    if fault := next(_section_faults(kind, sizes), None):
+        raise DamagedFileError(f"damaged: {fault}")
+
+
+def _sizes(file: LpcFile) -> list[tuple[int, int]]:
+    """The type of each section and the length of its payload."""
+    return [(section.type, len(section.payload)) for section in file.sections]
+
+
+def _section_faults(kind: Kind, sizes: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """One text for each rule about sections that a file breaks, from the type and the length of each."""
+    types = [section_type for section_type, _ in sizes]
     if not 1 <= len(types) <= MAX_SECTIONS:
         yield f"{len(types)} sections, where 1 to {MAX_SECTIONS} are allowed"
     for type_number in types:
@@ -380,12 +395,12 @@ def _section_faults(file: LpcFile) -> Iterator[str]:
             yield f"section {section_name(after)} occurs twice"
         elif before > after:
             yield f"section {section_name(after)} comes after section {section_name(before)}"
-    for section in file.sections:
-        if not section.payload and section.type != SectionType.LATENTS:
-            yield f"section {section_name(section.type)} is empty"
-        if len(section.payload) >= 1 << (7 * MOST_BYTES):
-            yield f"section {section_name(section.type)} is too long"
-    yield from _colour_faults(file.header.kind, types)
+    for section_type, length in sizes:
+        if not length and section_type != SectionType.LATENTS:
+            yield f"section {section_name(section_type)} is empty"
+        if length >= 1 << (7 * MOST_BYTES):
+            yield f"section {section_name(section_type)} is too long"
+    yield from _colour_faults(kind, types)
 
 
 def _colour_faults(kind: Kind, types: list[int]) -> Iterator[str]:

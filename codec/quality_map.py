@@ -11,14 +11,16 @@ shown. At the right and bottom the picture may cut squares off. The quality of a
 
 Payload of a QUALITIES section:
 
-    1       bits 0-1 n: the squares have 32 << n pixels a side; bits 2-7 the index of a table (0 to 63)
+    1       bits 0-1 n: the squares have 32 << n pixels a side; bits 2-7 the index of a table (5 to 63)
             words of the entropy coder: for each square, row by row, its offset less the one predicted, by that table
               of the default ones (entropy/tables.py)
 
 The prediction is the mean of the offsets of the squares on the left and above, rounded up from halves; in the first row
 and column, that of the one neighbour; 0 for the first square. Offsets are within -15..15.
 
-Refused as damaged: an offset beyond these, words that aren't those of the squares, and a map whose offsets are all 0.
+Refused as damaged: an offset beyond these, a map whose offsets are all 0, a stream that isn't exactly the words of
+these squares, and a table below 5. Such a table takes next to no bits for a square that is as predicted: a few bytes
+could declare millions of squares.
 """
 
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ STEP_UNITS = 2048
 """16-bit units of quality per unit of an offset: 3.1 of 100."""
 MOST = 15
 """The largest magnitude of an offset."""
+_SHARPEST = 5
+"""The index of the first table that may be used: with it a square that is as predicted takes 0.02 bits."""
 _DAMAGED = "damaged: the qualities of the picture's squares"
 _SLACK_BITS = 32
 """Words may be this much shorter than their ideal length, because the coder and the logarithms round."""
@@ -79,6 +83,11 @@ def grid_size(height: int, width: int, side: int) -> tuple[int, int]:
     return ceil_div(height, side), ceil_div(width, side)
 
 
+def most_squares(size: tuple[int, int]) -> int:
+    """The squares of a picture of `size` (width, height) if they are as small as any."""
+    return ceil_div(size[0], SIDES[0]) * ceil_div(size[1], SIDES[0])
+
+
 def cheap(wanted: npt.NDArray[np.float64], stiffness: npt.NDArray[np.float64], furthest: int) -> Offsets:
     """Return offsets near `wanted` that take few bits, int32 (rows, columns), within -furthest..furthest.
 
@@ -114,9 +123,14 @@ def to_bytes(found: QualityMap) -> bytes:
 def from_bytes(payload: bytes, height: int, width: int) -> QualityMap:
     """The inverse of `to_bytes`, for a picture that is coded in `height` x `width` pixels. Raises DamagedFileError.
 
-    The size is checked before anything is decoded, so that a small file can't declare a large map.
+    The size is checked before anything is decoded, so that a small file can't declare a large map: a byte has 400
+    squares at most.
     """
+    if not payload:
+        raise DamagedFileError(f"{_DAMAGED} are missing")
     side, index, tables = SIDES[payload[0] & 3], payload[0] >> 2, default_tables()
+    if index < _SHARPEST:
+        raise DamagedFileError(f"{_DAMAGED} are coded with table {index}, which none may use")
     rows, columns = grid_size(height, width, side)
     least = rows * columns * (PRECISION_BITS - np.log2(float(tables.frequencies[index].max())))
     if least > 8 * len(payload) + _SLACK_BITS:
@@ -129,7 +143,7 @@ def from_bytes(payload: bytes, height: int, width: int) -> QualityMap:
         raise DamagedFileError(f"{_DAMAGED} can't be read: {error}") from error
     offsets = _offsets(residuals.reshape(rows, columns))
     if not offsets.any():
-        raise DamagedFileError(f"{_DAMAGED} are all the same")
+        raise DamagedFileError(f"{_DAMAGED} are all the file's own")
     return QualityMap(side, offsets)
 
 
@@ -150,22 +164,36 @@ def _residuals(offsets: Offsets) -> Offsets:
 
 
 def _offsets(residuals: Offsets) -> Offsets:
-    """The inverse of `_residuals`. Raises DamagedFileError for an offset that is too large."""
-    rows: list[list[int]] = []
-    for changes in residuals.tolist():
-        row: list[int] = []
-        for column, change in enumerate(changes):
-            row.append(_predicted(row, rows[-1] if rows else None, column) + change)
-            if abs(row[-1]) > MOST:
-                raise DamagedFileError(f"{_DAMAGED} are beyond {MOST} steps")
-        rows.append(row)
-    return np.array(rows, np.int32)
+    """The inverse of `_residuals`. Raises DamagedFileError for an offset that is too large.
+
+    It goes from one diagonal to the next, because no square of a diagonal is predicted from another one of it.
+    """
+    rows, columns = residuals.shape
+    # With a row above and a column on the left. Where a square has one neighbour, the other is given the same offset.
+    width = columns + 1
+    found = np.zeros((rows + 1) * width, np.int32)
+    changes = np.pad(residuals, ((1, 0), (1, 0))).ravel()
+    for diagonal in range(rows + columns - 1):
+        first, last = max(0, diagonal - columns + 1), min(diagonal, rows - 1)
+        here = np.arange(first, last + 1) * (width - 1) + diagonal + 1 + width
+        if first == 0:
+            found[here[0] - width] = found[here[0] - 1]
+        if last == diagonal:
+            found[here[-1] - 1] = found[here[-1] - width]
+        offsets = (found[here - 1] + found[here - width] + 1 >> 1) + changes[here]
+        if np.abs(offsets).max() > MOST:
+            raise DamagedFileError(f"{_DAMAGED} are beyond {MOST} steps")
+        found[here] = offsets
+    return np.ascontiguousarray(found.reshape(rows + 1, width)[1:, 1:])
 
 
 def _best_table(residuals: Offsets) -> int:
     """The index of the default table that codes residuals (n,) in the fewest bits."""
     tables = default_tables()
-    return min(range(len(tables)), key=lambda index: tables.bits(residuals, np.full(residuals.size, index, np.uint8)))
+    return min(
+        range(_SHARPEST, len(tables)),
+        key=lambda index: tables.bits(residuals, np.full(residuals.size, index, np.uint8)),
+    )
 
 
 def _code_lengths(index: int) -> dict[int, float]:

@@ -15,12 +15,12 @@ Damage elsewhere isn't noticed. A changed header may be noticed only because the
 import numpy as np
 
 from lpcodec.codec import alpha as alphas
-from lpcodec.codec import cells, container, decoding, downscaling, outline, picture
+from lpcodec.codec import cells, container, decoding, downscaling, outline, picture, quality_map
 from lpcodec.codec.arguments import is_whole
 from lpcodec.codec.arrays import Pixels
 from lpcodec.codec.container import SectionType
 from lpcodec.codec.decoding import DecodeResult
-from lpcodec.codec.errors import DamagedFileError, LimitError, UnknownModelError, UsageError
+from lpcodec.codec.errors import DamagedFileError, LimitError, UsageError
 from lpcodec.codec.families.family import Box, RegionCodec
 from lpcodec.codec.outline import Outline, Stream
 from lpcodec.codec.picture import Picture
@@ -46,9 +46,7 @@ def decode(
     box = _box(region, found)
     if not found.is_whole:
         raise DamagedFileError("the file was cut short, or something follows its end")
-    for entry in found.entries:
-        if container.needs_newer(entry.type):
-            raise UnknownModelError(f"section {container.section_name(entry.type)} needs a newer version of lpcodec")
+    container.check_sections(found.header.kind, [(entry.type, entry.length) for entry in found.entries])
     codec, latents = decoding.codec_of(found.header, device), found.entry(SectionType.LATENTS)
     # Files with other critical sections are decoded whole.
     critical = {entry.type for entry in found.entries if entry.type < container.FIRST_ANCILLARY}
@@ -60,6 +58,9 @@ def decode(
     if not in_part:
         return _cut(stream, box, max_pixels, max_memory, device, progress)
     around = count if whole else (box.width + _AROUND) * (box.height + _AROUND) + _GROUP_PIXELS
+    qualities = found.entry(SectionType.QUALITIES)
+    if qualities is not None:  # the map of the whole picture takes about as much memory as so many pixels
+        around += quality_map.most_squares(found.header.coded_size)
     decoding.check_memory(found.header, around, max_memory)
 
     assert isinstance(codec, RegionCodec)
@@ -70,7 +71,6 @@ def decode(
         stream.seek(entry.start + start)
         return stream.read(min(length, entry.length - start))
 
-    qualities = found.entry(SectionType.QUALITIES)
     payload = None if qualities is None else outline.payload(stream, qualities)
     frame = decoding.frame_of(found.header, codec, payload)
     downscaled = found.header.downscaled

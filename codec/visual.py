@@ -327,7 +327,7 @@ def _extended(pictures: Tensor) -> Tensor:
 
 def _tensor(pixels: Pixels) -> Tensor:
     """Pixels (h, w, C) -> (1, C, h, w) in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])).float() / 255
+    return torch.from_numpy(np.array(pixels.transpose(2, 0, 1)[None])).float() / 255  # Pillow's arrays are read-only
 
 
 def score(distance: Tensor) -> Tensor:

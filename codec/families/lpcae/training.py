@@ -53,9 +53,7 @@ class LpcaeObjective(PictureObjective):
             self.network.load_state_dict(_state_of(source, self.network))
             return
         lpae, _ = models.tensors_of("lpae")
-        self.network.start_from(
-            with_prefix(lpae, PREDICTION), self.store.batch(START_PATCHES, START_SIZE, generator)
-        )
+        self.network.start_from(with_prefix(lpae, PREDICTION), self.store.batch(START_PATCHES, START_SIZE, generator))
 
     def parameter_groups(self) -> Iterable[dict[str, object]]:
         prediction = list(self.network.prediction.parameters())
