@@ -16,6 +16,7 @@ from lpcodec.codec import visual
 from lpcodec.codec.allocation import SIDE, chosen
 from lpcodec.codec.arrays import Pixels, ceil_div
 from lpcodec.codec.families.hyperprior.sizes import STRIDE
+from lpcodec.codec.freed import give_back
 from lpcodec.codec.quality_map import QualityMap
 from lpcodec.codec.tiles import Span
 
@@ -54,6 +55,8 @@ def allocate(pixels: Pixels, places: Sequence[tuple[Span, Span]], decoded: Decod
             own = _by_square(bits(number))
             row, column = places[number][0].start // _LATENTS, places[number][1].start // _LATENTS
             of_squares[row : row + own.shape[0], column : column + own.shape[1]] = own
+        if len(blocks) > 1:
+            give_back()
     return chosen(visual.joined(found, of_squares.shape), of_squares, SIDE)
 
 

@@ -39,11 +39,7 @@ from lpcodec.codec.families.hyperprior.entropy import EntropyModel, Group
 from lpcodec.codec.families.hyperprior.finishing import HALO, FinishingFilter
 from lpcodec.codec.families.hyperprior.hyperlatents import HyperTables
 from lpcodec.codec.families.hyperprior.layers import Z_MAX
-from lpcodec.codec.families.hyperprior.network import (
-    MIDDLE,
-    CoarserContext,
-    HyperpriorNetwork,
-)
+from lpcodec.codec.families.hyperprior.network import MIDDLE, CoarserContext, HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.packed import Latents, PackedLatents, sample, scaled_group, size_of
 from lpcodec.codec.families.hyperprior.pixels import PixelAnalysis
 from lpcodec.codec.families.hyperprior.places import Places
@@ -421,11 +417,12 @@ class HyperpriorCodec:
         h, w = latent_grid(frame.height, frame.width)
         in_a_row = ceil_div(w, self.group_side)
 
-        def values_of_rows(first: int, stop: int) -> Tensor:
+        def fill_rows(first: int, rows: Tensor) -> None:
+            stop = first + rows.shape[2]
             groups = symbols[first // self.group_side * in_a_row : ceil_div(stop, self.group_side) * in_a_row]
-            return self.values(groups, replace(frame, height=STRIDE * (stop - first)))
+            self.values(groups, replace(frame, height=STRIDE * (stop - first)), out=rows)
 
-        values = RowsOfValues(values_of_rows, h, self.group_side, torch.empty(1, self.network.sizes.latents, 0, w))
+        values = RowsOfValues(fill_rows, h, self.group_side, torch.empty(1, self.network.sizes.latents, 0, w))
         canvas = self._canvas(frame, progress, least_tiles=least_tiles)
         for band in canvas.bands():
             top, bottom = band[0][0].outer_start, band[-1][0].outer_stop
@@ -459,11 +456,14 @@ class HyperpriorCodec:
             symbols[..., rows.core, columns.core] = torch.from_numpy(group.r).float()
         return symbols
 
-    def values(self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None) -> Tensor:
-        """The r + mean of all groups (1, M, h, w), on the CPU, not yet times the inverse gain."""
+    def values(
+        self, groups: list[Group], frame: Frame, coarser: CoarserContext | None = None, out: Tensor | None = None
+    ) -> Tensor:
+        """The r + mean of all groups (1, M, h, w), on the CPU, not yet times the inverse gain; in `out`, if given."""
         h, w = latent_grid(frame.height, frame.width)
         q = torch.tensor([frame.quality.units])
-        values = torch.empty((1, self.network.sizes.latents, h, w), memory_format=torch.channels_last)
+        shape = 1, self.network.sizes.latents, h, w
+        values = torch.empty(shape, memory_format=torch.channels_last) if out is None else out
 
         def fill(placed: tuple[Group, Tile]) -> None:
             group, (rows, columns) = placed

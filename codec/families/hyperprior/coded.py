@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lpcodec.codec.families.hyperprior import payload
 from lpcodec.codec.families.hyperprior.entropy import Group
+from lpcodec.codec.freed import give_back
 from lpcodec.entropy.coder import Encoder, SymbolsHash, symbols_hash
 
 
@@ -15,7 +16,7 @@ class HyperpriorCoded:
 
     Args:
         groups: in coding order.
-        keep: whether the attribute `groups` holds them, up to 18 bytes per pixel; their bytes are then made on demand.
+        keep: whether the attribute `groups` holds them, up to 22 bytes per pixel; their bytes are then made on demand.
             If not, each group is turned into bytes as it comes, and `groups` is empty.
     """
 
@@ -31,6 +32,8 @@ class HyperpriorCoded:
             self._streams.append(_stream(group))
             for run in group.runs:
                 self._hash.add(run.symbols)
+        if not keep:  # a large picture
+            give_back()
         self.bits = float(sum(bits))
 
     @property

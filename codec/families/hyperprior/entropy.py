@@ -42,18 +42,42 @@ SYMBOL_MAX = 32767
 
 
 @dataclass(frozen=True)
+class PackedSymbols:
+    """Symbols (M, h, w), most of them zero, in little memory, because a large picture has many groups: a bit for each
+    of the `shape`, packed, that says whether it is one of the `values`, which aren't zero."""
+
+    shape: tuple[int, ...]
+    bits: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.int16]
+
+    @classmethod
+    def of(cls, symbols: npt.NDArray[np.int16]) -> "PackedSymbols":
+        there = symbols.ravel() != 0
+        return cls(symbols.shape, np.packbits(there), symbols.ravel()[np.flatnonzero(there)])
+
+    def unpacked(self) -> npt.NDArray[np.int16]:
+        symbols = np.zeros(self.shape, np.int16)
+        symbols.reshape(-1)[np.flatnonzero(np.unpackbits(self.bits, count=symbols.size))] = self.values
+        return symbols
+
+
+@dataclass(frozen=True)
 class Group:
     """The integers of a group: z (Z, ceil(h/4), ceil(w/4)) and r (M, h, w), and the runs in which they are coded.
 
-    r is int8 if its values fit, because a large picture has many groups. `means` (1, M, h, w) are there if a second
-    thread computes them while the group is parsed.
+    `means` (1, M, h, w) are there if a second thread computes them while the group is parsed.
     """
 
     z: npt.NDArray[np.int32]
-    r: npt.NDArray[np.int16] | npt.NDArray[np.int8]
+    packed_r: PackedSymbols
     z_runs: tuple[SymbolRun, ...]
     r_runs: tuple[SymbolRun, ...]
     means: Future[Tensor] | None = None
+
+    @property
+    def r(self) -> npt.NDArray[np.int16]:
+        """A copy, unpacked."""
+        return self.packed_r.unpacked()
 
     @property
     def runs(self) -> tuple[SymbolRun, ...]:
@@ -117,7 +141,7 @@ class EntropyModel:
             walk(self.steps, source, scales, means, self.context_channels, second)
         z_symbols = z[0].int().numpy()
         z_runs = self.z_tables.runs(z_symbols, int(row_of_quality(q, self.anchors)))
-        return Group(z_symbols, source.smallest(), z_runs, tuple(source.runs))
+        return Group(z_symbols, PackedSymbols.of(source.r), z_runs, tuple(source.runs))
 
     def parse(self, stream: bytes, q: Tensor, height: int, width: int, coarser_symbols: Tensor | None) -> Group:
         """Read a group of height x width latents: integers only, nothing here depends on the machine.
@@ -144,7 +168,7 @@ class EntropyModel:
                 decoder.finish()
             finally:
                 blocks.put(None)
-        return Group(z, source.smallest(), z_runs, tuple(source.runs), means)
+        return Group(z, PackedSymbols.of(source.r), z_runs, tuple(source.runs), means)
 
     def _means_while_parsing(
         self, z: npt.NDArray[np.int32], q: Tensor, height: int, width: int, blocks: "SimpleQueue[Tensor | None]"
@@ -164,8 +188,9 @@ class EntropyModel:
     @torch.no_grad()
     def values(self, group: Group, q: Tensor, coarser: CoarserContext | None = None) -> Tensor:
         """r + mean (1, M, h, w) of a group: means are added here, in floats, after all integers were read."""
-        by_place = torch.from_numpy(group.r).flatten(1).t().contiguous()  # quicker than with floats
-        r = by_place.to(self.device).float().t().view(1, *group.r.shape)
+        symbols = torch.from_numpy(group.r)
+        by_place = symbols.flatten(1).t().contiguous()  # quicker than with floats
+        r = by_place.to(self.device).float().t().view(1, *symbols.shape)
         if group.means is not None:
             return r + group.means.result()
         z = torch.from_numpy(group.z).to(self.device).float()[None]
@@ -189,11 +214,6 @@ class _Coding:
     def __init__(self, model: EntropyModel, shape: tuple[int, ...]) -> None:
         self.model, self.runs = model, list[SymbolRun]()
         self.r = np.zeros(shape, np.int16)
-
-    def smallest(self) -> npt.NDArray[np.int16] | npt.NDArray[np.int8]:
-        """r, as int8 if its values fit."""
-        largest = max((int(np.abs(run.symbols).max(initial=0)) for run in self.runs), default=0)
-        return self.r.astype(np.int8) if largest <= np.iinfo(np.int8).max else self.r
 
     def coded(self, prediction: Prediction) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
         """The step's latents that are coded, as flat places in its block (c, h, w), and their scale indexes."""

@@ -117,24 +117,31 @@ class RowsOfValues:
     """Values r + mean of a picture's latents. Rows are made when they are asked for, and dropped when they are passed.
 
     Args:
-        make: (first row, row after the last) -> values (1, M, rows, w); both are multiples of `step` or `height`.
+        make: (first row, values of some rows (1, M, rows, w)) fills these values. The first row and the one after the
+            last are multiples of `step`, or `height`.
         height: rows of latents in all.
         step: rows that are made together: those of a row of groups.
         empty: values of no rows (1, M, 0, w).
     """
 
-    def __init__(self, make: Callable[[int, int], Tensor], height: int, step: int, empty: Tensor) -> None:
+    def __init__(self, make: Callable[[int, Tensor], None], height: int, step: int, empty: Tensor) -> None:
         self._make, self._height, self._step = make, height, step
         self._kept, self._first = empty, 0
 
     def since(self, top: int, bottom: int) -> Tensor:
         """Values (1, M, rows, w) from row `top` on, up to row `bottom` - 1 or further.
 
-        Neither may be smaller than in the call before.
+        Neither may be smaller than in the call before, whose values must be let go.
         """
         known = self._first + self._kept.shape[2]
-        parts = [self._kept[:, :, top - self._first :]]
+        self._kept, self._first = self._kept[:, :, top - self._first :], top
         if known < bottom:
-            parts.append(self._make(known, min(self._step * ceil_div(bottom, self._step), self._height)))
-        self._kept, self._first = torch.cat([part for part in parts if part.shape[2]], 2), top
+            # Values take much memory: the old rows are freed before the new ones are made.
+            self._kept = self._kept.clone()
+            stop = min(self._step * ceil_div(bottom, self._step), self._height)
+            _, latents, kept, width = self._kept.shape
+            rows = torch.empty((1, latents, stop - top, width), memory_format=torch.channels_last)
+            rows[:, :, :kept] = self._kept
+            self._kept = rows
+            self._make(known, rows[:, :, kept:])
         return self._kept

@@ -1,6 +1,7 @@
 """Coding with the hyperprior: the decoder reads what the encoder wrote, whatever the machine, the size, the bytes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,8 +142,21 @@ def test_the_decoder_reads_what_was_coded(codec: HyperpriorCodec, size: tuple[in
 def test_shapes_and_types_of_a_group(codec: HyperpriorCodec) -> None:
     (group,) = codec.code(codec.analyse(pixels(70, 90)), 50).groups
     assert (group.z.shape, group.z.dtype) == ((SMALL.hyper_latents, 2, 2), np.int32)
-    assert (group.r.shape, group.r.dtype) == ((SMALL.latents, 5, 6), np.int8)
+    assert (group.r.shape, group.r.dtype) == ((SMALL.latents, 5, 6), np.int16)
     assert np.abs(group.z).max() <= Z_MAX
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.sampled_from([0.0, 0.05, 1.0]))
+def test_packed_symbols_are_unpacked(seed: int, side: int, share: float) -> None:
+    random = np.random.default_rng(seed)
+    r = random.integers(-entropy.SYMBOL_MAX, entropy.SYMBOL_MAX + 1, (5, side, 3), np.int16)
+    r *= random.random(r.shape) < share
+    packed = entropy.PackedSymbols.of(r)
+    assert packed.values.size == np.count_nonzero(r)
+    assert packed.bits.nbytes == -(-r.size // 8)
+    unpacked = packed.unpacked()
+    assert (unpacked.shape, unpacked.dtype) == (r.shape, r.dtype)
+    assert np.array_equal(unpacked, r)
 
 
 def test_grey_pictures_are_coded_as_equal_channels(codec: HyperpriorCodec) -> None:
@@ -372,7 +386,7 @@ def test_hyper_latents_out_of_range_are_damage(codec: HyperpriorCodec) -> None:
     symbols = group.z_runs[0].symbols.copy()
     symbols[0] = Z_MAX + 1
     forged = SymbolRun(symbols, group.z_runs[0].indexes, group.z_runs[0].tables)
-    coded = hyperprior_codec.HyperpriorCoded([Group(group.z, group.r, (forged, *group.z_runs[1:]), group.r_runs)])
+    coded = hyperprior_codec.HyperpriorCoded([replace(group, z_runs=(forged, *group.z_runs[1:]))])
     with pytest.raises(DamagedFileError, match=f"hyper-latents beyond {Z_MAX}"):
         codec.parse(coded.payloads(), header_for(image))
 
