@@ -252,7 +252,7 @@ def check_decode(
 
 
 def info(source: FileSource) -> dict[str, Any]:
-    """What an .lpc file (path, bytes or open file) says about itself, ready for JSON. Nothing is decoded.
+    """What an .lpc file (path, bytes or open file) says about itself, ready for JSON. No picture is decoded.
 
     Raises:
         DamagedFileError, FileAccessError: as `decode`.

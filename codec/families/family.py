@@ -7,8 +7,8 @@ training     --options, objective---> Family   (what is trained, on which batche
 export       --export, macs---------> Family   (a trained network -> tensors to store, entries of its card)
 encoding, decoding  <----Codec: what a family of the task "codec" loads as
 ```
-What else a codec can do is a protocol each: `ScalableCodec`, `RegionCodec`, `RateEstimator`, `WeighingCodec` and
-`RotatingCodec` here, `Refinable` in effort.py.
+What else a codec can do is a protocol each: `ScalableCodec`, `RegionCodec`, `RateEstimator`, `WeighingCodec`,
+`RotatingCodec` and `AllocatingCodec` here, `Refinable` in effort.py.
 
 Nothing here imports torch, so the registry can list all networks at once.
 """

@@ -5,6 +5,7 @@ import io
 import re
 import threading
 import zlib
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from PIL import Image
 
 import lpcodec
 from lpcodec.codec import container, downscaling
-from lpcodec.codec.container import SectionType
+from lpcodec.codec.container import LpcFile, Section, SectionType
 from lpcodec.codec.errors import DamagedFileError, FileAccessError, LimitError, UsageError
 from lpcodec.codec.families.hyperprior import payload
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 WIDTH, HEIGHT = 2300, 1200
 """Six groups: three in a row, of which the last is narrow, and two rows, of which the second is low."""
 
@@ -277,6 +279,30 @@ class TestDamage:
             lpcodec.decode(coded[:length], region=(0, 0, 10, 10))
         with pytest.raises(DamagedFileError):
             lpcodec.decode(coded + b"x", region=(0, 0, 10, 10))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda sections: [*sections, sections[-1]], "occurs twice"),
+            (lambda sections: sections[::-1], "comes after section"),
+            (lambda sections: [sections[0], Section(SectionType.QUALITIES, b"")], "is empty"),
+            (lambda sections: [*sections, Section(SectionType.STORED, b"x")], "comes after section|with a STORED"),
+            (lambda sections: sections[1:], "without a LATENTS"),
+        ],
+    )
+    def test_what_the_format_forbids_is_refused(
+        self, change: Callable[[list[Section]], list[Section]], message: str
+    ) -> None:
+        file = container.read((GOLDEN / "face-default@visual.lpc").read_bytes())
+        assert [section.type for section in file.sections] == [SectionType.LATENTS, SectionType.QUALITIES]
+        forged = LpcFile(file.header, tuple(change(list(file.sections))))
+        data = bytearray(container._header_bytes(forged))
+        for section in forged.sections:
+            data += container._section_head_bytes(section, data) + section.payload
+        data += container._file_digest(data)
+        for region in (None, (0, 0, 10, 10)):
+            with pytest.raises(DamagedFileError, match=message):
+                lpcodec.decode(bytes(data), region=region)
 
 
 class TestLimits:

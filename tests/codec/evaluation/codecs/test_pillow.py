@@ -70,7 +70,7 @@ def test_jpeg_keeps_its_chroma_from_quality_80() -> None:
 
 
 def test_avif_prints_what_it_was_told() -> None:
-    assert pillow.avif(2, threads=4).options == "speed 2, 4:4:4, tune=psnr, max_threads=4"
+    assert pillow.avif(2, threads=4).options == "speed 2, 4:4:4, tune=psnr, one tile, max_threads=4"
     assert pillow.avif(2).arguments(30)["advanced"] == {"tune": "psnr"}
     assert [PEERS[name].title for name in ("avif", "avif-speed2", "avif-default")] == [
         "AVIF tuned for PSNR", "AVIF tuned for PSNR, speed 2", "AVIF",
@@ -84,6 +84,15 @@ def test_avif_variants_are_what_they_are_called() -> None:
     plain = io.BytesIO()
     Image.fromarray(PIXELS).save(plain, "AVIF", quality=60, max_threads=1)
     assert default == plain.getvalue()
+
+
+@pytest.mark.parametrize("name", ["avif", "avif-speed2", "avif-default"])
+def test_avif_has_no_tiles(name: str) -> None:
+    """Pillow makes tiles of this size by default, and nothing is predicted across their borders."""
+    stripes = np.tile(np.random.default_rng(1).integers(0, 256, (512, 4, 3), np.uint8), (1, 192, 1))
+    tiles = io.BytesIO()
+    Image.fromarray(stripes).save(tiles, "AVIF", **{**PEERS[name].arguments(60), "autotiling": True})
+    assert len(PEERS[name].encode(stripes, 60)) < len(tiles.getvalue())
 
 
 @pytest.mark.parametrize("quality", [88, 93])
