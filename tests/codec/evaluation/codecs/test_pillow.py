@@ -86,13 +86,13 @@ def test_avif_variants_are_what_they_are_called() -> None:
     assert default == plain.getvalue()
 
 
-@pytest.mark.parametrize("name", ["avif", "avif-speed2", "avif-default"])
-def test_avif_has_no_tiles(name: str) -> None:
+def test_avif_has_no_tiles() -> None:
     """Pillow makes tiles of this size by default, and nothing is predicted across their borders."""
+    assert not any(PEERS[name].arguments(60)["autotiling"] for name in ("avif", "avif-speed2", "avif-default"))
     stripes = np.tile(np.random.default_rng(1).integers(0, 256, (512, 4, 3), np.uint8), (1, 192, 1))
     tiles = io.BytesIO()
-    Image.fromarray(stripes).save(tiles, "AVIF", **{**PEERS[name].arguments(60), "autotiling": True})
-    assert len(PEERS[name].encode(stripes, 60)) < len(tiles.getvalue())
+    Image.fromarray(stripes).save(tiles, "AVIF", quality=60, max_threads=1)
+    assert len(PEERS["avif-default"].encode(stripes, 60)) < len(tiles.getvalue())
 
 
 @pytest.mark.parametrize("quality", [88, 93])
