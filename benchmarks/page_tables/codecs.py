@@ -65,7 +65,8 @@ def shown(target: float = 0.3) -> list[str]:
     plain = " and ".join(text for text, test in words.items() if test == OURS)
     slower = figures["avif"]["decode_mps"] / figures[OURS]["decode_mps"]
     sentence = (
-        f"**Compared with AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults, but without tiles. With `--tune psnr` it needs {plain}"
+        f"**Compared with AVIF:** lpcodec needs {eye} as AVIF at Pillow's defaults, but without tiles. "
+        f"With `--tune psnr` it needs {plain}"
         f" as AVIF tuned for PSNR. AVIF decodes {slower:.2g} times as fast."
     )
     if document["machine"]["contended"]:

@@ -9,7 +9,7 @@ A peer's `settings` are its sweep for curves, from coarse to fine. JPEG XL and H
   `avif-default` has what people get from Pillow: 4:2:0 and libavif's own tuning, which is for the eye since libavif 1.4
   (tune=iq): the yardstick for MS-SSIM and for pictures to look at. Each is given its number of threads, because its
   bytes depend on them (a little). None has tiles. Pillow 13 makes some by default, so that several threads can work on
-  a picture, and files get larger: by 0.3 to 2 % for most photographs, by up to 10 % for a dark one and 22 % for a web page.
+  a picture, and files get larger: most photographs by 0.3 to 2 %, a dark one by up to 10 %, a web page by 12 to 22 %.
 - WebP has no option for sharper chroma in Pillow. JPEG 2000's setting is a compression ratio, so its sweep falls.
 - Pillow's JPEG encoder fails on noisy pictures at high quality unless its buffer is large enough (`_roomy`).
 """
