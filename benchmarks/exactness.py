@@ -187,11 +187,13 @@ def _child(folder: Path, setting: Setting) -> None:
         data = path.read_bytes()
         opened = decoding.open_file(data)
         codec: Any = decoding.codec_of(opened.file.header, setting.device)
-        for coder in getattr(codec, "coders", (codec,)):
+        coders = getattr(codec, "coders", (codec,))
+        for coder in coders:
             if not hasattr(coder, "transforms"):  # the paper's networks: one layout, one precision
                 continue
-            # Both, on every processor: bfloat16 where it pays, float32 elsewhere.
-            coder.compute_in(torch.float32 if setting.full_precision else torch.bfloat16)
+            if coder is coders[-1]:  # the coarser layers are always in float32
+                # Both, on every processor: bfloat16 where it pays, float32 elsewhere.
+                coder.compute_in(torch.float32 if setting.full_precision else torch.bfloat16)
             if not setting.channels_last:
                 for network in (coder.network, coder.transforms):
                     network.to(memory_format=torch.contiguous_format)
