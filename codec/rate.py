@@ -258,17 +258,16 @@ def quality_near_size(at: Callable[[float], int], limit: int, expected: Expected
         expected: the expected curve of log(bytes) of the whole file.
     """
     bracket = _Bracket(math.log(max(_AIM * limit, 1)), expected)
-    quality = Quality.of(expected.quality(bracket.aim)).number
+    wanted: float | None = Quality.of(expected.quality(bracket.aim)).number
     for _ in range(_ROUGH_STEPS):
-        size = at(quality)
+        if wanted is None:
+            break
+        quality, size = wanted, at(wanted)
         measure = math.log(max(size, 1))
         if abs(measure - bracket.aim) <= _ROUGH:
             break
         bracket.add(quality, measure, measure < bracket.aim)
         wanted = bracket.next_quality()
-        if wanted is None:
-            break
-        quality = wanted
     return quality, size
 
 

@@ -278,6 +278,13 @@ def test_a_quality_is_found_roughly_in_few_steps(slope: float, bend: float, plac
     assert abs(math.log(size / limit)) < 0.17 or len(at.calls) == 4
 
 
+def test_a_rough_search_that_gives_up_has_the_size_of_its_quality() -> None:
+    at = Counted(lambda q: 1000 if q < 41.4 else 9000)
+    found, size = quality_near_size(lambda quality: int(at(quality)[1]), 3000, USUAL)
+    assert len(at.calls) == 4
+    assert (found, size) == (at.calls[-1], at.curve(found))
+
+
 def test_sizes_out_of_reach_are_given_up_roughly_too() -> None:
     for limit, quality in ((10, 0.0), (10**9, 100.0)):
         found, size = quality_near_size(lambda q: math.ceil(1000 + 100 * q), limit, USUAL)
