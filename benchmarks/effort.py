@@ -29,6 +29,7 @@ from lpcodec.codec.effort import ITERATIONS
 from lpcodec.codec.evaluation.codecs.codec import MeasuredCodec, Pixels
 from lpcodec.codec.evaluation.codecs.registry import find_codec
 from lpcodec.codec.evaluation.metrics.curves import Curve, bd_rate, mean_curve
+from lpcodec.codec.evaluation.metrics.extra_metrics import SSIMULACRA2_SIDE
 from lpcodec.codec.evaluation.run.measure import measure
 from lpcodec.codec.evaluation.run.originals import Original, choose
 
@@ -115,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--avif", action="store_true", help="compare with AVIF too")
     options = parser.parse_args(argv)
+    if "visual" in options.tunes and 0 < options.crop < SSIMULACRA2_SIDE:
+        parser.error(f"SSIMULACRA 2 needs --crop {SSIMULACRA2_SIDE} or more")
     torch.set_num_threads(options.threads)
     everything = list(choose(options.data).values())
     step = max(len(everything) // options.pictures, 1)

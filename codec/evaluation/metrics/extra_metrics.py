@@ -38,6 +38,9 @@ LOSSLESS_DB = 99.0  # for the infinite luma PSNR of equal pictures, which a JSON
 LPIPS_BACKBONE = "alexnet-owt-7be5be79.pth"
 BUTTERAUGLI = "butteraugli_main"
 BUTTERAUGLI_SECONDS = 600
+SSIMULACRA2_SIDE = 225
+"""The smallest side for SSIMULACRA 2: from here on a picture has all six scales. Smaller ones lack some, and then the
+package takes weights of other scales and channels: 87 points at 240 pixels become 79 at 224 and 37 at 112."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ EXTRA_METRICS = {
         ExtraMetric("psnr-y", "PSNR of luma", "dB", 2, True, 2.0, 1, _always, psnr_y),
         ExtraMetric("ssim", "SSIM", "", 4, True, 0.02, 11, _always, ssim),
         ExtraMetric("lpips", "LPIPS (AlexNet)", "", 4, False, 0.05, 32, _check_lpips, lpips_alex),
-        ExtraMetric("ssimulacra2", "SSIMULACRA 2", "", 2, True, 5.0, 8, _check_ssimulacra2, ssimulacra2),
+        ExtraMetric("ssimulacra2", "SSIMULACRA 2", "", 2, True, 5.0, SSIMULACRA2_SIDE, _check_ssimulacra2, ssimulacra2),
         ExtraMetric("butteraugli", "Butteraugli", "", 4, False, 0.5, 8, _check_butteraugli, butteraugli),
     )
 }

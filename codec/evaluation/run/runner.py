@@ -100,8 +100,20 @@ def run(request: Request, progress: Progress = silent) -> Results:
         target_points=found.target_points,
         published=published.curves(request.dataset.name if request.dataset else None, request.published),
         failures=tuple(failures),
-        notes=(*request.notes, *left_out(request.folder)),
+        notes=(*request.notes, *left_out(request.folder), *_too_small(request.extra_metrics, pictures)),
     )
+
+
+def _too_small(metrics: Sequence[str], pictures: Sequence[PictureAbout]) -> list[str]:
+    """A sentence for each metric that some pictures are too small for."""
+    notes = []
+    for about in (extra_metrics.EXTRA_METRICS[name] for name in metrics):
+        small = [p.name for p in pictures if min(p.width, p.height) < about.smallest_side]
+        if small:
+            which = f"{small[0]} is" if len(small) == 1 else f"{small[0]} and {len(small) - 1} more are"
+            needed = f"sides of {about.smallest_side} pixels or more"
+            notes.append(f"{about.title} needs {needed}; {which} smaller, so no mean has it.")
+    return notes
 
 
 def originals(request: Request) -> Originals:

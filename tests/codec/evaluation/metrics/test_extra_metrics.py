@@ -41,7 +41,7 @@ def installed(name: str) -> bool:
 def test_a_measure_gets_worse_with_noise(name: str) -> None:
     if not installed(name):
         pytest.skip(f"{name} isn't installed here")
-    original = waves()
+    original = waves(max(64, extra_metrics.EXTRA_METRICS[name].smallest_side))
     values = [extra_metrics.value_of(name, original, worse(original, amount)) for amount in (3, 25)]
     assert None not in values
     assert (values[0] > values[1]) == extra_metrics.EXTRA_METRICS[name].higher_is_better  # type: ignore[operator]
@@ -79,6 +79,17 @@ def test_equal_pictures_are_perfect() -> None:
 def test_a_picture_too_small_for_a_measure_has_none() -> None:
     assert extra_metrics.value_of("ssim", waves(10), waves(10)) is None
     assert extra_metrics.value_of("psnr-y", waves(10), waves(10)) is not None
+
+
+def test_ssimulacra2_needs_all_of_its_six_scales() -> None:
+    assert extra_metrics.value_of("ssimulacra2", waves(224), waves(224)) is None
+    if not installed("ssimulacra2"):
+        pytest.skip("ssimulacra2 isn't installed here")
+    original = waves(512)
+    decoded = worse(original, 6)
+    whole = extra_metrics.value_of("ssimulacra2", original, decoded)
+    part = extra_metrics.value_of("ssimulacra2", original[:225, :225], decoded[:225, :225])
+    assert part == pytest.approx(whole, abs=3)  # noise is equally bad everywhere
 
 
 def test_an_unknown_measure_is_refused_with_the_known_ones() -> None:

@@ -225,6 +225,16 @@ def test_pictures_can_be_limited_or_chosen(request_for: Callable[..., Request]) 
     assert runner.originals(request_for())["b"].pixels.shape == (48, 64, 3)
 
 
+def test_pictures_that_are_too_small_for_a_metric_are_noted(request_for: Callable[..., Request], folder: Path) -> None:
+    assert not runner.run(request_for(extra_metrics=("ssim",))).notes
+    with Image.open(folder / "a.png") as picture:
+        picture.crop((0, 0, 10, 40)).save(folder / "small.png")
+    found = runner.run(request_for(extra_metrics=("ssim", "psnr-y")))
+    assert found.notes == ("SSIM needs sides of 11 pixels or more; small is smaller, so no mean has it.",)
+    assert {p.image for p in found.points if "ssim" not in p.others} == {"small"}
+    assert all("psnr-y" in p.others for p in found.points)
+
+
 def test_the_time_left_follows_each_codecs_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
