@@ -7,6 +7,7 @@ pass; its rounding lets gradients pass unchanged.
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,10 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
     return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
 
 
+WIDEST = 1.5
+"""The widest dead zone, relative to the usual one: the border between 0 and 1 stays below 1."""
+
+
 @functools.cache
 def _dead_zones() -> npt.NDArray[np.float32]:
     """How far `rounded` moves the borders at each scale, float32 (64,)."""
@@ -51,15 +56,15 @@ def _dead_zones() -> npt.NDArray[np.float32]:
     return zones
 
 
-def rounded(value: Tensor, index: Tensor) -> Tensor:
+def rounded(value: Tensor, index: Tensor, width: Tensor | float = 1.0) -> Tensor:
     """Round values to symbols for tables of these scale indexes, a little towards zero, because that saves bits.
 
     With trained tables a symbol costs about min(1.2 / sigma, 0.8 / sigma**2) bits more than the next one towards zero.
     The border between the two is moved away from zero by DEAD_ZONE times that. Only encoders round; decoders don't
-    depend on it.
+    depend on it. `width`, 0..WIDEST, is how wide the dead zone is, relative to the usual one.
     """
-    inward = 0.5 - torch.from_numpy(_dead_zones()).to(value)
-    return inward.take(index.long()).add_(value.abs()).floor_().copysign_(value)
+    zone = torch.from_numpy(_dead_zones()).to(value).take(index.long())
+    return zone.mul_(-width).add_(0.5).add_(value.abs()).floor_().copysign_(value)
 
 
 _CELLS = 1024
@@ -176,20 +181,25 @@ class _Rounded(torch.autograd.Function):
     """Rounding in one pass over the elements, with the gradient of the identity."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, index: Tensor | None) -> Tensor:
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, x: Tensor, index: Tensor | None, width: Tensor | float
+    ) -> Tensor:
         if index is None:
             return torch.round(x)
         chunk = _CHUNK if x.device.type == "cpu" else max(x.numel(), 1)
-        parts = (torch.split(_flat(x), chunk), torch.split(_flat(index.expand_as(x)), chunk))
-        return _unflat(torch.cat([rounded(*pair) for pair in zip(*parts, strict=True)]), x)
+        values, indexes = (torch.split(_flat(part.expand_as(x)), chunk) for part in (x, index))
+        widths: Sequence[Tensor | float] = [width] * len(values)
+        if isinstance(width, Tensor):
+            widths = torch.split(_flat(width.expand_as(x)), chunk)
+        return _unflat(torch.cat([rounded(*part) for part in zip(values, indexes, widths, strict=True)]), x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0], None
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return grads[0], None, None
 
 
-def round_straight_through(x: Tensor, index: Tensor | None = None) -> Tensor:
+def round_straight_through(x: Tensor, index: Tensor | None = None, width: Tensor | float = 1.0) -> Tensor:
     """Round in the forward pass: as `rounded` if an `index` is given, else to the nearest. The gradient passes
-    unchanged."""
-    result: Tensor = _Rounded.apply(x, None if index is None else index.detach())  # type: ignore[no-untyped-call]
+    unchanged. Tensors have shapes that expand to that of `x`."""
+    result: Tensor = _Rounded.apply(x, None if index is None else index.detach(), width)  # type: ignore[no-untyped-call]
     return result

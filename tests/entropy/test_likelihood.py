@@ -14,6 +14,7 @@ from lpcodec.entropy.likelihood import (
     SCALE_MAX,
     SCALE_MIN,
     SCALES,
+    WIDEST,
     coded_bits,
     gaussian_bits,
     round_straight_through,
@@ -184,6 +185,15 @@ def test_the_dead_zone_is_wide_where_symbols_are_dear_and_gone_where_they_are_no
     assert borders == sorted(borders, reverse=True)
     assert 0.74 < borders[0] < 0.78
     assert borders[-1] == pytest.approx(0.5, abs=2e-3)
+
+
+@given(value=st.floats(-50, 50, width=32), index=st.integers(0, SCALES - 1))
+def test_a_wider_dead_zone_makes_no_symbol_larger_and_changes_no_whole_number(value: float, index: int) -> None:
+    x, i = torch.tensor([value]), torch.tensor([index])
+    symbols = [float(rounded(x, i, width)) for width in (0.0, 0.5, 1.0, WIDEST)]
+    assert [abs(symbol) for symbol in symbols] == sorted((abs(symbol) for symbol in symbols), reverse=True)
+    assert all(symbol * value >= 0 for symbol in symbols)
+    assert float(rounded(x.round(), i, WIDEST)) == round(value)
 
 
 def test_rounding_with_a_dead_zone_passes_gradients() -> None:

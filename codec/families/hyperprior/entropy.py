@@ -253,7 +253,7 @@ class _Choosing(_Coding):
         wanted = self.scaled[step.channels].numpy().ravel()[places] - mean.ravel()[places]
         tables = torch.from_numpy(index)
         if self.curvature is None:
-            symbols = rounded(torch.from_numpy(wanted), tables)
+            symbols = rounded(torch.from_numpy(wanted), tables, step.dead_zone)
         else:
             own = self.curvature[step.channels][places // (self.scaled.shape[1] * self.scaled.shape[2])]
             costs = symbol_costs(self.model.tables)

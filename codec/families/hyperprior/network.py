@@ -41,7 +41,16 @@ from lpcodec.codec.families.hyperprior.qualities import (
 )
 from lpcodec.codec.families.hyperprior.scales import ScaleNetwork
 from lpcodec.codec.families.hyperprior.sizes import HyperpriorSizes
-from lpcodec.codec.families.hyperprior.steps import Cuts, Prediction, Step, combined, context_channels, schedule, walk
+from lpcodec.codec.families.hyperprior.steps import (
+    Cuts,
+    Prediction,
+    Step,
+    combined,
+    context_channels,
+    dead_zones,
+    schedule,
+    walk,
+)
 from lpcodec.codec.families.hyperprior.stored import current_name
 from lpcodec.codec.frontends.folds import FOLDS, Fold, shuffle, unshuffle
 from lpcodec.entropy.convolution import Convolution, convolved
@@ -278,7 +287,8 @@ class HyperpriorNetwork(nn.Module):
             if not channels:
                 return scaled[:, :0]
             centred = parts.read(prediction.step.channels)[:, :channels] - prediction.mean[:, :channels]
-            whole = round_straight_through(centred, prediction.index[:, :channels])
+            index = prediction.index[:, :channels]
+            whole = round_straight_through(centred, index, prediction.step.dead_zone)
             return whole * prediction.places()[:, :channels]
 
         scales, means = self.scales.begin(z, level, *size, symbols), self.means.begin(z, level, *size, values)
@@ -312,7 +322,7 @@ class HyperpriorNetwork(nn.Module):
         z_bits = coded_bits(z, whole, self.hyper_scale_indexes(quality)[:, :, None, None])
         mean, index = self.predict(scaled, whole, quality, coarser)
         centred = scaled - mean
-        symbols = round_straight_through(centred, index)
+        symbols = round_straight_through(centred, index, dead_zones(self.steps, centred))
         bits = coded_bits(centred, symbols, index)
         values = symbols + mean
         with torch.autocast(device, torch.bfloat16, enabled=amp):

@@ -39,6 +39,9 @@ EARLY, LATE, LAST = "early", "late", "last"
 of the others, LAST of the second."""
 GRIDS = 4
 """Steps of the interlaced grid in which DC latents are decoded."""
+DC_ZONE, LATE_ZONE, ONLY_ZONE = 0.5, 1.5, 1.3
+"""The dead zones of DC latents, of the latents after the early ones, and of those of a network that has DC latents but
+no early ones (docs/ablations.md#rounding)."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,15 @@ class Step:
     """Latents that are decoded together: of the channels `start`..`stop` - 1 those at `places`.
 
     `context` names the layers of the scale network and of the mean network that refine what z says by what earlier
-    steps decoded; None: there are none.
+    steps decoded; None: there are none. `dead_zone` is how wide an encoder's dead zone is, relative to the usual one
+    (`rounded` of entropy/likelihood.py).
     """
 
     start: int
     stop: int
     places: Places
     context: str | None = None
+    dead_zone: float = 1.0
 
     @property
     def channels(self) -> slice:
@@ -70,11 +75,13 @@ def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
     first half of the others (a checkerboard over places and channels), then the second half of all. If there are early
     latents, these steps are theirs, and the other latents follow in two steps of their own."""
     k, e, m = sizes.dc_latents, sizes.early_latents, sizes.latents
-    grids = [Step(0, k, grid(n), grid_context(n) if n else None) for n in range(GRIDS if k else 0)]
+    grids = [Step(0, k, grid(n), grid_context(n) if n else None, DC_ZONE) for n in range(GRIDS if k else 0)]
     if not e:
-        return (*grids, Step(k, m, checkerboard(0)), Step(0, m, checkerboard(1), CHECKERBOARD))
+        zone = ONLY_ZONE if k else 1.0
+        return (*grids, Step(k, m, checkerboard(0), None, zone), Step(0, m, checkerboard(1), CHECKERBOARD, zone))
     early = (Step(k, e, checkerboard(0)), Step(0, e, checkerboard(1), EARLY))
-    return (*grids, *early, Step(e, m, checkerboard(0), LATE), Step(e, m, checkerboard(1), LAST))
+    late = (Step(e, m, checkerboard(0), LATE, LATE_ZONE), Step(e, m, checkerboard(1), LAST, LATE_ZONE))
+    return (*grids, *early, *late)
 
 
 def inputs_of(context: str, sizes: HyperpriorSizes) -> int:
@@ -201,6 +208,22 @@ class Prediction:
         like = self.index if self.index is not None else self.mean
         assert like is not None
         return self.step.mask(like)
+
+
+def dead_zones(steps: tuple[Step, ...], like: Tensor) -> Tensor | float:
+    """The widths of the dead zones of latents `like` (B, M, h, w): one for all, or (1, M, h, w)."""
+    widths = {step.dead_zone for step in steps}
+    if len(widths) == 1:
+        return widths.pop()
+    return _dead_zones(steps, *like.shape[2:], like.device)
+
+
+@functools.lru_cache(maxsize=8)
+def _dead_zones(steps: tuple[Step, ...], height: int, width: int, device: Device) -> Tensor:
+    with torch.inference_mode(False):
+        sizes = [(step, (1, step.stop - step.start, height, width)) for step in steps]
+        whole = combined((step, torch.full(size, step.dead_zone, device=device)) for step, size in sizes)
+        return whole.contiguous(memory_format=torch.channels_last)
 
 
 Source = Callable[[Prediction, int], Tensor]

@@ -1,0 +1,100 @@
+"""What dead zones of different widths save, step by step. For docs/ablations.md.
+
+    python benchmarks/ablate_dead_zones.py --data TRAINING --out docs/results/ablation-dead-zones.json
+
+Each held-out picture is coded and decoded with the installed weights, with one width of the dead zone for all latents,
+and with the widths of `schedule` (codec/families/hyperprior/steps.py) for the DC latents alone, for the others alone,
+and for all. The change is that of bits + lambda * distortion, in parts of the bits with one width, with its standard
+error over the pictures. Weights don't change. The distortion is what the weights are for.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lpcodec.codec import models, visual
+from lpcodec.codec.families.family import Frame
+from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
+from lpcodec.codec.families.hyperprior.steps import Step
+from lpcodec.codec.picture import read_rgb
+from lpcodec.codec.quality import Quality
+from lpcodec.datasets.patches import load_stores
+
+QUALITIES = (20, 35, 50, 65)
+PATCHES, SIDE = 48, 256
+VARIANTS = ("one width", "of DC latents", "of the others", "of both")
+
+
+def steps_of(steps: Sequence[Step], dc: int, variant: str) -> tuple[Step, ...]:
+    """The steps with the widths that the variant keeps; the others have 1."""
+
+    def kept(step: Step) -> bool:
+        is_dc = step.stop <= dc
+        return variant == "of both" or variant == ("of DC latents" if is_dc else "of the others")
+
+    return tuple(step if kept(step) else replace(step, dead_zone=1.0) for step in steps)
+
+
+def cost(codec: HyperpriorCodec, tune: str, picture: Tensor, quality: float) -> tuple[float, float]:
+    """Bits per pixel, and lambda * distortion, of a picture (3, H, W) in 0..1."""
+    pixels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    groups = codec.code(codec.analyse(pixels), quality, keep=True).groups
+    bits = sum(run.tables.bits(run.symbols, run.indexes) for group in groups for run in group.runs)
+    height, width = pixels.shape[:2]
+    decoded = codec.synthesise(groups, Frame(height, width, Quality.of(quality)))
+    if tune == "visual":
+        ours, true = (torch.from_numpy(np.array(p.transpose(2, 0, 1)[None])).float() / 255 for p in (decoded, pixels))
+        distortion = float(visual.distortion_of_parts(ours, true))
+    else:
+        distortion = float(np.square(decoded.astype(np.float64) - pixels).mean())
+    return bits / (height * width), codec.lambda_at(quality) * distortion
+
+
+@torch.inference_mode()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print, write the JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="the training pictures")
+    parser.add_argument("--models", type=lambda text: text.split(","), default=["default", "default@visual", "fast"])
+    parser.add_argument("--patches", type=int, default=PATCHES)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    held = load_stores(options.data, SIDE, read_rgb).held
+    pictures = held.batch(options.patches, SIDE, torch.Generator().manual_seed(1))
+    rows: list[dict[str, Any]] = []
+    for name in options.models:
+        model = models.load(name)
+        codec: Any = model.trained
+        usual = codec.entropy.steps
+        for quality in QUALITIES:
+            found = {}
+            for variant in VARIANTS:
+                codec.entropy.steps = steps_of(usual, codec.network.sizes.dc_latents, variant)
+                found[variant] = [cost(codec, model.tune, picture, quality) for picture in pictures]
+            plain = found[VARIANTS[0]]
+            for variant in VARIANTS[1:]:
+                changes = [
+                    100 * (sum(one) - sum(other)) / other[0] for one, other in zip(found[variant], plain, strict=True)
+                ]
+                rows.append({
+                    "weights": name, "digest": model.digest.hex(), "quality": quality, "variant": variant,
+                    "percent": round(fmean(changes), 3), "error": round(stdev(changes) / len(changes) ** 0.5, 3),
+                })  # fmt: skip
+                print(rows[-1], flush=True)
+        codec.entropy.steps = usual
+    options.out.write_text(
+        json.dumps({"patches": options.patches, "side": SIDE, "rows": rows}, indent=1) + "\n", "utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
