@@ -3,8 +3,8 @@
     python benchmarks/ablate_effort.py --data KODAK --out docs/results/ablation-effort.json
 
 The middle of each of PICTURES is encoded at the qualities of benchmarks/effort.py, as a file, and decoded. The parts
-were tuned on these pictures; those of docs/results/effort.json are others. Then `python benchmarks/tables.py` writes
-the table of docs/effort.md.
+were tuned on these pictures; those of docs/results/effort-psnr.json are others. Then `python benchmarks/tables.py`
+writes the table of docs/effort.md.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What `--effort` saves and costs: BD-rates against level 0 and time, tune by tune and level by level.
 
-    python benchmarks/effort.py --data KODAK --out docs/results/effort.json --pictures 6 --crop 256
+    python benchmarks/effort.py --data KODAK --out docs/results/effort-visual.json --pictures 4 --tunes visual
 
 Each picture (its middle, `--crop` pixels per side; 0: all of it) is encoded at each quality in each level, as a file,
 and decoded. The weights for PSNR are judged by PSNR, those for the eye by SSIMULACRA 2 and MS-SSIM too. BD-rates are

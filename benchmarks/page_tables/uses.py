@@ -77,24 +77,21 @@ WITHOUT_SQUARES = "Measured before squares had qualities of their own: no level 
 """The note under results of effort that are older."""
 
 
-def effort() -> list[str]:
-    """What each level of effort saves and takes, for either tune."""
-    document = result("effort.json")
-    tunes = document["tunes"]
-    levels = tunes["psnr"]["levels"]
-    head, rows = ["level", "iterations"], [[str(row["level"]), str(row["iterations"])] for row in levels]
-    for tune, name in (("psnr", "tune=psnr"), ("visual", "default")):
-        metrics = list(tunes[tune]["levels"][-1]["bd_rate_percent"])
-        head += [*(f"{name}: {METRICS[metric]}" for metric in metrics), "encode MP/s", "times as long"]
-        for cells, row in zip(rows, tunes[tune]["levels"], strict=True):
-            saved = row.get("bd_rate_percent")
-            cells += [f"{saved[metric]:+.1f} %" if saved else "0" for metric in metrics]
-            cells += [f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}"]
-    names = {"psnr": "default", "visual": "default@visual"}
-    weights = [of_weights(names[tune], found["weights"]) for tune, found in tunes.items()]
-    if not document["squares"]:
-        weights.append(WITHOUT_SQUARES)
-    return [*table(tuple(head), [tuple(cells) for cells in rows]), "", " ".join(weights)]
+def effort(tune: str) -> list[str]:
+    """What each level of effort saves and takes, for one tune."""
+    found = result(f"effort-{tune}.json")["tunes"][tune]
+    metrics = list(found["levels"][-1]["bd_rate_percent"])
+    rows = [
+        (
+            str(row["level"]), str(row["iterations"]),
+            *(f"{row['bd_rate_percent'][metric]:+.1f} %" if row["level"] else "0" for metric in metrics),
+            f"{row['encode_mps']:.2g}", f"{row['times_as_long']:.0f}",
+        )
+        for row in found["levels"]
+    ]  # fmt: skip
+    head = ("level", "iterations", *(METRICS[metric] for metric in metrics), "encode MP/s", "times as long")
+    name = {"psnr": "default", "visual": "default@visual"}[tune]
+    return [*table(head, rows), "", of_weights(name, found["weights"])]
 
 
 def effort_whole() -> list[str]:
@@ -325,7 +322,8 @@ def against_before() -> list[str]:
 
 TABLES = {
     "speed": against_before,
-    "reconstruction": reconstruction, "frontends": frontends, "effort": effort, "effort parts": effort_parts,
+    "reconstruction": reconstruction, "frontends": frontends, "effort psnr": lambda: effort("psnr"),
+    "effort visual": lambda: effort("visual"), "effort parts": effort_parts,
     "effort whole": effort_whole,
     "scale": scale, "damage": damage,
     "large": large, "regions": regions, "exactness": exactness, "fuzz": fuzz, "fuzzed lines": fuzzed_lines,
