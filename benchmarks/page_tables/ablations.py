@@ -120,6 +120,18 @@ def rounding() -> list[str]:
     )
 
 
+def dead_zones() -> list[str]:
+    """What dead zones of different widths save: the change of the cost in parts of the bits, with its error."""
+    rows = result("ablation-dead-zones.json")["rows"]
+    qualities = sorted({row["quality"] for row in rows})
+    cells: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        figure = f"{row['percent']:+.2f} ± {row['error']:.2f} %"
+        cells.setdefault((f"`{row['weights']}`", row["variant"]), []).append(figure)
+    head = ("weights", "widths by step", *(f"cost at quality {q}" for q in qualities))
+    return table(head, [(*about, *found) for about, found in cells.items()])
+
+
 def finishing() -> list[str]:
     """What the finishing filter changes, by set of weights, pictures and quality."""
     rows = [
@@ -220,7 +232,8 @@ TABLES = {
     "rate": lambda: rate("ablation-rate.json"), "rate from random numbers": lambda: rate("ablation-rate-start.json"),
     "recipe": recipe,
     "start": lambda: start("ablation-start.json"), "start with details": lambda: start("ablation-details.json"),
-    "diagnosis": diagnosis, "kept": kept, "rounding": rounding, "cells": cells, "drawn": drawn, "colours": colours,
+    "diagnosis": diagnosis, "kept": kept, "rounding": rounding,
+    "dead zones": dead_zones, "cells": cells, "drawn": drawn, "colours": colours,
     "squares": squares,
     "finishing": finishing,
 }  # fmt: skip

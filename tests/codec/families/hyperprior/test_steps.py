@@ -1,6 +1,7 @@
 """The steps of the entropy model: they share out the latents, each sees those before it alone, and any list will do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from lpcodec.codec.families.hyperprior.steps import (
     checkerboard,
     context_channels,
     contexts_of,
+    dead_zones,
     grid,
     schedule,
     walk,
@@ -139,6 +141,17 @@ def test_any_list_of_steps_trains_codes_and_decodes(steps: Sequence[Step]) -> No
     assert (group.r != 0).any()
     values = codec.entropy.values(group, q)
     torch.testing.assert_close(values, torch.from_numpy(group.r).float()[None] + means, atol=1e-3, rtol=1e-4)
+
+
+@named
+def test_each_latent_has_the_dead_zone_of_its_step(steps: Sequence[Step]) -> None:
+    latents = torch.zeros(1, SIZES.latents, 9, 10)
+    uneven = tuple(replace(step, dead_zone=number / 8) for number, step in enumerate(steps))
+    widths = dead_zones(uneven, latents)
+    assert isinstance(widths, torch.Tensor)
+    for step in uneven:
+        assert (widths[:, step.channels][step.mask(latents[:, step.channels])] == step.dead_zone).all()
+    assert dead_zones(tuple(replace(step, dead_zone=0.5) for step in steps), latents) == 0.5
 
 
 def test_parsing_computes_no_means_and_a_walk_of_values_no_scales() -> None:
