@@ -39,9 +39,8 @@ EARLY, LATE, LAST = "early", "late", "last"
 of the others, LAST of the second."""
 GRIDS = 4
 """Steps of the interlaced grid in which DC latents are decoded."""
-DC_ZONE, LATE_ZONE, ONLY_ZONE = 0.5, 1.5, 1.3
-"""The dead zones of DC latents, of the latents after the early ones, and of those of a network that has DC latents but
-no early ones (docs/ablations.md#rounding)."""
+DC_ZONE, LATE_ZONE = 0.5, 1.5
+"""The dead zones of DC latents, and of the latents after the early ones (docs/ablations.md#rounding)."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,7 @@ def schedule(sizes: HyperpriorSizes) -> tuple[Step, ...]:
     k, e, m = sizes.dc_latents, sizes.early_latents, sizes.latents
     grids = [Step(0, k, grid(n), grid_context(n) if n else None, DC_ZONE) for n in range(GRIDS if k else 0)]
     if not e:
-        zone = ONLY_ZONE if k else 1.0
-        return (*grids, Step(k, m, checkerboard(0), None, zone), Step(0, m, checkerboard(1), CHECKERBOARD, zone))
+        return (*grids, Step(k, m, checkerboard(0)), Step(0, m, checkerboard(1), CHECKERBOARD))
     early = (Step(k, e, checkerboard(0)), Step(0, e, checkerboard(1), EARLY))
     late = (Step(e, m, checkerboard(0), LATE, LATE_ZONE), Step(e, m, checkerboard(1), LAST, LATE_ZONE))
     return (*grids, *early, *late)
