@@ -2,10 +2,11 @@
 
     python benchmarks/ablate_dead_zones.py --data TRAINING --out docs/results/ablation-dead-zones.json
 
-Each held-out picture is coded and decoded with the installed weights, with one width of the dead zone for all latents,
-and with the widths of `schedule` (codec/families/hyperprior/steps.py) for the DC latents alone, for the others alone,
-and for all. The change is that of bits + lambda * distortion, in parts of the bits with one width, with its standard
-error over the pictures. Weights don't change. The distortion is what the weights are for.
+Each held-out picture is coded and decoded at some qualities with the installed weights, with one width of the dead zone
+for all latents, and with the widths of `schedule` (codec/families/hyperprior/steps.py) for the DC latents alone, for
+the others alone, and for all. Given are the bits at equal distortion (BD-rate), the mean over the pictures with its
+standard error. The weights don't change. The distortion is what they are for. Bits + lambda * distortion would mislead:
+a wider zone moves along the curve too, and lambda isn't quite the curve's slope.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from bjontegaard import bd_rate
 from torch import Tensor
 
 from lpcodec.codec import models, visual
+from lpcodec.codec.arrays import psnr_of
 from lpcodec.codec.families.family import Frame
 from lpcodec.codec.families.hyperprior.codec import HyperpriorCodec
 from lpcodec.codec.families.hyperprior.steps import Step
@@ -28,7 +31,7 @@ from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.quality import Quality
 from lpcodec.datasets.patches import load_stores
 
-QUALITIES = (20, 35, 50, 65)
+QUALITIES = (17, 25, 33, 41, 50, 60)
 PATCHES, SIDE = 48, 256
 VARIANTS = ("one width", "of DC latents", "of the others", "of both")
 
@@ -43,8 +46,8 @@ def steps_of(steps: Sequence[Step], dc: int, variant: str) -> tuple[Step, ...]:
     return tuple(step if kept(step) else replace(step, dead_zone=1.0) for step in steps)
 
 
-def cost(codec: HyperpriorCodec, tune: str, picture: Tensor, quality: float) -> tuple[float, float]:
-    """Bits per pixel, and lambda * distortion, of a picture (3, H, W) in 0..1."""
+def point(codec: HyperpriorCodec, tune: str, picture: Tensor, quality: float) -> tuple[float, float]:
+    """Bits per pixel and distortion, in dB below 255**2, of a picture (3, H, W) in 0..1."""
     pixels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     groups = codec.code(codec.analyse(pixels), quality, keep=True).groups
     bits = sum(run.tables.bits(run.symbols, run.indexes) for group in groups for run in group.runs)
@@ -55,7 +58,13 @@ def cost(codec: HyperpriorCodec, tune: str, picture: Tensor, quality: float) -> 
         distortion = float(visual.distortion_of_parts(ours, true))
     else:
         distortion = float(np.square(decoded.astype(np.float64) - pixels).mean())
-    return bits / (height * width), codec.lambda_at(quality) * distortion
+    return bits / (height * width), psnr_of(distortion)
+
+
+def rate_change(plain: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> float:
+    """The BD-rate in percent of points (bits per pixel, dB)."""
+    (bits, dbs), (other_bits, other_dbs) = (zip(*points, strict=True) for points in (plain, other))
+    return float(bd_rate(bits, dbs, other_bits, other_dbs, method="pchip"))
 
 
 @torch.inference_mode()
@@ -75,24 +84,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         model = models.load(name)
         codec: Any = model.trained
         usual = codec.entropy.steps
-        for quality in QUALITIES:
-            found = {}
-            for variant in VARIANTS:
-                codec.entropy.steps = steps_of(usual, codec.network.sizes.dc_latents, variant)
-                found[variant] = [cost(codec, model.tune, picture, quality) for picture in pictures]
-            plain = found[VARIANTS[0]]
-            for variant in VARIANTS[1:]:
-                changes = [
-                    100 * (sum(one) - sum(other)) / other[0] for one, other in zip(found[variant], plain, strict=True)
-                ]
-                rows.append({
-                    "weights": name, "digest": model.digest.hex(), "quality": quality, "variant": variant,
-                    "percent": round(fmean(changes), 3), "error": round(stdev(changes) / len(changes) ** 0.5, 3),
-                })  # fmt: skip
-                print(rows[-1], flush=True)
+        curves = {}
+        for variant in VARIANTS:
+            codec.entropy.steps = steps_of(usual, codec.network.sizes.dc_latents, variant)
+            curves[variant] = [[point(codec, model.tune, p, quality) for quality in QUALITIES] for p in pictures]
+        for variant in VARIANTS[1:]:
+            pairs = zip(curves[VARIANTS[0]], curves[variant], strict=True)
+            changes = [rate_change(plain, other) for plain, other in pairs]
+            rows.append({
+                "weights": name, "digest": model.digest.hex(), "variant": variant,
+                "percent": round(fmean(changes), 3), "error": round(stdev(changes) / len(changes) ** 0.5, 3),
+            })  # fmt: skip
+            print(rows[-1], flush=True)
         codec.entropy.steps = usual
     options.out.write_text(
-        json.dumps({"patches": options.patches, "side": SIDE, "rows": rows}, indent=1) + "\n", "utf-8"
+        json.dumps({"patches": options.patches, "side": SIDE, "qualities": QUALITIES, "rows": rows}, indent=1) + "\n",
+        "utf-8",
     )
 
 
