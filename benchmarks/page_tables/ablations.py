@@ -121,15 +121,10 @@ def rounding() -> list[str]:
 
 
 def dead_zones() -> list[str]:
-    """What dead zones of different widths save: the change of the cost in parts of the bits, with its error."""
+    """What dead zones of different widths save: bits at equal distortion, with the standard error."""
     rows = result("ablation-dead-zones.json")["rows"]
-    qualities = sorted({row["quality"] for row in rows})
-    cells: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        figure = f"{row['percent']:+.2f} ± {row['error']:.2f} %"
-        cells.setdefault((f"`{row['weights']}`", row["variant"]), []).append(figure)
-    head = ("weights", "widths by step", *(f"cost at quality {q}" for q in qualities))
-    return table(head, [(*about, *found) for about, found in cells.items()])
+    cells = [(f"`{row['weights']}`", row["variant"], f"{row['percent']:+.2f} ± {row['error']:.2f} %") for row in rows]
+    return table(("weights", "widths by step", "bits at equal distortion"), cells)
 
 
 def finishing() -> list[str]:
