@@ -32,7 +32,7 @@ from lpcodec.codec.quality import Quality
 from lpcodec.datasets.patches import load_stores
 
 QUALITIES = (17, 25, 33, 41, 50, 60)
-PATCHES, SIDE = 48, 256
+PATCHES, SIDE = 16, 256
 VARIANTS = ("one width", "of DC latents", "of the others", "of both")
 
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, write the JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="the training pictures")
-    parser.add_argument("--models", type=lambda text: text.split(","), default=["default", "default@visual", "fast"])
+    parser.add_argument("--models", type=lambda text: text.split(","), default=["default", "default@visual"])
     parser.add_argument("--patches", type=int, default=PATCHES)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
+from lpcodec.codec.families.hyperprior.steps import dead_zones
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.quality import Quality
@@ -41,7 +42,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
         quality = torch.full((len(part),), Quality.of(number).units)
         scaled = network.analyse(part) * network.gain(quality)
         mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
-        symbols = rounded(scaled - mean, index)
+        symbols = rounded(scaled - mean, index, dead_zones(network.steps, scaled))
         bpp = gaussian_bits(symbols, index).sum((1, 2, 3)) / SIDE**2
         picture = network.synthesise((symbols + mean) * network.inverse_gain(quality), quality)
         rows.append(torch.stack([bpp, (picture - part).square().mean((1, 2, 3)) * 255**2], 1))
@@ -69,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         for number in QUALITIES:
             plain: dict[str, float] = {}
             for width in WIDTHS:
-                zones = (usual * (width / likelihood.DEAD_ZONE)).astype(np.float32)
+                # The steps' own widths come on top: the border between 0 and 1 stays below 1.
+                widest = 0.5 / likelihood.WIDEST
+                zones = (usual * (width / likelihood.DEAD_ZONE)).clip(max=widest).astype(np.float32)
                 with patch.object(likelihood, "_dead_zones", lambda zones=zones: zones):
                     found = figures(network, patches, number)
                 plain = plain or found

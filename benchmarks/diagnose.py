@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lpcodec.codec.families.hyperprior.network import HyperpriorNetwork
 from lpcodec.codec.families.hyperprior.qualities import lambda_of_quality
+from lpcodec.codec.families.hyperprior.steps import dead_zones
 from lpcodec.codec.families.hyperprior.warmstart import sizes_of, start_from, weights_of
 from lpcodec.codec.picture import read_rgb
 from lpcodec.codec.quality import Quality
@@ -37,7 +38,7 @@ def figures(network: HyperpriorNetwork, patches: Tensor, number: int) -> dict[st
         y = network.analyse(part)
         scaled = y * network.gain(quality)
         mean, index = network.predict(scaled, network.hyper_analysis(scaled).round(), quality)
-        residuals = rounded(scaled - mean, index)
+        residuals = rounded(scaled - mean, index, dead_zones(network.steps, scaled))
         bpp = gaussian_bits(residuals, index).sum((1, 2, 3)) / SIDE**2
         coded, whole = (
             (network.synthesise(value * network.inverse_gain(quality), quality) - part).square().mean((1, 2, 3))

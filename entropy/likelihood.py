@@ -23,6 +23,8 @@ LIKELIHOOD_FLOOR = 1e-9
 DEAD_ZONE = 0.03
 """`rounded` moves the border between two integers by this much for each bit that they differ in cost. 0.03 to 0.04 are
 equally good (docs/ablations.md)."""
+WIDEST = 1.5
+"""The widest dead zone, relative to the usual one: the border between 0 and 1 stays below 1."""
 
 
 def scale_of_index(index: Tensor) -> Tensor:
@@ -42,10 +44,6 @@ def gaussian_bits(value: Tensor, index: Tensor) -> Tensor:
     upper = torch.special.ndtr((0.5 - magnitude) / sigma)
     lower = torch.special.ndtr((-0.5 - magnitude) / sigma)
     return -torch.log2((upper - lower).clamp_min(LIKELIHOOD_FLOOR))
-
-
-WIDEST = 1.5
-"""The widest dead zone, relative to the usual one: the border between 0 and 1 stays below 1."""
 
 
 @functools.cache
